@@ -1,0 +1,84 @@
+# make demo    install what is missing, build, run the story on virtual boards
+# make check   install what only the tests need, build, run all tests
+# make         build only
+# Also: certs, bench, golden (rewrites the expected decodes), clean
+
+B        ?= build
+CC       ?= cc
+CFLAGS   ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CPPFLAGS += -D_GNU_SOURCE -Iharness
+LDLIBS   := -Wl,--as-needed -lssl -lcrypto -lpcap -lseccomp -luv -ljansson -ljq
+BOARD_LIBS := -lmbedtls -lmbedx509 -lmbedcrypto -pthread
+
+# The layers, and the programs at the root of harness/.
+LAYERS   := $(shell cat harness/LAYERS)
+LIB_OBJ  := $(patsubst harness/%.c,$(B)/obj/%.o,$(wildcard $(LAYERS:%=harness/%/*.c)))
+PROGRAMS := $(B)/shakedown $(B)/shakedownd $(B)/shakedown-sniffer $(B)/shakedown-server
+
+# Virtual boards: the firmware's agent over one or more TLS stacks. wolfSSL is GPL: a program of its own.
+FIRMWARE := agent virtual_board
+BOARD_OBJ := $(FIRMWARE:%=$(B)/obj/firmware/%.o) $(B)/obj/shakedown-board.o
+STACKS   := $(filter-out wolfssl,$(patsubst harness/firmware/stack_%.c,%,$(wildcard harness/firmware/stack_*.c)))
+BOARDS   := $(B)/shakedown-board
+ifneq ($(wildcard /usr/include/wolfssl/ssl.h /usr/local/include/wolfssl/ssl.h),)
+BOARDS   += $(B)/shakedown-board-wolfssl
+endif
+
+TESTS    := $(patsubst harness/%.c,$(B)/%,$(wildcard harness/tests/*/test_*.c))
+
+all: $(PROGRAMS) $(BOARDS) $(B)/layers.ok
+
+$(B)/obj/%.o: harness/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=c17 $(CPPFLAGS) $(WARNINGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/libshakedown.a: $(LIB_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(PROGRAMS): $(B)/%: $(B)/obj/%.o $(B)/libshakedown.a
+	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+
+$(B)/shakedown-board: $(BOARD_OBJ) $(STACKS:%=$(B)/obj/firmware/stack_%.o) $(B)/obj/firmware/stacks.o $(B)/libshakedown.a
+	$(CC) $(CFLAGS) $^ $(LDLIBS) $(BOARD_LIBS) -o $@
+
+$(B)/shakedown-board-wolfssl: $(BOARD_OBJ) $(B)/obj/firmware/stack_wolfssl.o $(B)/libshakedown.a
+	$(CC) $(CFLAGS) $^ -Wl,--as-needed -lwolfssl -ljansson -luv -pthread -o $@
+
+$(B)/layers.ok: $(wildcard $(LAYERS:%=harness/%/*)) harness/LAYERS harness/tests/layers.sh
+	harness/tests/layers.sh harness
+	@touch $@
+
+$(B)/tests/firmware/%: $(B)/obj/tests/firmware/%.o $(B)/obj/firmware/agent.o
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $^ -lcmocka -o $@
+
+$(B)/tests/%: $(B)/obj/tests/%.o $(B)/libshakedown.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+
+certs: $(B)/shakedown
+	$(B)/shakedown certs
+
+demo:
+	@./packages.sh build
+	@$(MAKE) --no-print-directory -s all
+	@$(B)/shakedown run story --board netx-unallocated netx-fixed wolfssl mbedtls
+
+check:
+	@./packages.sh check
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory B=$(B)-san CFLAGS="-O1 -g $(SANITIZE)" all
+	@harness/tests/run.sh $(B) $(B)-san
+
+bench: all
+	@harness/tests/bench.sh $(B)
+
+clean:
+	rm -rf $(B) $(B)-san
+
+.PHONY: all certs demo check bench clean
+.SECONDARY:
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,161 @@
+#include "base/buf.h"
+
+#include "base/assert.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUF_FIRST_SIZE 256
+
+void buf_fini(struct buf *buf)
+{
+	free(buf->data);
+	*buf = (struct buf){.max = buf->max};
+}
+
+void buf_clear(struct buf *buf)
+{
+	buf->len = 0;
+	buf->full = false;
+}
+
+bool buf_reserve(struct buf *buf, size_t n)
+{
+	size_t size = buf->size != 0 ? buf->size : BUF_FIRST_SIZE;
+
+	if (buf->max != 0 && n > buf->max - buf->len) {
+		buf->full = true;
+		return false;
+	}
+	CHECK(n < SIZE_MAX / 2 - buf->len);
+	if (buf->size > buf->len + n)
+		return true;
+	while (size <= buf->len + n)
+		size *= 2;
+	buf->data = realloc(buf->data, size);
+	CHECK(buf->data != NULL);
+	buf->size = size;
+	return true;
+}
+
+void buf_add(struct buf *buf, const void *data, size_t len)
+{
+	if (!buf_reserve(buf, len))
+		return;
+	if (len > 0)
+		memcpy(buf->data + buf->len, data, len);
+	buf->len += len;
+	buf->data[buf->len] = '\0';
+}
+
+void buf_bytes(struct buf *buf, struct bytes bytes)
+{
+	buf_add(buf, bytes.data, bytes.len);
+}
+
+void buf_text(struct buf *buf, const char *text)
+{
+	buf_add(buf, text, strlen(text));
+}
+
+void buf_char(struct buf *buf, char c)
+{
+	buf_add(buf, &c, 1);
+}
+
+void buf_vprintf(struct buf *buf, const char *format, va_list arguments)
+{
+	va_list again;
+	int needed;
+
+	va_copy(again, arguments);
+	needed = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	CHECK(needed >= 0);
+	if (!buf_reserve(buf, (size_t)needed))
+		return;
+	vsnprintf((char *)buf->data + buf->len, (size_t)needed + 1, format, arguments);
+	buf->len += (size_t)needed;
+}
+
+void buf_printf(struct buf *buf, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	buf_vprintf(buf, format, arguments);
+	va_end(arguments);
+}
+
+static void add_integer(struct buf *buf, uint32_t value, size_t n, bool little)
+{
+	uint8_t bytes[4];
+
+	for (size_t i = 0; i < n; i++)
+		bytes[little ? i : n - 1 - i] = (uint8_t)(value >> (8 * i));
+	buf_add(buf, bytes, n);
+}
+
+void buf_u8(struct buf *buf, uint8_t value)
+{
+	add_integer(buf, value, 1, false);
+}
+
+void buf_u16(struct buf *buf, uint16_t value)
+{
+	add_integer(buf, value, 2, false);
+}
+
+void buf_u24(struct buf *buf, uint32_t value)
+{
+	add_integer(buf, value, 3, false);
+}
+
+void buf_u32(struct buf *buf, uint32_t value)
+{
+	add_integer(buf, value, 4, false);
+}
+
+void buf_u16le(struct buf *buf, uint16_t value)
+{
+	add_integer(buf, value, 2, true);
+}
+
+void buf_u32le(struct buf *buf, uint32_t value)
+{
+	add_integer(buf, value, 4, true);
+}
+
+void buf_hex(struct buf *buf, struct bytes bytes)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (!buf_reserve(buf, bytes.len * 2))
+		return;
+	for (size_t i = 0; i < bytes.len; i++) {
+		buf->data[buf->len++] = (uint8_t)digits[bytes.data[i] >> 4];
+		buf->data[buf->len++] = (uint8_t)digits[bytes.data[i] & 15];
+	}
+	buf->data[buf->len] = '\0';
+}
+
+void buf_consume(struct buf *buf, size_t n)
+{
+	CHECK(n <= buf->len);
+	if (n == 0)
+		return;
+	memmove(buf->data, buf->data + n, buf->len - n);
+	buf->len -= n;
+	buf->data[buf->len] = '\0';
+}
+
+struct bytes buf_view(const struct buf *buf)
+{
+	return (struct bytes){buf->data, buf->len};
+}
+
+const char *buf_string(const struct buf *buf)
+{
+	return buf->data != NULL ? (const char *)buf->data : "";
+}

@@ -1,0 +1,58 @@
+/*
+ * buf.h: a growing byte buffer with a cap. Layer: base. Pure: no I/O, no clock, no globals.
+ *
+ * Zero-initialised storage is an empty buffer. Running out of memory ends the process (CHECK);
+ * reaching the cap does not: further bytes are dropped and `full` is set.
+ */
+#ifndef SHAKEDOWN_BASE_BUF_H
+#define SHAKEDOWN_BASE_BUF_H
+
+#include "base/reader.h"
+
+#include <stdarg.h>
+
+struct buf {
+	uint8_t *data; /* owned; `len` bytes used, a zero byte follows them once anything was added */
+	size_t len;
+	size_t size;
+	size_t max; /* 0: no cap */
+	bool full;  /* bytes were dropped at the cap */
+};
+
+/* Frees the bytes and leaves an empty buffer with the same cap. */
+void buf_fini(struct buf *buf);
+
+/* Empties the buffer and keeps its storage. */
+void buf_clear(struct buf *buf);
+
+/* Room for `n` more bytes. False, with `full` set, if the cap forbids it. */
+bool buf_reserve(struct buf *buf, size_t n);
+
+void buf_add(struct buf *buf, const void *data, size_t len);
+void buf_bytes(struct buf *buf, struct bytes bytes);
+void buf_text(struct buf *buf, const char *text);
+void buf_char(struct buf *buf, char c);
+void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_vprintf(struct buf *buf, const char *format, va_list arguments);
+
+/* Big-endian integers. */
+void buf_u8(struct buf *buf, uint8_t value);
+void buf_u16(struct buf *buf, uint16_t value);
+void buf_u24(struct buf *buf, uint32_t value);
+void buf_u32(struct buf *buf, uint32_t value);
+
+/* Little-endian integers (capture files that Shakedown writes). */
+void buf_u16le(struct buf *buf, uint16_t value);
+void buf_u32le(struct buf *buf, uint32_t value);
+
+/* Lower-case hexadecimal digits of `bytes`. */
+void buf_hex(struct buf *buf, struct bytes bytes);
+
+/* Removes the first `n` bytes (n <= len). */
+void buf_consume(struct buf *buf, size_t n);
+
+/* The content as bytes, valid until the next change; as text it ends with a zero byte, never NULL. */
+struct bytes buf_view(const struct buf *buf);
+const char *buf_string(const struct buf *buf);
+
+#endif

@@ -1,0 +1,67 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void append_va(struct error *error, const char *format, va_list arguments)
+{
+	size_t used = strlen(error->text);
+
+	vsnprintf(error->text + used, sizeof(error->text) - used, format, arguments);
+}
+
+int error_set(struct error *error, int code, const char *format, ...)
+{
+	va_list arguments;
+
+	if (error == NULL)
+		return code;
+	error->code = code;
+	error->text[0] = '\0';
+	va_start(arguments, format);
+	append_va(error, format, arguments);
+	va_end(arguments);
+	return code;
+}
+
+int error_system(struct error *error, int code, int system_errno, const char *format, ...)
+{
+	va_list arguments;
+
+	if (error == NULL)
+		return code;
+	error->code = code;
+	error->text[0] = '\0';
+	va_start(arguments, format);
+	append_va(error, format, arguments);
+	va_end(arguments);
+	return error_append(error, ": %s", strerror(system_errno));
+}
+
+int error_prefix(struct error *error, const char *format, ...)
+{
+	char sentence[ERROR_TEXT_MAX];
+	va_list arguments;
+
+	if (error == NULL)
+		return 0;
+	memcpy(sentence, error->text, sizeof(sentence));
+	error->text[0] = '\0';
+	va_start(arguments, format);
+	append_va(error, format, arguments);
+	va_end(arguments);
+	return error_append(error, ": %s", sentence);
+}
+
+int error_append(struct error *error, const char *format, ...)
+{
+	va_list arguments;
+
+	if (error == NULL)
+		return 0;
+	va_start(arguments, format);
+	append_va(error, format, arguments);
+	va_end(arguments);
+	return error->code;
+}

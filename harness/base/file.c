@@ -1,0 +1,177 @@
+#include "base/file.h"
+
+#include "base/assert.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define READ_CHUNK 65536
+
+static int write_all(int fd, struct bytes content)
+{
+	while (content.len > 0) {
+		ssize_t n = write(fd, content.data, content.len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		content.data += n;
+		content.len -= (size_t)n;
+	}
+	return 0;
+}
+
+int file_write(const char *path, struct bytes content, mode_t mode, struct error *error)
+{
+	char *temporary = NULL;
+	int fd = -1;
+	int rc;
+
+	CHECK(asprintf(&temporary, "%s.XXXXXX", path) > 0);
+	fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0) {
+		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot create %s", path);
+		goto out;
+	}
+	if (write_all(fd, content) != 0 || fchmod(fd, mode) != 0 || fdatasync(fd) != 0 ||
+	    rename(temporary, path) != 0) {
+		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot write %s", path);
+		unlink(temporary);
+		goto out;
+	}
+	rc = 0;
+out:
+	if (fd >= 0)
+		close(fd);
+	free(temporary);
+	return rc;
+}
+
+static int read_all(int fd, size_t max, struct buf *content)
+{
+	for (;;) {
+		ssize_t n;
+
+		if (!buf_reserve(content, READ_CHUNK))
+			return -1;
+		n = read(fd, content->data + content->len, READ_CHUNK);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		content->len += (size_t)n;
+		content->data[content->len] = '\0';
+		if (n == 0)
+			return 0;
+		if (content->len > max) {
+			errno = EFBIG;
+			return -1;
+		}
+	}
+}
+
+int file_read(const char *path, size_t max, struct buf *content, struct error *error)
+{
+	bool standard_input = strcmp(path, "-") == 0;
+	int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	int rc = 0;
+
+	if (fd < 0)
+		return error_system(error, ERR_INPUT, errno, "cannot open %s", path);
+	if (read_all(fd, max, content) != 0)
+		rc = error_system(error, ERR_INPUT, errno, "cannot read %s", path);
+	if (!standard_input)
+		close(fd);
+	return rc;
+}
+
+int file_make_folder(const char *path, struct error *error)
+{
+	char *copy = strdup(path);
+	int rc = 0;
+
+	CHECK(copy != NULL);
+	for (char *slash = copy + 1; rc == 0 && *slash != '\0'; slash++) {
+		if (*slash != '/')
+			continue;
+		*slash = '\0';
+		if (mkdir(copy, 0777) != 0 && errno != EEXIST)
+			rc = -1;
+		*slash = '/';
+	}
+	if (rc == 0 && mkdir(copy, 0777) != 0 && errno != EEXIST)
+		rc = -1;
+	if (rc != 0)
+		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot make the folder %s", path);
+	free(copy);
+	return rc;
+}
+
+char *file_join(const char *folder, const char *name)
+{
+	char *joined = NULL;
+
+	CHECK(asprintf(&joined, "%s/%s", folder, name) > 0);
+	return joined;
+}
+
+static const char *program_path(void)
+{
+	static char path[PATH_MAX];
+
+	if (path[0] == '\0' && readlink("/proc/self/exe", path, sizeof(path) - 1) < 0)
+		snprintf(path, sizeof(path), "./shakedown");
+	return path;
+}
+
+static bool holds_data(const char *folder)
+{
+	char *recipes = file_join(folder, "certs/recipes.json");
+	bool found = access(recipes, R_OK) == 0;
+
+	free(recipes);
+	return found;
+}
+
+const char *file_data_root(struct error *error)
+{
+	static char folder[PATH_MAX];
+	const char *named = getenv("SHAKEDOWN_ROOT");
+
+	if (named != NULL) {
+		if (holds_data(named))
+			return named;
+		error_set(error, ERR_INPUT,
+		          "SHAKEDOWN_ROOT is %s, but there is no certs/recipes.json in it", named);
+		return NULL;
+	}
+	if (folder[0] != '\0')
+		return folder;
+	snprintf(folder, sizeof(folder), "%s", program_path());
+	while (strlen(folder) > 1) {
+		dirname(folder);
+		if (holds_data(folder))
+			return folder;
+	}
+	folder[0] = '\0';
+	error_set(error, ERR_ENVIRONMENT,
+	          "no certs/recipes.json in any folder above %s: set SHAKEDOWN_ROOT to the folder that holds it",
+	          program_path());
+	return NULL;
+}
+
+char *file_sibling_program(const char *program)
+{
+	char folder[PATH_MAX];
+
+	snprintf(folder, sizeof(folder), "%s", program_path());
+	return file_join(dirname(folder), program);
+}

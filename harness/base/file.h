@@ -1,0 +1,41 @@
+/*
+ * file.h: whole files, written so that a reader never sees half of one. Layer: base.
+ */
+#ifndef SHAKEDOWN_BASE_FILE_H
+#define SHAKEDOWN_BASE_FILE_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#include <sys/types.h>
+
+/*
+ * Writes `content` to `path` through a temporary file beside it, synced and renamed; `mode` is the
+ * new file's (0600 for private keys). On failure the old file stands as it was and no temporary
+ * file is left. ERR_ENVIRONMENT with the system's reason.
+ */
+int file_write(const char *path, struct bytes content, mode_t mode, struct error *error);
+
+/*
+ * Reads all of `path` ("-": standard input) into `content`, which the caller frees with buf_fini.
+ * Refuses more than `max` bytes. ERR_INPUT with the system's reason: the user named the file.
+ */
+int file_read(const char *path, size_t max, struct buf *content, struct error *error);
+
+/* Makes the folder and those above it (mode 0777 less the umask). 0 if it is there already. */
+int file_make_folder(const char *path, struct error *error);
+
+/* A new string "<folder>/<name>"; the caller frees it. */
+char *file_join(const char *folder, const char *name);
+
+/*
+ * The folder that holds certs/recipes.json, scenarios/ and harness/: $SHAKEDOWN_ROOT, or the nearest
+ * folder above the running program. Borrowed, for the life of the process. NULL, with the error set,
+ * if there is none.
+ */
+const char *file_data_root(struct error *error);
+
+/* A new string: the path of `program` in the folder of the running program; the caller frees it. */
+char *file_sibling_program(const char *program);
+
+#endif

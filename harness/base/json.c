@@ -1,0 +1,84 @@
+#include "base/json.h"
+
+#include "base/assert.h"
+#include "base/file.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int json_load_path(const char *path, json_t **value, struct error *error)
+{
+	struct buf content = {0};
+	json_error_t where;
+	int rc = file_read(path, JSON_FILE_MAX, &content, error);
+
+	if (rc != 0)
+		goto out;
+	*value = json_loadb(buf_string(&content), content.len,
+	                    JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
+	if (*value == NULL)
+		rc = error_set(error, ERR_INPUT, "%s is not JSON: line %d, column %d: %s", path,
+		               where.line, where.column, where.text);
+out:
+	buf_fini(&content);
+	return rc;
+}
+
+struct json_node json_root(const char *file, json_t *value)
+{
+	return (struct json_node){.value = value, .file = file, .path = "$"};
+}
+
+struct json_node json_member(const struct json_node *object, const char *key)
+{
+	struct json_node node = {.value = json_object_get(object->value, key),
+	                         .file = object->file};
+	bool plain = key[0] != '\0' && strspn(key, "abcdefghijklmnopqrstuvwxyz_0123456789$") == strlen(key);
+
+	snprintf(node.path, sizeof(node.path), plain ? "%.*s.%s" : "%.*s[\"%s\"]",
+	         (int)sizeof(node.path) / 2, object->path, key);
+	return node;
+}
+
+struct json_node json_item(const struct json_node *array, size_t index)
+{
+	struct json_node node = {.value = json_array_get(array->value, index), .file = array->file};
+
+	snprintf(node.path, sizeof(node.path), "%.*s[%zu]", JSON_PATH_MAX - 24, array->path, index);
+	return node;
+}
+
+int json_complain(const struct json_node *node, struct error *error, const char *format, ...)
+{
+	char sentence[ERROR_TEXT_MAX];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(sentence, sizeof(sentence), format, arguments);
+	va_end(arguments);
+	return error_set(error, ERR_INPUT, "%s: %s: %s", node->file, node->path, sentence);
+}
+
+const char *json_text(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text != NULL ? text : "";
+}
+
+long long json_number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+bool json_flag(const json_t *object, const char *key)
+{
+	return json_is_true(json_object_get(object, key));
+}
+
+json_t *json_made(json_t *value)
+{
+	CHECK(value != NULL);
+	return value;
+}

@@ -1,0 +1,51 @@
+/*
+ * json.h: JSON from files of the user's, with the place named in every complaint. Layer: base.
+ *
+ * A node is a borrowed jansson value and the path that leads to it ("$.scenarios[0].server"). All
+ * complaints read "<file>: <path>: <sentence>" and carry ERR_INPUT.
+ */
+#ifndef SHAKEDOWN_BASE_JSON_H
+#define SHAKEDOWN_BASE_JSON_H
+
+#include "base/error.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#define JSON_FILE_MAX (64u << 20) /* bytes; larger files are refused */
+#define JSON_PATH_MAX 256         /* longer paths are cut in complaints */
+
+struct json_node {
+	json_t *value;    /* borrowed */
+	const char *file; /* borrowed */
+	char path[JSON_PATH_MAX];
+};
+
+/*
+ * Reads `path` as one JSON value (RFC 8259; duplicate keys are refused). The caller owns *value and
+ * releases it with json_decref. Line and column are in the error.
+ */
+int json_load_path(const char *path, json_t **value, struct error *error);
+
+/* The node "$" of a file. Both arguments are borrowed and outlive the node. */
+struct json_node json_root(const char *file, json_t *value);
+
+/* The member `key` of an object; its `value` is NULL if it is not there. */
+struct json_node json_member(const struct json_node *object, const char *key);
+
+/* The element `index` of an array. */
+struct json_node json_item(const struct json_node *array, size_t index);
+
+/* Sets the complaint "<file>: <path>: <sentence>". Returns ERR_INPUT. */
+int json_complain(const struct json_node *node, struct error *error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Shorthands for values that a schema has already checked: "" / 0 / false when not there. */
+const char *json_text(const json_t *object, const char *key);
+long long json_number(const json_t *object, const char *key);
+bool json_flag(const json_t *object, const char *key);
+
+/* json_pack and friends fail only without memory: CHECKs that `value` is there and returns it. */
+json_t *json_made(json_t *value);
+
+#endif

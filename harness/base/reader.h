@@ -1,0 +1,104 @@
+/*
+ * reader.h: the one way to read untrusted bytes. Layer: base. Pure: no I/O, no clock, no globals.
+ *
+ * A reader is a cursor over borrowed bytes. Vectors are read as sub-readers, so that a child cannot
+ * leave its parent. The first fault sticks: it keeps the field's name, where it began and by how much
+ * it ran over; every later read of the same message yields zero or an empty range. So code reads like
+ * the format and looks at the fault once, and what came before the fault stays usable.
+ *
+ * A vector whose length runs past its parent yields the bytes that are there, and a fault: what could
+ * be read is never hidden.
+ */
+#ifndef SHAKEDOWN_BASE_READER_H
+#define SHAKEDOWN_BASE_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Borrowed bytes; valid as long as the message that they are a part of. */
+struct bytes {
+	const uint8_t *data;
+	size_t len;
+};
+
+enum fault_kind {
+	FAULT_NONE,
+	FAULT_SHORT,    /* the field runs `n_bytes` past its parent */
+	FAULT_TRAILING, /* `n_bytes` are left after the last field */
+	FAULT_VALUE,    /* the field's value cannot be */
+};
+
+/* The first fault of one message. `field` and `reason` point to static text. */
+struct fault {
+	enum fault_kind kind;
+	const char *field;
+	const char *reason; /* FAULT_VALUE only */
+	size_t offset;      /* of the field, in bytes from the start of the outermost range */
+	size_t n_bytes;
+};
+
+struct reader {
+	const uint8_t *data;
+	size_t len;
+	size_t pos;
+	size_t base;         /* offset of data[0] in the outermost range */
+	bool little;         /* u16, u32 and u64 are little-endian (capture files) */
+	struct fault *fault; /* shared by all readers of one message; the caller's */
+};
+
+/*
+ * Starts reading `len` bytes of `data`, which stay the caller's, as does `fault`; `fault` is cleared.
+ * data may be NULL if len is 0.
+ */
+void reader_init(struct reader *reader, const void *data, size_t len, struct fault *fault);
+
+/*
+ * A reader over the same bytes and position that keeps its faults in `fault` (cleared here): the fault
+ * of one extension does not end the reading of the next.
+ */
+struct reader reader_isolate(const struct reader *reader, struct fault *fault);
+
+/* Big-endian integers (RFC 8446 section 3.3) unless `little` is set. 0 after a fault. */
+uint8_t reader_u8(struct reader *reader, const char *field);
+uint16_t reader_u16(struct reader *reader, const char *field);
+uint32_t reader_u24(struct reader *reader, const char *field); /* always big-endian */
+uint32_t reader_u32(struct reader *reader, const char *field);
+uint64_t reader_u64(struct reader *reader, const char *field);
+
+/* The next `n` bytes. On a fault: what is left of them, len < n. */
+struct bytes reader_bytes(struct reader *reader, size_t n, const char *field);
+
+/* The same as a reader of its own, which shares the fault. */
+struct reader reader_take(struct reader *reader, size_t n, const char *field);
+
+/* A vector (RFC 8446 section 3.4) with a length of 1, 2 or 3 bytes before it. */
+struct reader reader_vec8(struct reader *reader, const char *field);
+struct reader reader_vec16(struct reader *reader, const char *field);
+struct reader reader_vec24(struct reader *reader, const char *field);
+
+/* All that is left, without moving. */
+struct bytes reader_rest(const struct reader *reader);
+
+/* Bytes left; 0 once there is a fault, so that `while (reader_left(&r))` ends. */
+size_t reader_left(const struct reader *reader);
+
+/* Offset of the next byte in the outermost range. */
+size_t reader_offset(const struct reader *reader);
+
+/* True as long as no read has failed. */
+bool reader_ok(const struct reader *reader);
+
+/* Notes FAULT_TRAILING if bytes are left. Call after the last field of a structure. */
+void reader_end(struct reader *reader, const char *field);
+
+/* Notes FAULT_VALUE at `offset` (reader_offset before the field was read) unless a fault is noted. */
+void reader_refuse(struct reader *reader, size_t offset, const char *field, const char *reason);
+
+/*
+ * Writes the fault as a sentence, "cipher_suites at byte 71 runs 3 bytes past its end", into `text` of
+ * `size` bytes. Writes an empty string for FAULT_NONE. Returns `text`.
+ */
+char *fault_text(const struct fault *fault, char *text, size_t size);
+
+#endif

@@ -1,0 +1,40 @@
+#!/bin/sh
+# Installs the packages of packages.txt that are missing. Usage: packages.sh build|check
+# On a system without apt it prints what is needed and stops.
+set -eu
+cd "$(dirname "$0")"
+case "${1-}" in
+build) wanted='$2 == "build"' ;;
+check) wanted='$2 == "build" || $2 == "check"' ;;
+*) echo "usage: packages.sh build|check" >&2; exit 2 ;;
+esac
+packages=$(awk "!/^#/ && ($wanted) { print \$1 }" packages.txt)
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+	missing_tools=
+	command -v pkg-config >/dev/null && pkg-config --exists openssl libpcap jansson libuv libseccomp ||
+		missing_tools=yes
+	[ -z "$missing_tools" ] && exit 0
+	echo "This system has no apt. Install what these Debian packages hold, then run make again:" >&2
+	echo $packages >&2
+	exit 1
+fi
+
+missing=
+for package in $packages; do
+	status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
+	[ "$status" = installed ] || missing="$missing $package"
+done
+[ -z "$missing" ] && exit 0
+
+sudo=
+if [ "$(id -u)" -ne 0 ]; then
+	sudo=sudo
+	command -v sudo >/dev/null || {
+		echo "As root, run: apt-get install --no-install-recommends$missing" >&2
+		exit 1
+	}
+fi
+echo "Installing:$missing"
+$sudo apt-get update -qq
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >/dev/null
