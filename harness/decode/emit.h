@@ -1,0 +1,68 @@
+/*
+ * emit.h: one decoded thing, told once, written as JSON or as a text tree. Layer: decode. Pure.
+ *
+ * Members are written straight into the caller's buffer; nothing is allocated per field. EMIT_JSON is
+ * compact JSON (RFC 8259) with the RFC's field names as keys. EMIT_TEXT is an indented tree for
+ * people: the same members in the same order, with labels made from the keys and with the number of
+ * each named code point beside its name.
+ *
+ * Text from the wire: valid UTF-8 stays as it is; quotes, backslashes and control characters are
+ * escaped; a byte that is not UTF-8 becomes \u00XX of its value (in the text tree \xXX, as do control
+ * characters, so that a peer cannot speak to the reader's terminal).
+ *
+ * A key is NULL for an element of a list. Objects and lists nest up to EMIT_DEPTH_MAX.
+ */
+#ifndef SHAKEDOWN_DECODE_EMIT_H
+#define SHAKEDOWN_DECODE_EMIT_H
+
+#include "base/buf.h"
+#include "decode/registry.h"
+
+#define EMIT_DEPTH_MAX 32 /* open objects and lists; going deeper is a programmer's error */
+
+enum emit_format { EMIT_JSON, EMIT_TEXT };
+
+struct emit {
+	struct buf *out; /* borrowed */
+	enum emit_format format;
+	unsigned depth;
+	bool more;                        /* JSON: something stands before in this object or list */
+	char closer[EMIT_DEPTH_MAX];      /* '}' or ']' for each that is open */
+	const char *label[EMIT_DEPTH_MAX]; /* text: what an element of each open list is called */
+};
+
+/* Starts writing to `out`, which stays the caller's and outlives the emitter. */
+void emit_init(struct emit *emit, struct buf *out, enum emit_format format);
+
+/* Opens an object or a list as the member `key`; each needs its emit_close. */
+void emit_object(struct emit *emit, const char *key);
+void emit_list(struct emit *emit, const char *key);
+void emit_close(struct emit *emit);
+
+/* Opens an object inside a list. The text tree heads it with `heading` (printf format). */
+void emit_item(struct emit *emit, const char *heading, ...) __attribute__((format(printf, 2, 3)));
+
+/* Text of the harness's own (UTF-8) / bytes from the wire / printf format, for short own text. */
+void emit_text(struct emit *emit, const char *key, const char *text);
+void emit_string(struct emit *emit, const char *key, struct bytes text);
+void emit_format(struct emit *emit, const char *key, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+void emit_uint(struct emit *emit, const char *key, uint64_t value);
+void emit_bool(struct emit *emit, const char *key, bool value);
+void emit_null(struct emit *emit, const char *key);
+
+/* Lower-case hexadecimal digits. */
+void emit_hex(struct emit *emit, const char *key, struct bytes bytes);
+
+/* Milliseconds with microsecond precision; 0 if `t_ns` is before `t0_ns`. */
+void emit_ms(struct emit *emit, const char *key, uint64_t t_ns, uint64_t t0_ns);
+
+/*
+ * The name of a code point: "secp256r1", "GREASE (0x0a0a)", "0x1234" if unknown. The text tree adds
+ * the number. emit_number is for the number of the name just written: the text tree leaves it out.
+ */
+void emit_name(struct emit *emit, const char *key, enum registry registry, uint32_t value);
+void emit_number(struct emit *emit, const char *key, uint32_t value);
+
+#endif
