@@ -34,7 +34,9 @@ struct json_node json_member(const struct json_node *object, const char *key)
 {
 	struct json_node node = {.value = json_object_get(object->value, key),
 	                         .file = object->file};
-	bool plain = key[0] != '\0' && strspn(key, "abcdefghijklmnopqrstuvwxyz_0123456789$") == strlen(key);
+	bool plain = key[0] != '\0' && strspn(key, "abcdefghijklmnopqrstuvwxyz"
+	                                           "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	                                           "_0123456789$") == strlen(key);
 
 	snprintf(node.path, sizeof(node.path), plain ? "%.*s.%s" : "%.*s[\"%s\"]",
 	         (int)sizeof(node.path) / 2, object->path, key);
