@@ -1,0 +1,33 @@
+/*
+ * plan.h: which cells a run has, in which order: all cases of all suites on all boards.
+ * Layer: scenario. Pure: no I/O, no clock, no globals.
+ *
+ * The order is that of the suites, in each that of its cases, and in each case that of the boards. The
+ * same suites and boards give the same plan, with the same ids.
+ */
+#ifndef SHAKEDOWN_SCENARIO_PLAN_H
+#define SHAKEDOWN_SCENARIO_PLAN_H
+
+#include "scenario/profile.h"
+#include "scenario/suite.h"
+
+struct plan {
+	struct suite *const *suites; /* borrowed, as are the profiles; checked as sets by the caller */
+	size_t n_suites;
+	const struct profile *profiles;
+	size_t n_profiles;
+};
+
+size_t plan_n_cells(const struct plan *plan);
+
+/* The index in `profiles` of the board that runs cell `index`. */
+size_t plan_board(const struct plan *plan, size_t index);
+
+/*
+ * The cell `index` < plan_n_cells, a new object of the caller's, made on the spot: {"id", "suite", "scenario",
+ * "case", "board", "server", "client", "expect", "why"}, as suite_case gives it, with "/<board>" at the end of
+ * the id. Ids are unique in a plan and hold [a-z0-9.+_=,-] and '/' only; no part of one begins with a dot.
+ */
+json_t *plan_cell(const struct plan *plan, size_t index);
+
+#endif
