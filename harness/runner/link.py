@@ -1,0 +1,134 @@
+"""One request, one reply: stop and wait over a line that loses and changes bytes."""
+
+from __future__ import annotations
+
+import select
+import time
+
+from . import frame
+from .log import Log
+from .messages import Inbox
+from .port import Port
+
+PATIENCE_S = 6.0  # without any answer for this long, a board is silent
+RETRY_FIRST_S = 0.25  # until it is known how fast the board answers
+RETRY_MIN_S = 0.02
+RETRY_MAX_S = 1.0
+NAKS_AT_ONCE = 4  # resent without delay; later NAKs to the same request wait for its time-out
+LISTEN_S = 60.0
+SLICE_S = 0.01  # how long a port without descriptor is waited for in one go
+
+
+class Silent(Exception):
+    """The board did not answer, however often it was asked."""
+
+
+class TooLong(Exception):
+    """The request does not fit in a line that the board takes."""
+
+
+class Link:
+    """The line to one board. Whatever else comes over it goes to the log."""
+
+    def __init__(self, port: Port, inbox: Inbox, log: Log, patience: float = PATIENCE_S) -> None:
+        self.line_max = 128  # bytes, from sentinel to newline; the board may tell another
+        self._port = port
+        self._inbox = inbox
+        self._log = log
+        self._patience = patience
+        self._lines = frame.Lines()
+        self._seq = -1
+        self._sent = b""
+        self._slowest = RETRY_FIRST_S / 4  # seconds of an exchange; fades
+        self._watched = [inbox.fd] if port.fd is None else [inbox.fd, port.fd]
+
+    def exchange(
+        self, verb: str, fields: frame.Fields = frame.NO_FIELDS, patience: float | None = None
+    ) -> frame.Reply:
+        """Sends a request until it is answered. Silent after `patience` seconds, TooLong at once.
+
+        NAK seq is an answer too: the board wants HELLO first, as it has restarted.
+        """
+        self._seq = (self._seq + 1) & 0xFF
+        request = frame.encode(self._seq, verb, fields)
+        self._sent = request.strip()
+        size = len(self._sent) + 1
+        if size > self.line_max:
+            raise TooLong(f"{verb} takes {size} bytes, and the board {self.line_max} in a line")
+        on_the_wire = self._port.byte_s * (size + self.line_max)
+        retry = on_the_wire + max(4 * self._slowest, RETRY_MIN_S)
+        patience = self._patience if patience is None else patience
+        start = time.monotonic()
+        n_naks = 0
+        first = True
+        while True:
+            now = time.monotonic()
+            if now - start >= patience:
+                raise Silent(f"no answer to {verb} in {patience:g} s")
+            self._port.write(request)
+            reply = self._await(now + retry, n_naks < NAKS_AT_ONCE)
+            if reply is None:
+                retry = on_the_wire + min(2 * retry, RETRY_MAX_S)
+            elif reply.word == "NAK" and (verb == "HELLO" or "seq" not in reply.fields):
+                n_naks += 1
+            else:
+                # The answer to a repeated request does not tell how long it took.
+                took = time.monotonic() - now if first else 0.0
+                self._slowest = min(max(took, 0.9 * self._slowest), RETRY_MAX_S / 4)
+                return reply
+            first = False
+
+    def post(self, verb: str) -> None:
+        """Sends a request once, and does not wait for its answer."""
+        self._seq = (self._seq + 1) & 0xFF
+        self._port.write(frame.encode(self._seq, verb))
+
+    def idle(self, seconds: float) -> None:
+        """Collects log for a while; ends early when the daemon wants the run to end."""
+        end = time.monotonic() + seconds
+        while seconds > 0 and not self._inbox.abort:
+            self._take(seconds)
+            seconds = end - time.monotonic()
+
+    def listen(self) -> None:
+        """Collects log until something comes, from the board or from the daemon."""
+        self._take(LISTEN_S)
+
+    def end_half_line(self) -> None:
+        """Takes what has come of a line that may never end as log."""
+        half = self._lines.take_half()
+        if half:
+            self._log.add(time.monotonic(), half)
+
+    def _await(self, end: float, heed_nak: bool) -> frame.Reply | None:
+        left = end - time.monotonic()
+        while left > 0:
+            for reply in self._take(left):
+                if reply.seq == self._seq or (reply.seq == frame.NAK and heed_nak):
+                    return reply
+            left = end - time.monotonic()
+        return None
+
+    def _take(self, seconds: float) -> list[frame.Reply]:
+        """The replies in what comes next, which may be none. Takes in commands on the way."""
+        if self._port.fd is None:
+            return self._take_without_descriptor(seconds)
+        ready = select.select(self._watched, [], [], seconds)[0]
+        if self._inbox.fd in ready:
+            self._inbox.read()
+        return self._sort(self._port.read()) if self._port.fd in ready else []
+
+    def _take_without_descriptor(self, seconds: float) -> list[frame.Reply]:
+        if select.select(self._watched, [], [], 0)[0]:
+            self._inbox.read()
+        return self._sort(self._port.read(min(seconds, SLICE_S)))
+
+    def _sort(self, data: bytes) -> list[frame.Reply]:
+        replies = []
+        for line in self._lines.feed(data):
+            reply, rest = frame.decode(line)
+            if reply:
+                replies.append(reply)
+            if rest and rest != self._sent:  # an echo is no log
+                self._log.add(time.monotonic(), rest)
+        return replies
