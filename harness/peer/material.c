@@ -1,0 +1,369 @@
+#include "peer/material.h"
+
+#include "base/assert.h"
+#include "base/file.h"
+#include "peer/issue.h"
+
+#include <openssl/encoder.h>
+#include <openssl/pem.h>
+
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define UNFINISHED ".unfinished" /* the folder being written */
+#define REPLACED ".replaced"     /* the folder whose place it takes */
+#define SEAL "seal"
+#define SEAL_FORMAT "shakedown certificate 1\n" /* raise when the same recipe is to be made otherwise */
+#define SEAL_TEXT_MAX (2 * EVP_MAX_MD_SIZE + 2)
+#define DAY_S 86400
+
+#define LEAVES (1u << CERT_SERVER | 1u << CERT_CLIENT)
+#define ISSUED (LEAVES | 1u << CERT_INTERMEDIATE)
+#define ALL (ISSUED | 1u << CERT_ROOT)
+
+static bool put_ca_pem(const struct material *material, BIO *out)
+{
+	while (material->issuer != NULL)
+		material = material->issuer;
+	return PEM_write_bio_X509(out, material->certificate);
+}
+
+static bool put_ca_der(const struct material *material, BIO *out)
+{
+	while (material->issuer != NULL)
+		material = material->issuer;
+	return i2d_X509_bio(out, material->certificate);
+}
+
+/* The certificate itself and all above it but the root (RFC 8446 section 4.4.2). */
+static bool put_chain(const struct material *material, BIO *out)
+{
+	for (; material->issuer != NULL; material = material->issuer) {
+		if (!PEM_write_bio_X509(out, material->certificate))
+			return false;
+	}
+	return true;
+}
+
+static bool put_leaf_der(const struct material *material, BIO *out)
+{
+	return i2d_X509_bio(out, material->certificate);
+}
+
+static bool put_key_pem(const struct material *material, BIO *out)
+{
+	return PEM_write_bio_PrivateKey(out, material->key, NULL, NULL, 0, NULL, NULL);
+}
+
+static bool put_key_der(const struct material *material, BIO *out)
+{
+	OSSL_ENCODER_CTX *encoder = OSSL_ENCODER_CTX_new_for_pkey(
+		material->key, EVP_PKEY_KEYPAIR, "DER", material->recipe->key->der, NULL);
+	bool done = encoder != NULL && OSSL_ENCODER_to_bio(encoder, out);
+
+	OSSL_ENCODER_CTX_free(encoder);
+	return done;
+}
+
+enum { FILE_CA_PEM, FILE_CA_DER, FILE_CHAIN, FILE_LEAF_DER, FILE_KEY_PEM, FILE_KEY_DER, N_FILES };
+
+static const struct {
+	const char *name;
+	mode_t mode;
+	unsigned roles; /* bits 1 << role of the recipes that have this file */
+	bool (*put)(const struct material *material, BIO *out);
+} files[N_FILES] = {
+	[FILE_CA_PEM] = {"ca.pem", 0644, ALL, put_ca_pem},
+	[FILE_CA_DER] = {"ca.der", 0644, ALL, put_ca_der},
+	[FILE_CHAIN] = {"chain.pem", 0644, ISSUED, put_chain},
+	[FILE_LEAF_DER] = {"leaf.der", 0644, LEAVES, put_leaf_der},
+	[FILE_KEY_PEM] = {"key.pem", 0600, ALL, put_key_pem},
+	[FILE_KEY_DER] = {"key.der", 0600, LEAVES, put_key_der},
+};
+
+/* The content of each file; empty for those that the role does not have. */
+struct contents {
+	struct buf file[N_FILES];
+};
+
+static bool has_file(const struct recipe *recipe, size_t file)
+{
+	return (files[file].roles & 1u << recipe->role) != 0;
+}
+
+static void contents_fini(struct contents *contents)
+{
+	for (size_t i = 0; i < N_FILES; i++)
+		buf_fini(&contents->file[i]);
+}
+
+static bool contents_read(struct contents *contents, const struct recipe *recipe, const char *folder)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < N_FILES; i++) {
+		char *path = file_join(folder, files[i].name);
+
+		if (has_file(recipe, i))
+			rc = file_read(path, MATERIAL_FILE_MAX, &contents->file[i], NULL);
+		free(path);
+	}
+	return rc == 0;
+}
+
+static int contents_make(struct contents *contents, const struct material *material,
+                         struct error *error)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < N_FILES; i++) {
+		BIO *memory;
+		BUF_MEM *bytes;
+
+		if (!has_file(material->recipe, i))
+			continue;
+		memory = BIO_new(BIO_s_mem());
+		if (memory != NULL && files[i].put(material, memory) &&
+		    BIO_get_mem_ptr(memory, &bytes) > 0)
+			buf_add(&contents->file[i], bytes->data, bytes->length);
+		else
+			rc = issue_failed(material->recipe, error);
+		BIO_free(memory);
+	}
+	return rc;
+}
+
+static int contents_write(const struct contents *contents, const struct recipe *recipe,
+                          const char *folder, struct error *error)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < N_FILES; i++) {
+		char *path = file_join(folder, files[i].name);
+
+		if (has_file(recipe, i))
+			rc = file_write(path, buf_view(&contents->file[i]), files[i].mode, error);
+		free(path);
+	}
+	return rc;
+}
+
+/*
+ * Hashes what the folder is made from and what it holds, each part with its length before it, and
+ * writes the digest in hexadecimal with an end of line.
+ */
+static void seal_text(const struct contents *contents, const struct material *material,
+                      char text[SEAL_TEXT_MAX])
+{
+	char *canonical = recipe_canonical(material->recipe);
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	struct buf sealed = {0}, hex = {0};
+
+	buf_text(&sealed, SEAL_FORMAT);
+	buf_u32(&sealed, (uint32_t)strlen(canonical));
+	buf_text(&sealed, canonical);
+	if (material->issuer != NULL) {
+		CHECK(X509_digest(material->issuer->certificate, EVP_sha256(), digest, &len));
+		buf_add(&sealed, digest, len);
+	}
+	for (size_t i = 0; i < N_FILES; i++) {
+		buf_u32(&sealed, (uint32_t)contents->file[i].len);
+		buf_bytes(&sealed, buf_view(&contents->file[i]));
+	}
+	CHECK(EVP_Digest(sealed.data, sealed.len, digest, &len, EVP_sha256(), NULL));
+	buf_hex(&hex, (struct bytes){digest, len});
+	snprintf(text, SEAL_TEXT_MAX, "%s\n", buf_string(&hex));
+	buf_fini(&hex);
+	buf_fini(&sealed);
+	free(canonical);
+}
+
+static bool seal_fits(const struct contents *contents, const struct material *material,
+                      const char *folder)
+{
+	char *path = file_join(folder, SEAL);
+	char text[SEAL_TEXT_MAX];
+	struct buf found = {0};
+	bool fits = file_read(path, MATERIAL_FILE_MAX, &found, NULL) == 0;
+
+	seal_text(contents, material, text);
+	fits = fits && strcmp(buf_string(&found), text) == 0;
+	buf_fini(&found);
+	free(path);
+	return fits;
+}
+
+static int seal_write(const struct contents *contents, const struct material *material,
+                      const char *folder, struct error *error)
+{
+	char *path = file_join(folder, SEAL);
+	char text[SEAL_TEXT_MAX];
+	int rc;
+
+	seal_text(contents, material, text);
+	rc = file_write(path, (struct bytes){(const uint8_t *)text, strlen(text)}, 0644, error);
+	free(path);
+	return rc;
+}
+
+static X509 *certificate_of(const struct contents *contents, const struct recipe *recipe)
+{
+	const struct buf *pem = &contents->file[recipe->role == CERT_ROOT ? FILE_CA_PEM : FILE_CHAIN];
+	BIO *memory = BIO_new_mem_buf(pem->data, (int)pem->len);
+	X509 *certificate = NULL;
+
+	CHECK(memory != NULL);
+	certificate = PEM_read_bio_X509(memory, NULL, NULL, NULL);
+	BIO_free(memory);
+	return certificate;
+}
+
+static bool dates_fit(const X509 *certificate, time_t now)
+{
+	time_t renewal = now + (time_t)MATERIAL_RENEW_DAYS * DAY_S;
+
+	return X509_cmp_time(X509_get0_notBefore(certificate), &now) < 0 &&
+	       X509_cmp_time(X509_get0_notAfter(certificate), &renewal) > 0;
+}
+
+void material_fini(struct material *material)
+{
+	X509_free(material->certificate);
+	EVP_PKEY_free(material->key);
+	*material = (struct material){0};
+}
+
+bool material_open(struct material *material, const char *out, time_t now)
+{
+	char *folder = file_join(out, material->recipe->name);
+	struct contents contents = {0};
+	X509 *certificate = NULL;
+
+	if (contents_read(&contents, material->recipe, folder) &&
+	    seal_fits(&contents, material, folder))
+		certificate = certificate_of(&contents, material->recipe);
+	if (certificate != NULL && dates_fit(certificate, now)) {
+		material->certificate = certificate;
+		certificate = NULL;
+	}
+	X509_free(certificate);
+	contents_fini(&contents);
+	free(folder);
+	return material->certificate != NULL;
+}
+
+/* An issuer that is kept has its key on disk only. The seal has vouched for the file. */
+static int need_key(struct material *material, const char *out, struct error *error)
+{
+	char *folder, *path;
+	struct buf pem = {0};
+	BIO *memory;
+	int rc;
+
+	if (material->key != NULL)
+		return 0;
+	folder = file_join(out, material->recipe->name);
+	path = file_join(folder, files[FILE_KEY_PEM].name);
+	rc = file_read(path, MATERIAL_FILE_MAX, &pem, error);
+	memory = BIO_new_mem_buf(buf_string(&pem), (int)pem.len);
+	CHECK(memory != NULL);
+	if (rc == 0)
+		material->key = PEM_read_bio_PrivateKey(memory, NULL, NULL, NULL);
+	if (rc == 0 && material->key == NULL)
+		rc = issue_failed(material->recipe, error);
+	BIO_free(memory);
+	buf_fini(&pem);
+	free(path);
+	free(folder);
+	return rc;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *ftw)
+{
+	(void)status, (void)type, (void)ftw;
+	return remove(path);
+}
+
+static int remove_folder(const char *path, struct error *error)
+{
+	if (nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT)
+		return error_system(error, ERR_ENVIRONMENT, errno, "cannot remove %s", path);
+	return 0;
+}
+
+/* Between the two renames there is no folder; a process killed there leaves it to be made anew. */
+static int swap_folder(const char *out, const char *unfinished, const char *name, struct error *error)
+{
+	char *folder = file_join(out, name);
+	char *replaced = file_join(out, REPLACED);
+	bool was_there = rename(folder, replaced) == 0;
+	int rc = 0;
+
+	if ((!was_there && errno != ENOENT) || rename(unfinished, folder) != 0) {
+		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot put a new folder at %s", folder);
+		if (was_there)
+			rename(replaced, folder);
+		goto out;
+	}
+	rc = remove_folder(replaced, error);
+out:
+	free(replaced);
+	free(folder);
+	return rc;
+}
+
+static int write_folder(const struct contents *contents, const struct material *material,
+                        const char *out, struct error *error)
+{
+	char *unfinished = file_join(out, UNFINISHED);
+	int rc = file_make_folder(unfinished, error);
+
+	if (rc == 0)
+		rc = contents_write(contents, material->recipe, unfinished, error);
+	if (rc == 0)
+		rc = seal_write(contents, material, unfinished, error);
+	if (rc == 0)
+		rc = swap_folder(out, unfinished, material->recipe->name, error);
+	if (rc != 0)
+		remove_folder(unfinished, NULL);
+	free(unfinished);
+	return rc;
+}
+
+int material_make(struct material *material, const char *out, time_t now, struct error *error)
+{
+	struct material *issuer = material->issuer;
+	struct contents contents = {0};
+	int rc = issuer != NULL ? need_key(issuer, out, error) : 0;
+
+	CHECK(material->key != NULL);
+	if (rc == 0)
+		rc = issue_certificate(material->recipe, material->key,
+		                       issuer != NULL ? issuer->certificate : NULL,
+		                       issuer != NULL ? issuer->key : NULL, now,
+		                       &material->certificate, error);
+	if (rc == 0)
+		rc = contents_make(&contents, material, error);
+	if (rc == 0)
+		rc = write_folder(&contents, material, out, error);
+	contents_fini(&contents);
+	return rc;
+}
+
+int material_tidy(const char *out, struct error *error)
+{
+	char *unfinished = file_join(out, UNFINISHED);
+	char *replaced = file_join(out, REPLACED);
+	int rc = remove_folder(unfinished, error);
+
+	if (rc == 0)
+		rc = remove_folder(replaced, error);
+	free(replaced);
+	free(unfinished);
+	return rc;
+}

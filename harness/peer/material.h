@@ -1,0 +1,49 @@
+/*
+ * material.h: the folder of files that is made from one recipe. Layer: peer.
+ *
+ * A folder appears under its name only when it is whole, by a rename. Its file "seal" holds a hash of the
+ * recipe, the issuer's certificate and all the other files, so that a folder which no longer is what
+ * its recipe asks for, belongs to another issuer, or has a file missing or damaged, is known as such.
+ *
+ * Only one process at a time may write under `out`: the caller holds the lock (certs.h).
+ */
+#ifndef SHAKEDOWN_PEER_MATERIAL_H
+#define SHAKEDOWN_PEER_MATERIAL_H
+
+#include "peer/recipe.h"
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <time.h>
+
+#define MATERIAL_RENEW_DAYS 30 /* a certificate that ends sooner is made anew */
+#define MATERIAL_FILE_MAX (64u << 10) /* bytes; a larger file is damaged */
+
+/* Zero-initialised storage with the two borrowed pointers set is ready. */
+struct material {
+	const struct recipe *recipe;
+	struct material *issuer; /* NULL: signs itself */
+	X509 *certificate;       /* owned; NULL until opened or made */
+	EVP_PKEY *key;           /* owned; NULL until it is needed */
+};
+
+void material_fini(struct material *material);
+
+/*
+ * Reads the folder in `out`, and sets `certificate`. False if it has to be made: the seal does not fit,
+ * or at `now` the certificate has not begun or ends within MATERIAL_RENEW_DAYS. The issuer's
+ * certificate is set before.
+ */
+bool material_open(struct material *material, const char *out, time_t now);
+
+/*
+ * Makes certificate and files anew in `out` from `key`, which is set before, and the issuer, whose key
+ * is read if it has to be.
+ * ERR_ENVIRONMENT with the reason; a folder that was there then stands as it was.
+ */
+int material_make(struct material *material, const char *out, time_t now, struct error *error);
+
+/* Removes what a process that was killed has left unfinished in `out`. */
+int material_tidy(const char *out, struct error *error);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * recipe.h: certs/recipes.json, read and checked: how every certificate that suites may name is to be
+ * made. Layer: peer.
+ *
+ * A recipe has a name (also the name of its folder of files), a role, and what goes into the
+ * certificate (RFC 5280 section 4). The role says what Shakedown uses the certificate for; usages are
+ * stated apart from it and not derived. Recipes may stand in any order in the file.
+ *
+ * All complaints are ERR_INPUT, with file and JSON path.
+ */
+#ifndef SHAKEDOWN_PEER_RECIPE_H
+#define SHAKEDOWN_PEER_RECIPE_H
+
+#include "base/error.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum cert_role {
+	CERT_ROOT,         /* signs itself; boards trust it */
+	CERT_INTERMEDIATE, /* signed by a root or an intermediate, signs others */
+	CERT_SERVER,       /* a leaf that suites may name under server.certificate */
+	CERT_CLIENT,       /* a leaf that a board shows to a server that asks */
+	CERT_N_ROLES,
+};
+
+/* "root", "intermediate", "server" or "client": static text. */
+const char *cert_role_name(enum cert_role role);
+
+/* A kind of key, as named in recipes: "rsa-2048". Static. */
+struct key_type {
+	const char *name;
+	const char *algorithm; /* OpenSSL's name of the key type */
+	const char *group;     /* OpenSSL's name of the curve; NULL for other keys */
+	unsigned bits;         /* of the modulus; 0 for other keys */
+	bool takes_digest;     /* signing with this key needs a digest; Ed25519 has its own */
+	const char *der;       /* OpenSSL's name of the form that stacks read from DER */
+};
+
+/* One certificate. All pointers are borrowed from the struct recipes that it belongs to. */
+struct recipe {
+	const char *name;
+	enum cert_role role;
+	const struct key_type *key;
+	const struct recipe *issuer; /* NULL: the certificate signs itself */
+	const char *digest;          /* of the issuer's signature; NULL if the issuer's key takes none */
+	const json_t *subject;       /* object of texts: "O", "OU", "CN" */
+	const json_t *names;         /* list of "DNS:..." and "IP:..."; NULL: none */
+	const json_t *key_usage;     /* list of OpenSSL's words, which are those of RFC 5280 */
+	const json_t *extended_key_usage; /* the same; NULL: none */
+	int days;                    /* until the certificate ends */
+	int path_length;             /* intermediates allowed below it; -1: any number, or no CA */
+	json_t *json;                /* the whole recipe */
+};
+
+struct recipes {
+	struct recipe *list; /* as in the file */
+	const struct recipe **order; /* the same recipes, each after its issuer */
+	size_t n;
+	json_t *json; /* the file; owned */
+};
+
+/* Reads `path`. On success the caller frees with recipes_fini; on failure nothing is to be freed. */
+int recipes_load(struct recipes *recipes, const char *path, struct error *error);
+void recipes_fini(struct recipes *recipes);
+
+/* A new JSON list of the names of one role, in the order of the file; the caller releases it. */
+json_t *recipes_names(const struct recipes *recipes, enum cert_role role);
+
+/*
+ * The recipe as one line that stays the same as long as what it asks for does: keys sorted, "why" left
+ * out. The caller frees it.
+ */
+char *recipe_canonical(const struct recipe *recipe);
+
+#endif
