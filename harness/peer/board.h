@@ -17,8 +17,8 @@
 #include <stdbool.h>
 #include <uv.h>
 
-#define BOARD_START_MS 20000  /* for the virtual board, the runner and the first HELLO together */
-#define BOARD_MARGIN_MS 20000 /* beyond a run's own timeout_ms, for uploads and retries */
+#define BOARD_START_MS 20000      /* for the virtual board, the runner and the first HELLO together */
+#define BOARD_RUN_MARGIN_MS 20000 /* beyond a run's own timeout_ms, for uploads and retries */
 
 struct board;
 
@@ -32,7 +32,7 @@ struct board_events {
 	void (*result)(void *context, json_t *message);
 	/*
 	 * A run has no result: {"id", "kind", "text", "log"}; kind is "silent", "reboot", "upload", "busy"
-	 * (it went on after ABORT) or "refused" (the board does not take this RUN). The board is ready again.
+	 * (it went on after ABORT) or "refused" (the board does not take it). The board is ready again.
 	 */
 	void (*failed)(void *context, json_t *message);
 	/*

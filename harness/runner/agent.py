@@ -50,14 +50,18 @@ class Failed(Exception):
         self.kind = kind
 
 
-def _read(path: str | None) -> bytes:
-    if not path:
+def _read(paths: str | list[str] | None) -> bytes:
+    """The content of a file, or of several one after the other."""
+    if not paths:
         return b""
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise Failed("upload", f"cannot read {path}: {error.strerror}") from None
+    content = b""
+    for path in [paths] if isinstance(paths, str) else paths:
+        try:
+            with open(path, "rb") as file:
+                content += file.read()
+        except OSError as error:
+            raise Failed("upload", f"cannot read {path}: {error.strerror}") from None
+    return content
 
 
 def _number(fields: dict[str, str], key: str) -> int:

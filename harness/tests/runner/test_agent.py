@@ -72,6 +72,11 @@ class Runs(AgentCase):
         self.assertEqual(board.seen.count("END"), 3 + 2 + 1 + 1)
         self.assertEqual(board.blobs, {"ca": b"two", "cert": b"", "key": b""})
 
+    def test_several_files_make_one_blob(self) -> None:
+        board = self.board()
+        Desk(self, board.device).run(ca=[self.file(b"one"), self.file(b"two")])
+        self.assertEqual(board.blobs["ca"], b"onetwo")
+
     def test_blobs_that_fit_together_always_find_room(self) -> None:
         board = self.board(blob=100)
         desk = Desk(self, board.device)
