@@ -173,5 +173,13 @@ char *file_sibling_program(const char *program)
 	char folder[PATH_MAX];
 
 	snprintf(folder, sizeof(folder), "%s", program_path());
+	while (strlen(dirname(folder)) > 1) {
+		char *path = file_join(folder, program);
+
+		if (access(path, X_OK) == 0)
+			return path;
+		free(path);
+	}
+	snprintf(folder, sizeof(folder), "%s", program_path());
 	return file_join(dirname(folder), program);
 }

@@ -35,7 +35,10 @@ char *file_join(const char *folder, const char *name);
  */
 const char *file_data_root(struct error *error);
 
-/* A new string: the path of `program` in the folder of the running program; the caller frees it. */
+/*
+ * A new string: the path of `program` in the folder of the running program, or in the nearest above it
+ * (tests lie deeper than programs); in the former if it is nowhere. The caller frees it.
+ */
 char *file_sibling_program(const char *program);
 
 #endif
