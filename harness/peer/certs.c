@@ -161,7 +161,7 @@ static int write_index(const struct making *making, struct error *error)
 	return rc;
 }
 
-/* Waits for the folder's lock. The kernel releases it with the descriptor, however the process ends. */
+/* Waits for the folder's lock. The kernel releases it with the descriptor, however we end. */
 static int lock_folder(const char *out, int *fd, struct error *error)
 {
 	char *path = file_join(out, LOCK);

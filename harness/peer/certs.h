@@ -1,11 +1,11 @@
 /*
- * certs.h: the test certificates, made from certs/recipes.json into a folder (certs/out), and found there
- * by name. Layer: peer.
+ * certs.h: the test certificates, made from certs/recipes.json into a folder (certs/out), and found
+ * there by name. Layer: peer.
  *
  * Every recipe NAME has a folder out/NAME:
  *   all              ca.pem, ca.der (its root), key.pem
  *   but roots        chain.pem (the certificate and those above it, without the root)
- *   leaves           leaf.der, key.der (PKCS #1 or SEC 1 where the key has such a form, else PKCS #8)
+ *   leaves           leaf.der, key.der (PKCS #1 for RSA, SEC 1 for ECDSA, else PKCS #8)
  *   seal             what it was made from (material.h)
  * and out/index.json lists the names by role. Keys are readable by their owner only. Folders of
  * recipes that are gone stay, but are not in the index.
@@ -24,9 +24,9 @@ struct certs_made {
 
 /*
  * Makes what is missing, what its recipe or its issuer no longer asks for, and what ends within
- * MATERIAL_RENEW_DAYS (material.h). Keys are made on all processors. Waits while another process is
- * making certificates in the same folder. May be killed at any time: what is there is whole, and the
- * next call makes the rest.
+ * MATERIAL_RENEW_DAYS (material.h). Keys are made on all processors. Waits while another process
+ * is making certificates in the same folder. May be killed at any time: what is there is whole, and
+ * the next call makes the rest.
  * ERR_INPUT if the recipes are wrong; ERR_ENVIRONMENT, with the system's reason, if `out` cannot be
  * written. `made` is set on success only.
  */
@@ -50,9 +50,9 @@ struct cert_files {
 };
 
 /*
- * Finds the leaf `name`, of role CERT_SERVER or CERT_CLIENT, in the folder `out`. ERR_INPUT if there is
- * none, with the names there are; ERR_ENVIRONMENT if no certificates were made there. `files` needs
- * cert_files_fini on success only.
+ * Finds the leaf `name`, of role CERT_SERVER or CERT_CLIENT, in the folder `out`. ERR_INPUT if there
+ * is none, with the names there are; ERR_ENVIRONMENT if no certificates were made there. `files`
+ * needs cert_files_fini on success only.
  */
 int certs_find(const char *out, enum cert_role role, const char *name, struct cert_files *files,
                struct error *error);

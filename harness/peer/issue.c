@@ -8,7 +8,7 @@
 #include <openssl/x509v3.h>
 
 #define BACKDATED_S 86400 /* boards' clocks may be behind */
-#define SERIAL_BITS 127   /* positive, and 16 octets of the 20 that RFC 5280 section 4.1.2.2 allows */
+#define SERIAL_BITS 127   /* positive, in 16 octets; RFC 5280 section 4.1.2.2 allows 20 */
 
 int issue_failed(const struct recipe *recipe, struct error *error)
 {
@@ -134,8 +134,8 @@ static bool add_extensions(const struct recipe *recipe, X509 *certificate, X509 
 	                                        "keyid:always"));
 }
 
-int issue_certificate(const struct recipe *recipe, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key,
-                      time_t now, X509 **certificate, struct error *error)
+int issue_certificate(const struct recipe *recipe, EVP_PKEY *key, X509 *issuer,
+                      EVP_PKEY *issuer_key, time_t now, X509 **certificate, struct error *error)
 {
 	const EVP_MD *digest = recipe->digest != NULL ? EVP_get_digestbyname(recipe->digest) : NULL;
 	X509 *made = X509_new();

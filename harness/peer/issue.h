@@ -20,10 +20,13 @@ int issue_key(const struct recipe *recipe, EVP_PKEY **key, struct error *error);
  * after it, with a random serial number. `issuer` and `issuer_key` sign it; both are NULL for a
  * certificate that signs itself. The caller frees *certificate.
  */
-int issue_certificate(const struct recipe *recipe, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key,
-                      time_t now, X509 **certificate, struct error *error);
+int issue_certificate(const struct recipe *recipe, EVP_PKEY *key, X509 *issuer,
+                      EVP_PKEY *issuer_key, time_t now, X509 **certificate, struct error *error);
 
-/* Writes "cannot make NAME: <OpenSSL's reason>" and empties OpenSSL's error queue. ERR_ENVIRONMENT. */
+/*
+ * Writes "cannot make the certificate NAME: <OpenSSL's reason>" and empties OpenSSL's error queue.
+ * Returns ERR_ENVIRONMENT.
+ */
 int issue_failed(const struct recipe *recipe, struct error *error);
 
 #endif

@@ -17,7 +17,7 @@
 #define UNFINISHED ".unfinished" /* the folder being written */
 #define REPLACED ".replaced"     /* the folder whose place it takes */
 #define SEAL "seal"
-#define SEAL_FORMAT "shakedown certificate 1\n" /* raise when the same recipe is to be made otherwise */
+#define SEAL_FORMAT "shakedown certificate 1\n" /* raise when a recipe is to be made otherwise */
 #define SEAL_TEXT_MAX (2 * EVP_MAX_MD_SIZE + 2)
 #define DAY_S 86400
 
@@ -101,7 +101,8 @@ static void contents_fini(struct contents *contents)
 		buf_fini(&contents->file[i]);
 }
 
-static bool contents_read(struct contents *contents, const struct recipe *recipe, const char *folder)
+static bool contents_read(struct contents *contents, const struct recipe *recipe,
+                          const char *folder)
 {
 	int rc = 0;
 
@@ -297,7 +298,8 @@ static int remove_folder(const char *path, struct error *error)
 }
 
 /* Between the two renames there is no folder; a process killed there leaves it to be made anew. */
-static int swap_folder(const char *out, const char *unfinished, const char *name, struct error *error)
+static int swap_folder(const char *out, const char *unfinished, const char *name,
+                       struct error *error)
 {
 	char *folder = file_join(out, name);
 	char *replaced = file_join(out, REPLACED);

@@ -1,9 +1,9 @@
 /*
  * material.h: the folder of files that is made from one recipe. Layer: peer.
  *
- * A folder appears under its name only when it is whole, by a rename. Its file "seal" holds a hash of the
- * recipe, the issuer's certificate and all the other files, so that a folder which no longer is what
- * its recipe asks for, belongs to another issuer, or has a file missing or damaged, is known as such.
+ * A folder appears under its name only when it is whole, by a rename. Its file "seal" holds a hash of
+ * the recipe, the issuer's certificate and all the other files, so that a folder which no longer is
+ * what its recipe asks for, belongs to another issuer, or has a file missing or damaged, is known.
  *
  * Only one process at a time may write under `out`: the caller holds the lock (certs.h).
  */
@@ -30,15 +30,15 @@ struct material {
 void material_fini(struct material *material);
 
 /*
- * Reads the folder in `out`, and sets `certificate`. False if it has to be made: the seal does not fit,
- * or at `now` the certificate has not begun or ends within MATERIAL_RENEW_DAYS. The issuer's
+ * Reads the folder in `out`, and sets `certificate`. False if it has to be made: the seal does not
+ * fit, or at `now` the certificate has not begun or ends within MATERIAL_RENEW_DAYS. The issuer's
  * certificate is set before.
  */
 bool material_open(struct material *material, const char *out, time_t now);
 
 /*
- * Makes certificate and files anew in `out` from `key`, which is set before, and the issuer, whose key
- * is read if it has to be.
+ * Makes certificate and files anew in `out` from `key`, which is set before, and the issuer, whose
+ * key is read if it has to be.
  * ERR_ENVIRONMENT with the reason; a folder that was there then stands as it was.
  */
 int material_make(struct material *material, const char *out, time_t now, struct error *error);

@@ -135,16 +135,22 @@ static int check_name(const struct recipes *recipes, const struct recipe *recipe
 	                     recipe->name, (size_t)(first - recipes->list));
 }
 
-static int complain_of_issuer(const struct recipes *recipes, const struct json_node *issuer,
-                              struct error *error)
+/* `found` is the recipe of that name, or NULL. */
+static int complain_of_issuer(const struct recipes *recipes, const struct recipe *found,
+                              const struct json_node *issuer, struct error *error)
 {
 	json_t *known = recipes_names(recipes, CERT_ROOT);
 	json_t *intermediates = recipes_names(recipes, CERT_INTERMEDIATE);
+	const char *name = json_string_value(issuer->value);
 	struct buf sentence = {0};
 	int rc;
 
 	CHECK(json_array_extend(known, intermediates) == 0);
-	words_unknown(&sentence, "issuer", json_string_value(issuer->value), known);
+	if (found != NULL)
+		buf_printf(&sentence, "\"%s\" is of role \"%s\" and signs no others", name,
+		           cert_role_name(found->role));
+	else
+		words_unknown(&sentence, "issuer", name, known);
 	rc = json_complain(issuer, error, "%s", buf_string(&sentence));
 	buf_fini(&sentence);
 	json_decref(intermediates);
@@ -163,25 +169,29 @@ static int link_issuer(const struct recipes *recipes, struct recipe *recipe,
 	if (recipe->role == CERT_ROOT)
 		return 0;
 	if (issuer.value == NULL)
-		return json_complain(node, error, "\"issuer\" is missing: a certificate of role \"%s\" needs one",
+		return json_complain(node, error,
+		                     "\"issuer\" is missing: a certificate of role \"%s\" needs one",
 		                     cert_role_name(recipe->role));
 	recipe->issuer = recipe_find(recipes, json_string_value(issuer.value));
 	if (recipe->issuer == NULL || !is_ca(recipe->issuer))
-		return complain_of_issuer(recipes, &issuer, error);
+		return complain_of_issuer(recipes, recipe->issuer, &issuer, error);
 	return 0;
 }
 
-static int check_digest(const struct recipe *recipe, const struct json_node *node, struct error *error)
+static int check_digest(const struct recipe *recipe, const struct json_node *node,
+                        struct error *error)
 {
 	const struct recipe *signer = recipe->issuer != NULL ? recipe->issuer : recipe;
 	struct json_node digest = json_member(node, "digest");
 
 	if (signer->key->takes_digest && recipe->digest == NULL)
-		return json_complain(node, error, "\"digest\" is missing: %s signs with its %s key and a digest",
+		return json_complain(node, error,
+		                     "\"digest\" is missing: %s signs with its %s key and a digest",
 		                     signer->name, signer->key->name);
 	if (!signer->key->takes_digest && recipe->digest != NULL)
 		return json_complain(&digest, error,
-		                     "%s signs with its %s key, which takes no digest: leave \"digest\" out",
+		                     "%s signs with its %s key, which takes no digest: "
+		                     "leave \"digest\" out",
 		                     signer->name, signer->key->name);
 	return 0;
 }
@@ -254,7 +264,8 @@ static int complain_of_loop(const struct recipes *recipes, const struct recipe *
 	first = recipe;
 	node = json_item(list, (size_t)(first - recipes->list));
 	issuer = json_member(&node, "issuer");
-	json_complain(&issuer, error, "the issuers go round in a loop and reach no root: %s", first->name);
+	json_complain(&issuer, error, "the issuers go round in a loop and reach no root: %s",
+	              first->name);
 	do {
 		recipe = recipe->issuer;
 		error_append(error, ", %s", recipe->name);
@@ -262,7 +273,7 @@ static int complain_of_loop(const struct recipes *recipes, const struct recipe *
 	return ERR_INPUT;
 }
 
-/* Fills recipes->order by the steps up to the root, so that an issuer comes before what it signs. */
+/* Fills recipes->order by the steps up to the root: an issuer comes before what it signs. */
 static int put_in_order(struct recipes *recipes, const struct json_node *list, struct error *error)
 {
 	size_t placed = 0;

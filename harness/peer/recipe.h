@@ -1,10 +1,10 @@
 /*
- * recipe.h: certs/recipes.json, read and checked: how every certificate that suites may name is to be
- * made. Layer: peer.
+ * recipe.h: certs/recipes.json, read and checked: how every certificate that suites may name is to
+ * be made. Layer: peer.
  *
  * A recipe has a name (also the name of its folder of files), a role, and what goes into the
- * certificate (RFC 5280 section 4). The role says what Shakedown uses the certificate for; usages are
- * stated apart from it and not derived. Recipes may stand in any order in the file.
+ * certificate (RFC 5280 section 4). The role says what Shakedown uses the certificate for; usages
+ * are stated apart from it and not derived. Recipes may stand in any order in the file.
  *
  * All complaints are ERR_INPUT, with file and JSON path.
  */
@@ -44,7 +44,7 @@ struct recipe {
 	enum cert_role role;
 	const struct key_type *key;
 	const struct recipe *issuer; /* NULL: the certificate signs itself */
-	const char *digest;          /* of the issuer's signature; NULL if the issuer's key takes none */
+	const char *digest;          /* of the issuer's signature; NULL if its key takes none */
 	const json_t *subject;       /* object of texts: "O", "OU", "CN" */
 	const json_t *names;         /* list of "DNS:..." and "IP:..."; NULL: none */
 	const json_t *key_usage;     /* list of OpenSSL's words, which are those of RFC 5280 */
@@ -61,7 +61,7 @@ struct recipes {
 	json_t *json; /* the file; owned */
 };
 
-/* Reads `path`. On success the caller frees with recipes_fini; on failure nothing is to be freed. */
+/* Reads `path`. On success the caller frees with recipes_fini; on failure nothing is left. */
 int recipes_load(struct recipes *recipes, const char *path, struct error *error);
 void recipes_fini(struct recipes *recipes);
 
@@ -69,8 +69,8 @@ void recipes_fini(struct recipes *recipes);
 json_t *recipes_names(const struct recipes *recipes, enum cert_role role);
 
 /*
- * The recipe as one line that stays the same as long as what it asks for does: keys sorted, "why" left
- * out. The caller frees it.
+ * The recipe as one line that stays the same as long as what it asks for does: keys sorted, "why"
+ * left out. The caller frees it.
  */
 char *recipe_canonical(const struct recipe *recipe);
 
