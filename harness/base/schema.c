@@ -435,10 +435,9 @@ static int check_pattern(const struct place *at, const json_t *text, struct erro
 	if (!json_is_string(at->node->value) ||
 	    regexec(&pattern->compiled, json_string_value(at->node->value), 0, NULL, 0) == 0)
 		return 0;
+	buf_printf(&sentence, "must be %s (%s), not ",
+	           description[0] != '\0' ? description : "of the form", pattern->text);
 	words_show(&sentence, at->node->value);
-	buf_printf(&sentence, " is not of the form %s", pattern->text);
-	if (description[0] != '\0')
-		buf_printf(&sentence, " (%s)", description);
 	return complain_buf(at->node, error, &sentence);
 }
 

@@ -18,8 +18,8 @@
  *
  * The first fault is reported. At each object unknown keys come first, then missing ones, then the
  * faults of its members in the order of the document. Of the branches of anyOf the complaint is
- * that of the first whose type fits. A pattern's complaint repeats the `description` beside it in
- * brackets, so keep that short.
+ * that of the first whose type fits. The complaint of a pattern is "must be <description> (<pattern>)",
+ * with the `description` that stands beside it: word that to fit.
  */
 #ifndef SHAKEDOWN_BASE_SCHEMA_H
 #define SHAKEDOWN_BASE_SCHEMA_H

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define FOLDED_MAX 64 /* longer words are compared by their beginnings */
+#define GUESSED_MIN 3 /* letters; any two shorter words are near to each other */
 
 /* Writes `word` without what people mix up: case and separators. Returns the length. */
 static size_t fold(const char *word, char folded[FOLDED_MAX])
@@ -49,9 +50,12 @@ const char *words_nearest(const char *word, const json_t *known)
 {
 	size_t limit = (strlen(word) + 2) / 3 + 1;
 	const char *nearest = NULL;
+	char folded[FOLDED_MAX];
 	json_t *candidate;
 	size_t i;
 
+	if (fold(word, folded) < GUESSED_MIN)
+		return NULL;
 	json_array_foreach(known, i, candidate) {
 		size_t d = distance(word, json_string_value(candidate));
 

@@ -13,7 +13,7 @@
 
 /*
  * The word of `known` (a JSON array of strings) that is so near to `word` that it was probably meant,
- * or NULL. Case, '-', '_' and '.' do not count. Borrowed from `known`.
+ * or NULL, as for words of one or two letters. Case, '-', '_' and '.' do not count. Borrowed from `known`.
  */
 const char *words_nearest(const char *word, const json_t *known);
 
