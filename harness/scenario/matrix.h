@@ -1,0 +1,45 @@
+/*
+ * matrix.h: the cases of one scenario: all combinations of its axes' values, less the excluded.
+ * Layer: scenario.
+ *
+ * Without a matrix there is one case, with the empty name. The last axis changes fastest.
+ */
+#ifndef SHAKEDOWN_SCENARIO_MATRIX_H
+#define SHAKEDOWN_SCENARIO_MATRIX_H
+
+#include "base/buf.h"
+#include "base/json.h"
+
+#include <stdint.h>
+
+#define MATRIX_CASES_MAX 1000000 /* combinations of one scenario, the excluded ones among them */
+#define MATRIX_NAME_MAX 100      /* bytes of a case's name; names of values are cut to keep to it */
+
+struct axis {
+	const char *path; /* "server.versions"; borrowed from the suite's JSON */
+	json_t *values;   /* in normal form (setting.h); owned */
+	char **names;     /* one for each value, unique in the axis; owned */
+};
+
+struct matrix {
+	struct axis *axes;
+	size_t n_axes;
+	uint32_t *cases; /* the combinations that are not excluded, in order */
+	size_t n_cases;
+};
+
+/*
+ * Reads "matrix" and "exclude" of a scenario that its schema has accepted. On success the caller frees
+ * with matrix_fini; on failure there is nothing to free. ERR_INPUT if two values of an axis mean the
+ * same, if an exclude names what is not in the matrix, if nothing is left, or if there are too many.
+ */
+int matrix_init(struct matrix *matrix, const struct json_node *scenario, struct error *error);
+void matrix_fini(struct matrix *matrix);
+
+/* Puts the values of the case `index` < n_cases into the objects `server` and `client`. */
+void matrix_apply(const struct matrix *matrix, size_t index, json_t *server, json_t *client);
+
+/* Appends the case's name: the names of its values, joined by ','. */
+void matrix_name(const struct matrix *matrix, size_t index, struct buf *out);
+
+#endif

@@ -1,0 +1,145 @@
+#include "scenario/profile.h"
+
+#include "base/json.h"
+#include "scenario/shipped.h"
+
+#include <arpa/inet.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_ADDRESS "127.0.0.1"
+#define DEFAULT_BAUD 115200
+#define DEFAULT_TIMEOUT_MS 15000
+
+static bool is_address(const char *text)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
+}
+
+static int check_address(const struct json_node *root, struct error *error)
+{
+	struct json_node address = json_member(root, "address");
+
+	if (address.value == NULL || is_address(json_string_value(address.value)))
+		return 0;
+	return json_complain(&address, error,
+	                     "\"%s\" is not an IPv4 or IPv6 address (a name will not do: boards are "
+	                     "told the address)", json_string_value(address.value));
+}
+
+static int check_certificates(const struct json_node *root, struct error *error)
+{
+	struct json_node client = json_member(root, "client_certificate");
+	struct json_node unsupported = json_member(root, "unsupported");
+	struct json_node list = json_member(&unsupported, "certificate");
+	struct recipes recipes;
+	int rc = shipped_recipes(&recipes, error);
+
+	if (rc != 0)
+		return rc;
+	if (client.value != NULL && shipped_recipe(&client, &recipes, CERT_CLIENT, error) == NULL)
+		rc = ERR_INPUT;
+	for (size_t i = 0; rc == 0 && i < json_array_size(list.value); i++) {
+		struct json_node name = json_item(&list, i);
+
+		if (shipped_recipe(&name, &recipes, CERT_SERVER, error) == NULL)
+			rc = ERR_INPUT;
+	}
+	recipes_fini(&recipes);
+	return rc;
+}
+
+/* The whole number under `key`, which a file may write as 9600.0 too, or `otherwise`. */
+static void settle_number(json_t *json, const char *key, json_int_t otherwise)
+{
+	const json_t *given = json_object_get(json, key);
+	json_int_t number = given != NULL ? (json_int_t)json_number_value(given) : otherwise;
+
+	json_object_set_new(json, key, json_made(json_integer(number)));
+}
+
+static void add_defaults(json_t *json)
+{
+	json_t *defaults = json_made(json_pack("{s:s, s:s}", "driver", "agent", "address",
+	                                       DEFAULT_ADDRESS));
+
+	json_object_update_missing(json, defaults);
+	json_decref(defaults);
+	settle_number(json, "timeout_ms", DEFAULT_TIMEOUT_MS);
+	if (json_object_get(json, "port") != NULL)
+		settle_number(json, "baud", DEFAULT_BAUD);
+}
+
+int profile_load(struct profile *profile, const char *name, struct error *error)
+{
+	struct json_node root;
+	int rc;
+
+	*profile = (struct profile){0};
+	rc = shipped_path("board", "scenarios/boards", name, &profile->file, error);
+	if (rc == 0)
+		rc = shipped_load_checked(profile->file, "board.schema.json", &profile->json, error);
+	root = json_root(profile->file, profile->json);
+	if (rc == 0)
+		rc = check_address(&root, error);
+	if (rc == 0)
+		rc = check_certificates(&root, error);
+	if (rc == 0)
+		add_defaults(profile->json);
+	else
+		profile_fini(profile);
+	return rc;
+}
+
+void profile_fini(struct profile *profile)
+{
+	json_decref(profile->json);
+	free(profile->file);
+	*profile = (struct profile){0};
+}
+
+const char *profile_name(const struct profile *profile)
+{
+	return json_text(profile->json, "name");
+}
+
+/* Where a port's path leads: /dev/serial/by-id/... is a link. The path itself if that is not to be found. */
+static void real_port(const char *port, char real[PATH_MAX])
+{
+	if (realpath(port, real) == NULL)
+		snprintf(real, PATH_MAX, "%s", port);
+}
+
+static int check_pair(const struct profile *earlier, const struct profile *later,
+                      struct error *error)
+{
+	const char *port = json_text(later->json, "port");
+	char real[PATH_MAX], other[PATH_MAX];
+	struct json_node root = json_root(later->file, later->json);
+	struct json_node place = json_member(&root, "name");
+
+	if (strcmp(profile_name(earlier), profile_name(later)) == 0)
+		return json_complain(&place, error, "the board \"%s\" is named twice (%s); name each board once",
+		                     profile_name(later), earlier->file);
+	real_port(port, real);
+	real_port(json_text(earlier->json, "port"), other);
+	if (port[0] == '\0' || strcmp(real, other) != 0)
+		return 0;
+	place = json_member(&root, "port");
+	return json_complain(&place, error, "%s is the port of the board \"%s\" too (%s); two boards cannot "
+	                     "share a port", port, profile_name(earlier), earlier->file);
+}
+
+int profile_check_set(const struct profile profiles[], size_t n_profiles, struct error *error)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < n_profiles; i++)
+		for (size_t k = 0; rc == 0 && k < i; k++)
+			rc = check_pair(&profiles[k], &profiles[i], error);
+	return rc;
+}

@@ -1,0 +1,282 @@
+#include "scenario/suite.h"
+
+#include "base/assert.h"
+#include "base/json.h"
+#include "scenario/matrix.h"
+#include "scenario/setting.h"
+#include "scenario/shipped.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct scenario {
+	const json_t *json; /* as in the file; borrowed from the suite's */
+	json_t *server;     /* in normal form, with defaults; owned */
+	json_t *client;     /* the same */
+	struct matrix matrix;
+	size_t first_case; /* in the suite */
+};
+
+struct suite {
+	char *file;
+	json_t *json;
+	json_t *expect; /* where a scenario has none */
+	struct scenario *scenarios;
+	size_t n_scenarios;
+	size_t n_cases;
+};
+
+/* What checking a suite needs at hand. */
+struct checker {
+	struct suite *suite;
+	struct recipes recipes;
+	json_t *names; /* scenario name -> index of its scenario */
+	struct error *error;
+};
+
+static int check_name(struct checker *checker, const struct json_node *scenario, size_t index)
+{
+	struct json_node name = json_member(scenario, "name");
+	const char *text = json_string_value(name.value);
+	const json_t *earlier = json_object_get(checker->names, text);
+
+	if (earlier != NULL)
+		return json_complain(&name, checker->error, "$.scenarios[%lld] has the name \"%s\" too",
+		                     json_integer_value(earlier), text);
+	json_object_set_new(checker->names, text, json_made(json_integer((json_int_t)index)));
+	return 0;
+}
+
+/* The value of one server.certificate: a name, or a list of names with keys of differing types. */
+static int check_certificate(struct checker *checker, const struct json_node *value)
+{
+	const struct recipe *earlier[16];
+	size_t n = json_is_string(value->value) ? 1 : json_array_size(value->value);
+
+	for (size_t i = 0; i < n; i++) {
+		struct json_node node = json_is_string(value->value) ? *value : json_item(value, i);
+		const struct recipe *recipe =
+			shipped_recipe(&node, &checker->recipes, CERT_SERVER, checker->error);
+
+		if (recipe == NULL)
+			return ERR_INPUT;
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(earlier[k]->key->algorithm, recipe->key->algorithm) == 0)
+				return json_complain(&node, checker->error,
+				                     "\"%s\" and \"%s\" both have %s keys, of which a "
+				                     "server holds one", earlier[k]->name, recipe->name,
+				                     recipe->key->algorithm);
+		CHECK(i < sizeof(earlier) / sizeof(earlier[0])); /* there are fewer types of key */
+		earlier[i] = recipe;
+	}
+	return 0;
+}
+
+/* The certificates of a scenario's server, and those of the matrix. */
+static int check_certificates(struct checker *checker, const struct json_node *scenario)
+{
+	struct json_node server = json_member(scenario, "server");
+	struct json_node matrix = json_member(scenario, "matrix");
+	struct json_node value = json_member(&server, "certificate");
+	struct json_node axis = json_member(&matrix, "server.certificate");
+	int rc = 0;
+
+	if (value.value == NULL && axis.value == NULL)
+		return json_complain(&server, checker->error,
+		                     "\"certificate\" is missing, here and in the matrix");
+	if (value.value != NULL)
+		rc = check_certificate(checker, &value);
+	for (size_t i = 0; rc == 0 && i < json_array_size(axis.value); i++) {
+		struct json_node item = json_item(&axis, i);
+
+		rc = check_certificate(checker, &item);
+	}
+	return rc;
+}
+
+/* Which versions the client is asked for in the case `index`: "" where nothing is said. Borrowed. */
+static void client_versions(const struct scenario *scenario, size_t index, const char **min,
+                            const char **max)
+{
+	json_t *server = json_made(json_object());
+	json_t *client = json_made(json_copy(scenario->client));
+
+	matrix_apply(&scenario->matrix, index, server, client);
+	*min = json_text(client, "min"); /* the scenario and its matrix hold on to them */
+	*max = json_text(client, "max");
+	json_decref(client);
+	json_decref(server);
+}
+
+/* A client whose lowest version is above its highest could offer nothing. */
+static int check_client(struct checker *checker, const struct json_node *node,
+                        const struct scenario *scenario)
+{
+	const char *min, *max;
+
+	for (size_t i = 0; i < scenario->matrix.n_cases; i++) {
+		client_versions(scenario, i, &min, &max);
+		if (max[0] == '\0')
+			return 0; /* no case says more: an axis is in all of them */
+		if (strcmp(min, max) > 0)
+			return json_complain(node, checker->error, "client.min %s is above client.max %s%s",
+			                     min, max,
+			                     scenario->matrix.n_axes > 0 ? " in a case of the matrix" : "");
+	}
+	return 0;
+}
+
+static json_t *with_defaults(json_t *server)
+{
+	json_t *defaults = json_made(json_pack("{s:[ss], s:s, s:b}", "versions", "1.2", "1.3",
+	                                       "client_auth", "none", "tickets", 1));
+
+	json_object_update_missing(server, defaults);
+	json_decref(defaults);
+	return server;
+}
+
+static int add_scenario(struct checker *checker, const struct json_node *node, size_t index)
+{
+	struct suite *suite = checker->suite;
+	struct scenario *scenario = &suite->scenarios[index];
+	int rc = check_name(checker, node, index);
+
+	if (rc == 0)
+		rc = check_certificates(checker, node);
+	if (rc == 0)
+		rc = matrix_init(&scenario->matrix, node, checker->error);
+	if (rc != 0)
+		return rc;
+	scenario->json = node->value;
+	scenario->server = with_defaults(setting_normal_all(json_object_get(node->value, "server")));
+	scenario->client = setting_normal_all(json_object_get(node->value, "client"));
+	scenario->first_case = suite->n_cases;
+	suite->n_cases += scenario->matrix.n_cases;
+	return check_client(checker, node, scenario);
+}
+
+static int add_scenarios(struct suite *suite, struct error *error)
+{
+	struct json_node root = json_root(suite->file, suite->json);
+	struct json_node list = json_member(&root, "scenarios");
+	struct checker checker = {.suite = suite, .error = error};
+	int rc = shipped_recipes(&checker.recipes, error);
+
+	if (rc != 0)
+		return rc;
+	checker.names = json_made(json_object());
+	suite->n_scenarios = json_array_size(list.value);
+	suite->scenarios = calloc(suite->n_scenarios, sizeof(suite->scenarios[0]));
+	CHECK(suite->scenarios != NULL);
+	for (size_t i = 0; rc == 0 && i < suite->n_scenarios; i++) {
+		struct json_node node = json_item(&list, i);
+
+		rc = add_scenario(&checker, &node, i);
+	}
+	json_decref(checker.names);
+	recipes_fini(&checker.recipes);
+	return rc;
+}
+
+int suite_load(struct suite **suite, const char *name, struct error *error)
+{
+	struct suite *made = calloc(1, sizeof(*made));
+	int rc;
+
+	CHECK(made != NULL);
+	made->expect = json_made(json_pack("{s:s}", "result", "connect"));
+	rc = shipped_path("suite", "scenarios", name, &made->file, error);
+	if (rc == 0)
+		rc = shipped_load_checked(made->file, "suite.schema.json", &made->json, error);
+	if (rc == 0)
+		rc = add_scenarios(made, error);
+	if (rc == 0)
+		*suite = made;
+	else
+		suite_free(made);
+	return rc;
+}
+
+void suite_free(struct suite *suite)
+{
+	if (suite == NULL)
+		return;
+	for (size_t i = 0; i < suite->n_scenarios; i++) {
+		matrix_fini(&suite->scenarios[i].matrix);
+		json_decref(suite->scenarios[i].server);
+		json_decref(suite->scenarios[i].client);
+	}
+	free(suite->scenarios);
+	json_decref(suite->expect);
+	json_decref(suite->json);
+	free(suite->file);
+	free(suite);
+}
+
+int suite_check_set(struct suite *const suites[], size_t n_suites, struct error *error)
+{
+	for (size_t i = 0; i < n_suites; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(suite_name(suites[i]), suite_name(suites[k])) == 0)
+				return error_set(error, ERR_INPUT, "%s: $.suite: %s is a suite \"%s\" too; "
+				                 "name each suite once", suites[i]->file,
+				                 suites[k]->file, suite_name(suites[k]));
+	return 0;
+}
+
+const char *suite_name(const struct suite *suite)
+{
+	return json_text(suite->json, "suite");
+}
+
+const char *suite_file(const struct suite *suite)
+{
+	return suite->file;
+}
+
+size_t suite_n_cases(const struct suite *suite)
+{
+	return suite->n_cases;
+}
+
+/* The scenario of the case `index`: the last that begins at it or before. */
+static const struct scenario *find_scenario(const struct suite *suite, size_t index)
+{
+	size_t low = 0, high = suite->n_scenarios;
+
+	CHECK(index < suite->n_cases);
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (suite->scenarios[middle].first_case <= index)
+			low = middle;
+		else
+			high = middle;
+	}
+	return &suite->scenarios[low];
+}
+
+json_t *suite_case(const struct suite *suite, size_t index)
+{
+	const struct scenario *scenario = find_scenario(suite, index);
+	const char *name = json_text(scenario->json, "name");
+	json_t *server = json_made(json_copy(scenario->server));
+	json_t *client = json_made(json_copy(scenario->client));
+	json_t *expect = json_object_get(scenario->json, "expect");
+	struct buf in_matrix = {0}, id = {0};
+	json_t *made;
+
+	matrix_apply(&scenario->matrix, index - scenario->first_case, server, client);
+	matrix_name(&scenario->matrix, index - scenario->first_case, &in_matrix);
+	buf_printf(&id, "%s/%s%s%s", suite_name(suite), name, in_matrix.len > 0 ? "/" : "",
+	           buf_string(&in_matrix));
+	made = json_made(json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:O, s:s}", "id", buf_string(&id),
+	                           "suite", suite_name(suite), "scenario", name, "case",
+	                           buf_string(&in_matrix), "server", server, "client", client, "expect",
+	                           expect != NULL ? expect : suite->expect, "why",
+	                           json_text(scenario->json, "why")));
+	buf_fini(&in_matrix);
+	buf_fini(&id);
+	return made;
+}
