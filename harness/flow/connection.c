@@ -1,0 +1,196 @@
+#include "flow/connection.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+
+#include <stdlib.h>
+
+enum side side_other(enum side side)
+{
+	return side == SIDE_CLIENT ? SIDE_SERVER : SIDE_CLIENT;
+}
+
+static void on_data(void *context, enum side from, struct bytes data, uint64_t t_ns)
+{
+	struct connection *connection = context;
+
+	if (connection->transcript != NULL)
+		transcript_feed(connection->transcript, from, data, t_ns);
+}
+
+static void on_gap(void *context, enum side from, uint64_t n_bytes, uint64_t t_ns)
+{
+	struct connection *connection = context;
+
+	if (connection->transcript != NULL)
+		transcript_gap(connection->transcript, from, n_bytes, t_ns);
+}
+
+static const struct stream_events events = {.data = on_data, .gap = on_gap};
+
+static void learn_isn(struct connection *connection, enum side side, uint32_t isn)
+{
+	connection->isn[side] = isn;
+	connection->isn_known[side] = true;
+	stream_start(&connection->stream[side], isn + 1);
+}
+
+struct connection *connection_new(const struct segment *first, enum side from, bool decode,
+                                  const struct keylog *keylog, size_t *budget)
+{
+	struct connection *connection = calloc(1, sizeof(*connection));
+
+	CHECK(connection != NULL);
+	connection->end[from] = first->from;
+	connection->end[side_other(from)] = first->to;
+	connection->start_ns = first->t_ns;
+	for (enum side side = SIDE_CLIENT; side <= SIDE_SERVER; side++)
+		stream_init(&connection->stream[side], side, &events, connection, budget);
+	/* Without a SYN, the first segment counts as the beginning. */
+	learn_isn(connection, from, first->seq - ((first->flags & TCP_SYN) == 0));
+	if (decode)
+		connection->transcript = transcript_new(keylog);
+	return connection;
+}
+
+void connection_free(struct connection *connection)
+{
+	if (connection == NULL)
+		return;
+	stream_fini(&connection->stream[SIDE_CLIENT]);
+	stream_fini(&connection->stream[SIDE_SERVER]);
+	transcript_free(connection->transcript);
+	free(connection);
+}
+
+enum side connection_side(const struct connection *connection, const struct segment *segment)
+{
+	return endpoint_equal(&connection->end[SIDE_CLIENT], &segment->from) ? SIDE_CLIENT
+	                                                                     : SIDE_SERVER;
+}
+
+bool connection_is_other(const struct connection *connection, const struct segment *segment)
+{
+	enum side side = connection_side(connection, segment);
+
+	if ((segment->flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
+		return false;
+	return side == SIDE_SERVER || segment->seq != connection->isn[SIDE_CLIENT];
+}
+
+static void note_ending(struct connection *connection, enum side side,
+                        const struct segment *segment)
+{
+	enum ending ending = ENDING_NONE;
+
+	if ((segment->flags & TCP_RST) != 0)
+		ending = ENDING_RST;
+	else if ((segment->flags & TCP_FIN) != 0)
+		ending = ENDING_FIN;
+	if (ending == ENDING_NONE || connection->ending[side] != ENDING_NONE)
+		return;
+	if (connection->ending[side_other(side)] == ENDING_NONE) {
+		connection->first_to_end = side;
+		connection->ending_ns = segment->t_ns;
+	}
+	connection->ending[side] = ending;
+}
+
+void connection_segment(struct connection *connection, const struct segment *segment)
+{
+	enum side side = connection_side(connection, segment);
+	struct stream *stream = &connection->stream[side];
+	bool acknowledges = (segment->flags & (TCP_ACK | TCP_RST)) == TCP_ACK;
+
+	connection->n_packets++;
+	if (segment->t_ns > connection->last_ns)
+		connection->last_ns = segment->t_ns;
+	if (acknowledges && !connection->isn_known[side_other(side)])
+		learn_isn(connection, side_other(side), segment->ack - 1);
+	if (!connection->isn_known[side])
+		learn_isn(connection, side, segment->seq - ((segment->flags & TCP_SYN) == 0));
+	/* What comes with a reset is a message to people (RFC 9293 section 3.5.3). */
+	if ((segment->flags & TCP_RST) == 0)
+		stream_segment(stream, segment);
+	if (acknowledges)
+		stream_acknowledged(&connection->stream[side_other(side)], segment->ack, segment->t_ns);
+	note_ending(connection, side, segment);
+}
+
+bool connection_closed(const struct connection *connection)
+{
+	return connection->replaced || connection->ending[SIDE_CLIENT] == ENDING_RST ||
+	       connection->ending[SIDE_SERVER] == ENDING_RST ||
+	       (connection->stream[SIDE_CLIENT].ended && connection->stream[SIDE_SERVER].ended);
+}
+
+void connection_finish(struct connection *connection)
+{
+	stream_finish(&connection->stream[SIDE_CLIENT], connection->last_ns);
+	stream_finish(&connection->stream[SIDE_SERVER], connection->last_ns);
+}
+
+static const char *side_name(enum side side)
+{
+	return side == SIDE_CLIENT ? "client" : "server";
+}
+
+static void emit_endpoint(struct emit *emit, const char *key, const struct endpoint *endpoint)
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	emit_object(emit, key);
+	emit_text(emit, "address", endpoint_address(endpoint, text));
+	emit_uint(emit, "port", endpoint->port);
+	emit_close(emit);
+}
+
+static void emit_tcp(const struct connection *connection, struct emit *emit)
+{
+	const struct stream *client = &connection->stream[SIDE_CLIENT];
+	const struct stream *server = &connection->stream[SIDE_SERVER];
+
+	emit_object(emit, "tcp");
+	emit_uint(emit, "packets", connection->n_packets);
+	emit_object(emit, "bytes");
+	emit_uint(emit, "client", client->n_bytes);
+	emit_uint(emit, "server", server->n_bytes);
+	emit_close(emit);
+	emit_uint(emit, "retransmissions", client->n_retransmissions + server->n_retransmissions);
+	emit_uint(emit, "gaps", client->n_gaps + server->n_gaps);
+	emit_bool(emit, "syn", client->syn_seen || server->syn_seen);
+	emit_close(emit);
+}
+
+static void emit_ending(const struct connection *connection, struct emit *emit)
+{
+	static const char *const names[] = {
+		[ENDING_NONE] = "none", [ENDING_FIN] = "fin", [ENDING_RST] = "rst"};
+	bool ended = connection->ending[SIDE_CLIENT] != ENDING_NONE ||
+	             connection->ending[SIDE_SERVER] != ENDING_NONE;
+
+	emit_object(emit, "close");
+	if (ended)
+		emit_text(emit, "first", side_name(connection->first_to_end));
+	else
+		emit_null(emit, "first");
+	emit_text(emit, "client", names[connection->ending[SIDE_CLIENT]]);
+	emit_text(emit, "server", names[connection->ending[SIDE_SERVER]]);
+	if (ended)
+		emit_ms(emit, "t_ms", connection->ending_ns, connection->start_ns);
+	else
+		emit_null(emit, "t_ms");
+	emit_close(emit);
+}
+
+void connection_emit(const struct connection *connection, struct emit *emit)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	emit_endpoint(emit, "client", &connection->end[SIDE_CLIENT]);
+	emit_endpoint(emit, "server", &connection->end[SIDE_SERVER]);
+	emit_text(emit, "start", clock_text(connection->start_ns, text));
+	transcript_emit(connection->transcript, connection->start_ns, emit);
+	emit_tcp(connection, emit);
+	emit_ending(connection, emit);
+}

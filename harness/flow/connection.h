@@ -1,0 +1,66 @@
+/*
+ * connection.h: one TCP connection: two streams, how it began and ended, and the TLS in it. Layer:
+ * flow. Pure: no I/O, no globals; its clock is the packets'.
+ */
+#ifndef SHAKEDOWN_FLOW_CONNECTION_H
+#define SHAKEDOWN_FLOW_CONNECTION_H
+
+#include "decode/transcript.h"
+#include "flow/stream.h"
+
+#include <sys/queue.h>
+
+enum side side_other(enum side side);
+
+enum ending { ENDING_NONE, ENDING_FIN, ENDING_RST };
+
+/* For reading; the first five members are written by tracker.c. */
+struct connection {
+	LIST_ENTRY(connection) in_bucket;
+	TAILQ_ENTRY(connection) in_order;
+	uint64_t number;             /* 1 for the first that the tracker saw */
+	bool settled;                /* stands among the closed ones */
+	bool replaced;               /* another one has begun between the same ends */
+	void *attached;              /* whatever the tracker's user keeps with it; NULL at first */
+	struct endpoint end[2];      /* by enum side */
+	struct stream stream[2];     /* by the side that sends */
+	uint32_t isn[2];             /* initial sequence numbers, where `isn_known` */
+	bool isn_known[2];
+	struct transcript *transcript; /* NULL if the connection is only followed */
+	uint64_t start_ns, last_ns;  /* times of the first and last packet */
+	uint64_t n_packets;
+	enum ending ending[2];
+	enum side first_to_end;      /* of meaning once an ending is there */
+	uint64_t ending_ns;          /* when the first ending came */
+};
+
+/*
+ * A connection whose first segment is `first` and comes from `from`; connection_segment still has
+ * to be called with it. With `decode` its streams go to a transcript, with the secrets of `keylog`
+ * (borrowed, or NULL). `budget`: see stream.h.
+ */
+struct connection *connection_new(const struct segment *first, enum side from, bool decode,
+                                  const struct keylog *keylog, size_t *budget);
+void connection_free(struct connection *connection);
+
+/* The side that sent `segment`, which is one of this connection's two ends. */
+enum side connection_side(const struct connection *connection, const struct segment *segment);
+
+/* True if `segment` opens another connection between the same two ends. */
+bool connection_is_other(const struct connection *connection, const struct segment *segment);
+
+void connection_segment(struct connection *connection, const struct segment *segment);
+
+/* True once both sides have ended, or one has reset the connection, or another has replaced it. */
+bool connection_closed(const struct connection *connection);
+
+/* No segment comes any more: what is held back goes to the transcript. */
+void connection_finish(struct connection *connection);
+
+/*
+ * Writes the members "client", "server", "start", those of the transcript, "tcp" and "close" into
+ * the object that is open in `emit`. Only for a connection with a transcript.
+ */
+void connection_emit(const struct connection *connection, struct emit *emit);
+
+#endif

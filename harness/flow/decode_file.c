@@ -1,0 +1,133 @@
+#include "flow/decode_file.h"
+
+#include "flow/capture.h"
+#include "flow/tracker.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+struct decoding {
+	enum emit_format format;
+	FILE *out;
+	struct buf text; /* of one connection */
+	uint64_t n_connections;
+};
+
+/* "Connection 1: 192.168.1.5 port 62509 to 192.168.1.10 port 6000, 2 packets" */
+static void open_connection(struct emit *emit, uint64_t number, const struct connection *connection)
+{
+	const struct endpoint *client = &connection->end[SIDE_CLIENT];
+	const struct endpoint *server = &connection->end[SIDE_SERVER];
+	char client_text[ENDPOINT_TEXT_MAX], server_text[ENDPOINT_TEXT_MAX];
+
+	emit_item(emit, "Connection %" PRIu64 ": %s port %u to %s port %u, %s", number,
+	          endpoint_address(client, client_text), client->port,
+	          endpoint_address(server, server_text), server->port,
+	          transcript_is_tls(connection->transcript) ? "TLS" : "no TLS seen");
+}
+
+static void write_connection(void *context, struct connection *connection)
+{
+	struct decoding *decoding = context;
+	struct emit emit;
+
+	decoding->n_connections++;
+	buf_clear(&decoding->text);
+	emit_init(&emit, &decoding->text, decoding->format);
+	open_connection(&emit, decoding->n_connections, connection);
+	connection_emit(connection, &emit);
+	emit_close(&emit);
+	buf_char(&decoding->text, '\n');
+	fwrite(decoding->text.data, 1, decoding->text.len, decoding->out);
+}
+
+static const struct tracker_events events = {.finished = write_connection};
+
+/*
+ * Reads all packets. Returns how many there were; *unread is the link type of one that is not read.
+ */
+static uint64_t read_packets(struct capture *capture, struct tracker *tracker, uint16_t *unread)
+{
+	struct packet packet;
+	uint64_t n = 0;
+
+	while (capture_next(capture, &packet)) {
+		uint64_t n_unread = tracker_count(tracker, SEGMENT_LINK);
+
+		tracker_packet(tracker, &packet);
+		tracker_settle(tracker, packet.t_ns);
+		if (tracker_count(tracker, SEGMENT_LINK) > n_unread)
+			*unread = packet.linktype;
+		n++;
+	}
+	tracker_finish_all(tracker);
+	return n;
+}
+
+static void sum_up(const struct decoding *decoding, const struct tracker *tracker,
+                   uint64_t n_packets)
+{
+	static const struct {
+		enum segment_result result;
+		const char *text;
+	} notes[] = {
+		{SEGMENT_OTHER, "not TCP"},
+		{SEGMENT_FRAGMENT, "fragments of IP packets, which are not put together"},
+		{SEGMENT_LINK, "of a link type that is not read"},
+		{SEGMENT_MALFORMED, "with headers that are cut short or damaged"},
+	};
+
+	fprintf(decoding->out, "%" PRIu64 " packet%s, %" PRIu64 " connection%s", n_packets,
+	        n_packets == 1 ? "" : "s", decoding->n_connections,
+	        decoding->n_connections == 1 ? "" : "s");
+	for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
+		uint64_t n = tracker_count(tracker, notes[i].result);
+
+		if (n > 0)
+			fprintf(decoding->out, "; %" PRIu64 " %s", n, notes[i].text);
+	}
+	fputc('\n', decoding->out);
+}
+
+static int judge_end(const struct capture *capture, const char *path, const struct tracker *tracker,
+                     uint16_t unread, struct error *error)
+{
+	uint64_t n_unread = tracker_count(tracker, SEGMENT_LINK);
+	int rc = capture_end(capture, error);
+
+	if (rc == 0 && n_unread > 0)
+		rc = error_set(error, ERR_INPUT,
+		               "%s: %" PRIu64 " packets are of link type %u, which is not read; "
+		               "Ethernet, Linux cooked, loopback and raw IP are",
+		               path, n_unread, unread);
+	return rc;
+}
+
+int decode_file(const char *path, enum emit_format format, FILE *out, struct error *error)
+{
+	struct decoding decoding = {.format = format, .out = out};
+	struct keylog *keylog = NULL;
+	struct tracker *tracker = NULL;
+	struct capture *capture = NULL;
+	uint16_t unread = 0;
+	uint64_t n_packets;
+	int rc;
+
+	rc = capture_open(&capture, path, error);
+	if (rc != 0)
+		return rc;
+	keylog = keylog_new();
+	capture_secrets(capture, keylog);
+	tracker = tracker_new(TRACKER_DECODE, keylog, &events, &decoding);
+	n_packets = read_packets(capture, tracker, &unread);
+	if (format == EMIT_TEXT)
+		sum_up(&decoding, tracker, n_packets);
+	rc = judge_end(capture, path, tracker, unread, error);
+	if (fflush(out) != 0 || ferror(out))
+		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot write what was decoded");
+	tracker_free(tracker);
+	keylog_free(keylog);
+	capture_close(capture);
+	buf_fini(&decoding.text);
+	return rc;
+}

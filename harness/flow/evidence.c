@@ -1,0 +1,56 @@
+#include "flow/evidence.h"
+
+#include "flow/pcapng.h"
+#include "flow/tracker.h"
+
+struct making {
+	struct buf *json;
+	struct buf one; /* connection */
+	size_t n_written, n_omitted;
+};
+
+static void write_connection(void *context, struct connection *connection)
+{
+	struct making *making = context;
+	struct emit emit;
+
+	buf_clear(&making->one);
+	emit_init(&emit, &making->one, EMIT_JSON);
+	emit_object(&emit, NULL);
+	connection_emit(connection, &emit);
+	emit_close(&emit);
+	if (making->json->len + making->one.len > EVIDENCE_JSON_MAX) {
+		making->n_omitted++;
+		return;
+	}
+	if (making->n_written++ > 0)
+		buf_char(making->json, ',');
+	buf_bytes(making->json, buf_view(&making->one));
+}
+
+static const struct tracker_events events = {.finished = write_connection};
+
+size_t evidence_make(const struct packet_list *packets, const char *name, uint16_t linktype,
+                     struct bytes keylog, struct buf *json, struct buf *pcapng)
+{
+	struct keylog *secrets = keylog_new();
+	struct making making = {.json = json};
+	struct tracker *tracker = tracker_new(TRACKER_DECODE, secrets, &events, &making);
+
+	if (keylog.len > 0)
+		keylog_add(secrets, (const char *)keylog.data, keylog.len);
+	pcapng_begin(pcapng, name, linktype, keylog);
+	buf_char(json, '[');
+	for (size_t i = 0; i < packets->n; i++) {
+		struct packet packet = packet_list_get(packets, i);
+
+		pcapng_packet(pcapng, &packet);
+		tracker_packet(tracker, &packet);
+	}
+	tracker_finish_all(tracker);
+	buf_char(json, ']');
+	tracker_free(tracker);
+	keylog_free(secrets);
+	buf_fini(&making.one);
+	return making.n_omitted;
+}

@@ -1,0 +1,132 @@
+#include "flow/sniffer.h"
+
+#include "base/assert.h"
+#include "base/child.h"
+#include "base/json.h"
+#include "flow/private_network.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+struct collect {
+	STAILQ_ENTRY(collect) in_order;
+	uint16_t port;
+	void (*collected)(void *context, const struct sniffer_collected *what);
+	void *context;
+};
+
+struct sniffer {
+	struct child *child;
+	const struct sniffer_events *events;
+	void *context;
+	STAILQ_HEAD(, collect) pending;
+};
+
+/* Calls back one collect, and forgets it. */
+static void give(struct sniffer *sniffer, struct collect *collect,
+                 const struct sniffer_collected *what)
+{
+	STAILQ_REMOVE(&sniffer->pending, collect, collect, in_order);
+	collect->collected(collect->context, what);
+	free(collect);
+}
+
+static void give_all(struct sniffer *sniffer, const char *note)
+{
+	const struct sniffer_collected nothing = {.note = note};
+
+	while (!STAILQ_EMPTY(&sniffer->pending))
+		give(sniffer, STAILQ_FIRST(&sniffer->pending), &nothing);
+}
+
+static void on_collected(struct sniffer *sniffer, json_t *message, struct bytes attached)
+{
+	const struct sniffer_collected what = {
+		.connections = json_object_get(message, "connections"),
+		.pcapng = attached,
+		.dropped = json_number(message, "dropped"),
+		.note = json_text(message, "note"),
+	};
+	struct collect *collect;
+
+	STAILQ_FOREACH(collect, &sniffer->pending, in_order)
+		if (collect->port == json_number(message, "port"))
+			break;
+	if (collect != NULL)
+		give(sniffer, collect, &what);
+}
+
+static void on_message(void *context, json_t *message, struct bytes attached)
+{
+	struct sniffer *sniffer = context;
+	const char *event = json_text(message, "event");
+
+	if (strcmp(event, "ready") == 0)
+		sniffer->events->ready(sniffer->context);
+	else if (strcmp(event, "refused") == 0)
+		sniffer->events->refused(sniffer->context, json_text(message, "text"));
+	else if (strcmp(event, "collected") == 0)
+		on_collected(sniffer, message, attached);
+}
+
+static void on_exited(void *context, const char *why)
+{
+	struct sniffer *sniffer = context;
+
+	give_all(sniffer, why);
+	sniffer->events->exited(sniffer->context, why);
+	free(sniffer);
+}
+
+static const struct child_events child_events = {.message = on_message, .exited = on_exited};
+
+int sniffer_start(struct sniffer **started, uv_loop_t *loop, const char *program,
+                  const char *interface, const struct sniffer_events *events, void *context,
+                  struct error *error)
+{
+	char *const arguments[] = {(char *)program, "--interface", (char *)interface, NULL};
+	struct sniffer *sniffer = calloc(1, sizeof(*sniffer));
+	int rc;
+
+	CHECK(sniffer != NULL);
+	sniffer->events = events;
+	sniffer->context = context;
+	STAILQ_INIT(&sniffer->pending);
+	private_network_spawn_begin();
+	rc = child_start(&sniffer->child, loop, "the sniffer", arguments, NULL, &child_events, sniffer,
+	                 error);
+	private_network_spawn_end();
+	if (rc != 0) {
+		free(sniffer);
+		return rc;
+	}
+	*started = sniffer;
+	return 0;
+}
+
+void sniffer_collect(struct sniffer *sniffer, uint16_t port, const char *keylog, int wait_ms,
+                     void (*collected)(void *context, const struct sniffer_collected *what),
+                     void *context)
+{
+	struct collect *collect = calloc(1, sizeof(*collect));
+	json_t *request = json_made(json_pack("{s:s, s:i, s:s, s:i}", "op", "collect", "port", (int)port,
+	                                      "keylog", keylog, "wait_ms", wait_ms));
+
+	CHECK(collect != NULL);
+	*collect = (struct collect){.port = port, .collected = collected, .context = context};
+	STAILQ_INSERT_TAIL(&sniffer->pending, collect, in_order);
+	child_send(sniffer->child, request);
+	json_decref(request);
+}
+
+void sniffer_stop(struct sniffer *sniffer)
+{
+	give_all(sniffer, "the sniffer was stopped before it had answered");
+	child_stop(sniffer->child);
+}
+
+int sniffer_pid(const struct sniffer *sniffer)
+{
+	return child_pid(sniffer->child);
+}

@@ -1,0 +1,273 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/flow/frames.h"
+
+static const struct frame hello = {
+	.seq = 0x01020304, .ack = 0x05060708, .flags = TCP_ACK | TCP_PSH, .data = "hello"};
+
+/* Decodes an exact-size copy, so that a sanitizer sees any step beyond it. */
+static enum segment_result decode_copy(struct packet packet, struct segment *segment, struct buf *kept)
+{
+	uint8_t *copy = malloc(packet.data.len > 0 ? packet.data.len : 1);
+	enum segment_result result;
+
+	memcpy(copy, packet.data.data, packet.data.len);
+	packet.data.data = copy;
+	result = segment_decode(&packet, segment);
+	if (result == SEGMENT_OK && kept != NULL) {
+		buf_clear(kept);
+		buf_bytes(kept, segment->data);
+	}
+	free(copy);
+	return result;
+}
+
+static void check_hello(const struct buf *out, uint16_t linktype, bool ipv6)
+{
+	struct segment segment;
+	struct buf kept = {0};
+	char text[ENDPOINT_TEXT_MAX];
+
+	assert_int_equal(decode_copy(frame_packet(out, linktype, 7), &segment, &kept), SEGMENT_OK);
+	assert_string_equal(buf_string(&kept), "hello");
+	assert_int_equal(segment.length, 5);
+	assert_int_equal(segment.seq, hello.seq);
+	assert_int_equal(segment.ack, hello.ack);
+	assert_int_equal(segment.flags, hello.flags);
+	assert_int_equal(segment.t_ns, 7);
+	assert_int_equal(segment.from.port, 40000);
+	assert_int_equal(segment.to.port, 443);
+	assert_string_equal(endpoint_address(&segment.from, text), ipv6 ? "fd00::1" : "10.0.0.1");
+	assert_string_equal(endpoint_address(&segment.to, text), ipv6 ? "fd00::2" : "10.0.0.2");
+	/* Every shorter capture of it says something, and reads nothing beyond its end. */
+	for (size_t len = 0; len < out->len; len++) {
+		struct packet cut = frame_packet(out, linktype, 7);
+
+		cut.data.len = len;
+		if (decode_copy(cut, &segment, &kept) == SEGMENT_OK) {
+			assert_true(kept.len <= 5);
+			assert_int_equal(segment.length, 5);
+		}
+	}
+	buf_fini(&kept);
+}
+
+/* A link's header before the IP header; \1 stands for the EtherType. */
+static const struct {
+	uint16_t linktype;
+	const char *header;
+	size_t len;
+} links[] = {
+	{LINKTYPE_ETHERNET, "DDDDDDSSSSSS\1", 13},
+	{LINKTYPE_ETHERNET, "DDDDDDSSSSSS\x81\0\0\5\1", 17},
+	{LINKTYPE_ETHERNET, "DDDDDDSSSSSS\x88\xa8\0\6\x81\0\0\5\1", 21},
+	{LINKTYPE_LINUX_SLL, "\0\4\3\4\0\6AAAAAAAA\1", 15},
+	{LINKTYPE_LINUX_SLL2, "\1\0\0\0\0\0\2\3\4\0\6AAAAAAAA", 19},
+	{LINKTYPE_NULL, "\2\0\0\0", 4},
+	{LINKTYPE_NULL, "\0\0\0\x1e", 4},
+	{LINKTYPE_LOOP, "\0\0\0\2", 4},
+	{LINKTYPE_RAW, "", 0},
+	{LINKTYPE_RAW_BSD, "", 0},
+	{LINKTYPE_RAW_OPENBSD, "", 0},
+};
+
+static void put_header(struct buf *out, size_t link, bool ipv6)
+{
+	for (size_t i = 0; i < links[link].len; i++) {
+		char c = links[link].header[i];
+
+		if (c == '\1' && (i == 0 || i == links[link].len - 1))
+			buf_u16(out, ipv6 ? 0x86dd : 0x0800);
+		else
+			buf_char(out, c);
+	}
+}
+
+static void every_link_layer_is_read_with_both_ip_versions(void **state)
+{
+	struct buf out = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		for (int ipv6 = 0; ipv6 < 2; ipv6++) {
+			buf_clear(&out);
+			put_header(&out, i, ipv6);
+			(ipv6 ? frame_put_ipv6 : frame_put_ipv4)(&out, &hello);
+			check_hello(&out, links[i].linktype, ipv6);
+		}
+	}
+	buf_fini(&out);
+}
+
+static void link_types_of_one_ip_version_are_read(void **state)
+{
+	struct buf out = {0};
+
+	(void)state;
+	frame_put_ipv4(&out, &hello);
+	check_hello(&out, LINKTYPE_IPV4, false);
+	buf_clear(&out);
+	frame_put_ipv6(&out, &hello);
+	check_hello(&out, LINKTYPE_IPV6, true);
+	buf_fini(&out);
+}
+
+static void padding_of_a_short_ethernet_frame_is_no_payload(void **state)
+{
+	struct frame bare = {.flags = TCP_ACK};
+	struct segment segment;
+	struct buf out = {0};
+
+	(void)state;
+	put_header(&out, 0, false);
+	frame_put_ipv4(&out, &bare);
+	buf_add(&out, "PADDIN", 6);
+	assert_int_equal(decode_copy(frame_packet(&out, LINKTYPE_ETHERNET, 0), &segment, NULL), SEGMENT_OK);
+	assert_int_equal(segment.length, 0);
+	assert_int_equal(segment.data.len, 0);
+	buf_fini(&out);
+}
+
+static void ipv4_options_are_passed_over(void **state)
+{
+	struct buf plain = {0}, out = {0};
+
+	(void)state;
+	frame_put_ipv4(&plain, &hello);
+	buf_add(&out, plain.data, 20);
+	buf_add(&out, "\x94\4\0\0", 4); /* router alert */
+	buf_add(&out, plain.data + 20, plain.len - 20);
+	out.data[0] = 0x46;
+	out.data[3] += 4;
+	check_hello(&out, LINKTYPE_RAW, false);
+	buf_fini(&plain);
+	buf_fini(&out);
+}
+
+static void ipv6_extension_headers_are_passed_over(void **state)
+{
+	/* hop by hop, routing, destination, authentication, an atomic fragment */
+	static const char headers[] = "\x2b\0\1\4\0\0\0\0" "\x3c\0\0\0\0\0\0\0" "\x33\0\1\4\0\0\0\0"
+				      "\x2c\4\0\0\0\0\0\0" "\0\0\0\0AAAABBBBCCCC" "\6\0\0\0\0\0\0\1";
+	struct buf plain = {0}, out = {0};
+
+	(void)state;
+	frame_put_ipv6(&plain, &hello);
+	buf_add(&out, plain.data, 40);
+	buf_add(&out, headers, sizeof(headers) - 1);
+	buf_add(&out, plain.data + 40, plain.len - 40);
+	out.data[5] += sizeof(headers) - 1;
+	out.data[6] = 0;
+	check_hello(&out, LINKTYPE_RAW, true);
+	buf_fini(&plain);
+	buf_fini(&out);
+}
+
+static void zero_length_of_segmentation_offload_ends_with_the_frame(void **state)
+{
+	struct buf out = {0};
+
+	(void)state;
+	frame_put_ipv4(&out, &hello);
+	out.data[2] = out.data[3] = 0;
+	check_hello(&out, LINKTYPE_RAW, false);
+	buf_clear(&out);
+	frame_put_ipv6(&out, &hello);
+	out.data[4] = out.data[5] = 0;
+	check_hello(&out, LINKTYPE_RAW, true);
+	buf_fini(&out);
+}
+
+static void payload_beyond_the_snapshot_length_is_counted(void **state)
+{
+	struct segment segment;
+	struct buf out = {0};
+	struct packet packet = frame_raw(&out, &hello);
+
+	(void)state;
+	packet.data.len -= 3;
+	assert_int_equal(segment_decode(&packet, &segment), SEGMENT_OK);
+	assert_int_equal(segment.data.len, 2);
+	assert_int_equal(segment.length, 5);
+	buf_fini(&out);
+}
+
+/* What a packet becomes when some bytes of raw IPv4 are changed. */
+static enum segment_result changed(size_t offset, uint8_t value)
+{
+	struct segment segment;
+	struct buf out = {0};
+	enum segment_result result;
+
+	frame_put_ipv4(&out, &hello);
+	out.data[offset] = value;
+	result = decode_copy(frame_packet(&out, LINKTYPE_RAW, 0), &segment, NULL);
+	buf_fini(&out);
+	return result;
+}
+
+static void what_is_not_a_whole_tcp_packet_is_told_apart(void **state)
+{
+	struct packet wifi = {.linktype = 105, .data = {(const uint8_t *)"x", 1}};
+	struct segment segment;
+
+	(void)state;
+	assert_int_equal(changed(9, 17), SEGMENT_OTHER);       /* UDP */
+	assert_int_equal(changed(0, 0x55), SEGMENT_OTHER);     /* IP version 5 */
+	assert_int_equal(changed(6, 0x20), SEGMENT_FRAGMENT);  /* more fragments */
+	assert_int_equal(changed(7, 1), SEGMENT_FRAGMENT);     /* an offset */
+	assert_int_equal(changed(6, 0x40), SEGMENT_OK);        /* do not fragment */
+	assert_int_equal(changed(0, 0x44), SEGMENT_MALFORMED); /* a header of four words */
+	assert_int_equal(changed(3, 19), SEGMENT_MALFORMED);   /* shorter than its header */
+	assert_int_equal(changed(32, 0x40), SEGMENT_MALFORMED); /* a TCP header of four words */
+	assert_int_equal(changed(32, 0xf0), SEGMENT_MALFORMED); /* one longer than the packet */
+	assert_int_equal(changed(10, 0xff), SEGMENT_OK);       /* a wrong checksum */
+	assert_int_equal(segment_decode(&wifi, &segment), SEGMENT_LINK);
+}
+
+static void endless_tags_and_extension_headers_are_not_followed(void **state)
+{
+	struct segment segment;
+	struct buf out = {0};
+
+	(void)state;
+	buf_add(&out, "DDDDDDSSSSSS", 12);
+	for (int i = 0; i < 1000; i++)
+		buf_add(&out, "\x81\0\0\1", 4);
+	assert_int_equal(decode_copy(frame_packet(&out, LINKTYPE_ETHERNET, 0), &segment, NULL),
+	                 SEGMENT_OTHER);
+	buf_clear(&out);
+	frame_put_ipv6(&out, &hello);
+	out.data[4] = 0xff;
+	out.data[6] = 0;
+	out.len = 40;
+	for (int i = 0; i < 1000; i++)
+		buf_add(&out, "\0\0\1\4\0\0\0\0", 8);
+	assert_int_equal(decode_copy(frame_packet(&out, LINKTYPE_RAW, 0), &segment, NULL),
+	                 SEGMENT_MALFORMED);
+	buf_fini(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_link_layer_is_read_with_both_ip_versions),
+		cmocka_unit_test(link_types_of_one_ip_version_are_read),
+		cmocka_unit_test(padding_of_a_short_ethernet_frame_is_no_payload),
+		cmocka_unit_test(ipv4_options_are_passed_over),
+		cmocka_unit_test(ipv6_extension_headers_are_passed_over),
+		cmocka_unit_test(zero_length_of_segmentation_offload_ends_with_the_frame),
+		cmocka_unit_test(payload_beyond_the_snapshot_length_is_counted),
+		cmocka_unit_test(what_is_not_a_whole_tcp_packet_is_told_apart),
+		cmocka_unit_test(endless_tags_and_extension_headers_are_not_followed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
