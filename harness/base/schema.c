@@ -310,7 +310,8 @@ static int check_one_of(const struct place *at, const json_t *branches, struct e
 	if (keys == NULL && n == 0)
 		return complain_branches(at->schema, at->node, branches, error);
 	if (keys == NULL)
-		return json_complain(at->node, error, "fits more than one of the forms it may have");
+		return json_complain(at->node, error,
+		                     "fits more than one of the forms it may have");
 	buf_text(&sentence, n == 0 ? "needs one of " : "may have only one of ");
 	words_join(&sentence, keys);
 	json_decref(keys);
@@ -558,8 +559,9 @@ static int check_dependent(const struct place *at, const json_t *dependencies, s
 			continue;
 		json_array_foreach(keys, i, key)
 			if (json_object_get(at->node->value, json_string_value(key)) == NULL)
-				return json_complain(at->node, error, "\"%s\" needs \"%s\" beside it",
-				                     given, json_string_value(key));
+				return json_complain(at->node, error,
+				                     "\"%s\" needs \"%s\" beside it", given,
+				                     json_string_value(key));
 	}
 	return 0;
 }
@@ -762,7 +764,8 @@ static int inspect_keyword(struct schema *schema, const struct json_node *defini
 	int rc = 0;
 
 	if (keyword == NULL)
-		return json_complain(definition, error, "the keyword \"%s\" is not understood", key);
+		return json_complain(definition, error, "the keyword \"%s\" is not understood",
+		                     key);
 	if (keyword->argument != NULL) {
 		type = json_made(json_string(keyword->argument));
 		if (!type_admits(type, argument.value))

@@ -18,8 +18,8 @@
  *
  * The first fault is reported. At each object unknown keys come first, then missing ones, then the
  * faults of its members in the order of the document. Of the branches of anyOf the complaint is
- * that of the first whose type fits. The complaint of a pattern is "must be <description> (<pattern>)",
- * with the `description` that stands beside it: word that to fit.
+ * that of the first whose type fits. The complaint of a pattern is "must be <description>
+ * (<pattern>)", with the `description` that stands beside it: word that to fit.
  */
 #ifndef SHAKEDOWN_BASE_SCHEMA_H
 #define SHAKEDOWN_BASE_SCHEMA_H
@@ -30,20 +30,20 @@
 struct schema;
 
 /*
- * Loads the schema file `path`; the caller frees it with schema_free. ERR_INPUT if it cannot be read;
- * ERR_ENVIRONMENT, with the place, if it is not a schema of the subset above.
+ * Loads the schema file `path`; the caller frees it with schema_free. ERR_INPUT if it cannot be
+ * read; ERR_ENVIRONMENT, with the place, if it is not a schema of the subset above.
  */
 int schema_load(struct schema **schema, const char *path, struct error *error);
 
-/* The same from `value`, which is borrowed for the schema's life; `name` stands in complaints (copied). */
+/* The same from `value`, which the schema holds on to. `name` is for complaints, and is copied. */
 int schema_new(struct schema **schema, const char *name, json_t *value, struct error *error);
 
 void schema_free(struct schema *schema);
 
 /*
  * Checks `value`. ERR_INPUT with "<file>: <path>: <sentence>" if it does not fit:
- *   scenarios/x.json: $.scenarios[0].server: unknown key "cipherlist" (did you mean "cipher_list"?);
- *   known are alpn, certificate, ...
+ *   x.json: $.scenarios[0].server: unknown key "cipherlist" (did you mean "cipher_list"?);
+ *   known are versions, certificate, ...
  * `file` is how the user knows the document.
  */
 int schema_check(const struct schema *schema, const char *file, json_t *value, struct error *error);

@@ -21,7 +21,7 @@ static size_t fold(const char *word, char folded[FOLDED_MAX])
 	return len;
 }
 
-/* How many letters must be changed, added or removed to make one word of the other (Levenshtein). */
+/* How many letters must be changed, added or removed to make one word of the other. */
 static size_t distance(const char *a, const char *b)
 {
 	char fa[FOLDED_MAX], fb[FOLDED_MAX];
@@ -105,7 +105,8 @@ void words_show(struct buf *out, const json_t *value)
 	len = strlen(text);
 	if (len > WORDS_SHOWN_MAX) {
 		len = WORDS_SHOWN_MAX;
-		while (((unsigned char)text[len] & 0xc0) == 0x80) /* not in the middle of a character */
+		/* Not in the middle of a character. */
+		while (((unsigned char)text[len] & 0xc0) == 0x80)
 			len--;
 	}
 	buf_add(out, text, len);

@@ -1,6 +1,6 @@
 /*
- * words.h: what to tell a user who wrote a word that is not known. Layer: base. Pure: no I/O, no clock,
- * no globals.
+ * words.h: what to tell a user who wrote a word that is not known. Layer: base. Pure: no I/O, no
+ * clock, no globals.
  */
 #ifndef SHAKEDOWN_BASE_WORDS_H
 #define SHAKEDOWN_BASE_WORDS_H
@@ -12,14 +12,15 @@
 #define WORDS_SHOWN_MAX 48 /* bytes of a value that are repeated in a complaint */
 
 /*
- * The word of `known` (a JSON array of strings) that is so near to `word` that it was probably meant,
- * or NULL, as for words of one or two letters. Case, '-', '_' and '.' do not count. Borrowed from `known`.
+ * The word of `known` (a JSON array of strings) that is so near to `word` that it was probably
+ * meant, or NULL, as for words of one or two letters. Case, '-', '_' and '.' do not count. Borrowed
+ * from `known`.
  */
 const char *words_nearest(const char *word, const json_t *known);
 
 /*
- * Appends `unknown <what> "<word>" (did you mean "<nearest>"?); known are <all, with commas>`; the part
- * in brackets only if there is a nearest word.
+ * Appends `unknown <what> "<word>" (did you mean "<nearest>"?); known are <all, with commas>`; the
+ * part in brackets only if there is a nearest word.
  */
 void words_unknown(struct buf *out, const char *what, const char *word, const json_t *known);
 

@@ -8,8 +8,8 @@
 #include <string.h>
 
 /*
- * What each of `n` axes may take of a case's name: less a comma, '=' and one digit each, and less the
- * further digits that all axes together can have with MATRIX_CASES_MAX combinations.
+ * What each of `n` axes may take of a case's name: less a comma, '=' and one digit each, and less
+ * the further digits that all axes together can have with MATRIX_CASES_MAX combinations.
  */
 #define NAME_WIDTH(n) ((MATRIX_NAME_MAX - 6) / (n) - 3)
 
@@ -25,8 +25,8 @@ static size_t n_values(const struct axis *axis)
 }
 
 /*
- * Values whose names come out alike are numbered from the second on, "p-256=2", so that adding a value
- * at the end does not change the ids there are. No name has a '=' of its own.
+ * Values whose names come out alike are numbered from the second on, "p-256=2", so that adding a
+ * value at the end does not change the ids there are. No name has a '=' of its own.
  */
 static void name_values(struct axis *axis, size_t width)
 {
@@ -76,7 +76,8 @@ static int add_axis(struct matrix *matrix, const char *path, const struct json_n
 
 		CHECK(text != NULL);
 		if (json_object_get(seen, text) != NULL)
-			rc = json_complain(&item, error, "means the same as an earlier value of this axis");
+			rc = json_complain(&item, error,
+			                   "means the same as an earlier value of this axis");
 		json_object_set_new(seen, text, json_true());
 		json_array_append_new(axis->values, value);
 		free(text);
@@ -103,7 +104,8 @@ static int add_axes(struct matrix *matrix, const struct json_node *node, struct 
 		name_values(&matrix->axes[matrix->n_axes - 1], NAME_WIDTH(n));
 		n_combinations *= json_array_size(values);
 		if (n_combinations > MATRIX_CASES_MAX)
-			return json_complain(node, error, "makes more than %d cases of one scenario",
+			return json_complain(node, error,
+			                     "makes more than %d cases of one scenario",
 			                     MATRIX_CASES_MAX);
 	}
 	matrix->cases = calloc(n_combinations, sizeof(matrix->cases[0]));
@@ -159,7 +161,8 @@ static int read_exclude(const struct matrix *matrix, const struct json_node *nod
 		size_t index;
 
 		if (axis == NULL)
-			return json_complain(&member, error, "matches nothing: the matrix has no such axis");
+			return json_complain(&member, error,
+			                     "matches nothing: the matrix has no such axis");
 		value = setting_normal(axis_key(axis), written);
 		index = find_value(axis, value);
 		json_decref(value);

@@ -29,9 +29,10 @@ struct matrix {
 };
 
 /*
- * Reads "matrix" and "exclude" of a scenario that its schema has accepted. On success the caller frees
- * with matrix_fini; on failure there is nothing to free. ERR_INPUT if two values of an axis mean the
- * same, if an exclude names what is not in the matrix, if nothing is left, or if there are too many.
+ * Reads "matrix" and "exclude" of a scenario that its schema has accepted. On success the caller
+ * frees with matrix_fini; on failure there is nothing to free. ERR_INPUT if two values of an axis
+ * mean the same, if an exclude names what is not in the matrix, if nothing is left, or if there are
+ * too many.
  */
 int matrix_init(struct matrix *matrix, const struct json_node *scenario, struct error *error);
 void matrix_fini(struct matrix *matrix);

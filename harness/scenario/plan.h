@@ -2,8 +2,8 @@
  * plan.h: which cells a run has, in which order: all cases of all suites on all boards.
  * Layer: scenario. Pure: no I/O, no clock, no globals.
  *
- * The order is that of the suites, in each that of its cases, and in each case that of the boards. The
- * same suites and boards give the same plan, with the same ids.
+ * The order is that of the suites, in each that of its cases, and in each case that of the boards.
+ * The same suites and boards give the same plan, with the same ids.
  */
 #ifndef SHAKEDOWN_SCENARIO_PLAN_H
 #define SHAKEDOWN_SCENARIO_PLAN_H
@@ -12,9 +12,9 @@
 #include "scenario/suite.h"
 
 struct plan {
-	struct suite *const *suites; /* borrowed, as are the profiles; checked as sets by the caller */
+	struct suite *const *suites; /* borrowed, and checked as a set by the caller */
 	size_t n_suites;
-	const struct profile *profiles;
+	const struct profile *profiles; /* the same */
 	size_t n_profiles;
 };
 
@@ -24,9 +24,10 @@ size_t plan_n_cells(const struct plan *plan);
 size_t plan_board(const struct plan *plan, size_t index);
 
 /*
- * The cell `index` < plan_n_cells, a new object of the caller's, made on the spot: {"id", "suite", "scenario",
- * "case", "board", "server", "client", "expect", "why"}, as suite_case gives it, with "/<board>" at the end of
- * the id. Ids are unique in a plan and hold [a-z0-9.+_=,-] and '/' only; no part of one begins with a dot.
+ * The cell `index` < plan_n_cells, a new object of the caller's, made on the spot: {"id", "suite",
+ * "scenario", "case", "board", "server", "client", "expect", "why"}, as suite_case gives it, with
+ * "/<board>" at the end of the id. Ids are unique in a plan and hold [a-z0-9.+_=,-] and '/' only;
+ * no part of one begins with a dot.
  */
 json_t *plan_cell(const struct plan *plan, size_t index);
 

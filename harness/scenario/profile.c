@@ -27,8 +27,9 @@ static int check_address(const struct json_node *root, struct error *error)
 	if (address.value == NULL || is_address(json_string_value(address.value)))
 		return 0;
 	return json_complain(&address, error,
-	                     "\"%s\" is not an IPv4 or IPv6 address (a name will not do: boards are "
-	                     "told the address)", json_string_value(address.value));
+	                     "\"%s\" is not an IPv4 or IPv6 address (a name will not do: "
+	                     "boards are told the address)",
+	                     json_string_value(address.value));
 }
 
 static int check_certificates(const struct json_node *root, struct error *error)
@@ -82,7 +83,8 @@ int profile_load(struct profile *profile, const char *name, struct error *error)
 	*profile = (struct profile){0};
 	rc = shipped_path("board", "scenarios/boards", name, &profile->file, error);
 	if (rc == 0)
-		rc = shipped_load_checked(profile->file, "board.schema.json", &profile->json, error);
+		rc = shipped_load_checked(profile->file, "board.schema.json", &profile->json,
+		                          error);
 	root = json_root(profile->file, profile->json);
 	if (rc == 0)
 		rc = check_address(&root, error);
@@ -107,7 +109,7 @@ const char *profile_name(const struct profile *profile)
 	return json_text(profile->json, "name");
 }
 
-/* Where a port's path leads: /dev/serial/by-id/... is a link. The path itself if that is not to be found. */
+/* Where a port's path leads (/dev/serial/by-id has links); the path itself if it is not there. */
 static void real_port(const char *port, char real[PATH_MAX])
 {
 	if (realpath(port, real) == NULL)
@@ -123,15 +125,17 @@ static int check_pair(const struct profile *earlier, const struct profile *later
 	struct json_node place = json_member(&root, "name");
 
 	if (strcmp(profile_name(earlier), profile_name(later)) == 0)
-		return json_complain(&place, error, "the board \"%s\" is named twice (%s); name each board once",
+		return json_complain(&place, error,
+		                     "the board \"%s\" is named twice (%s); name each board once",
 		                     profile_name(later), earlier->file);
 	real_port(port, real);
 	real_port(json_text(earlier->json, "port"), other);
 	if (port[0] == '\0' || strcmp(real, other) != 0)
 		return 0;
 	place = json_member(&root, "port");
-	return json_complain(&place, error, "%s is the port of the board \"%s\" too (%s); two boards cannot "
-	                     "share a port", port, profile_name(earlier), earlier->file);
+	return json_complain(&place, error,
+	                     "%s is the port of the board \"%s\" too (%s): boards cannot share one",
+	                     port, profile_name(earlier), earlier->file);
 }
 
 int profile_check_set(const struct profile profiles[], size_t n_profiles, struct error *error)

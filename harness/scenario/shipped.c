@@ -31,7 +31,8 @@ static json_t *names_in(const char *folder)
 	for (size_t i = 0; i < found.gl_pathc; i++) {
 		const char *name = strrchr(found.gl_pathv[i], '/') + 1;
 
-		json_array_append_new(names, json_made(json_stringn(name, strlen(name) - strlen(SUFFIX))));
+		json_array_append_new(names,
+		                      json_made(json_stringn(name, strlen(name) - strlen(SUFFIX))));
 	}
 	globfree(&found);
 	free(pattern);
@@ -45,7 +46,8 @@ static int refuse_name(const char *what, const char *folder, const char *name, s
 	int rc;
 
 	words_unknown(&sentence, what, name, known);
-	rc = error_set(error, ERR_INPUT, "%s; a file of your own needs a slash or " SUFFIX " in its name",
+	rc = error_set(error, ERR_INPUT,
+	               "%s; a file of your own needs a slash or " SUFFIX " in its name",
 	               buf_string(&sentence));
 	buf_fini(&sentence);
 	json_decref(known);

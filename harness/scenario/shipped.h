@@ -10,9 +10,9 @@
 #include "peer/recipe.h"
 
 /*
- * Sets *path to a new string. A `name` with a slash, or that ends in .json, is a path and stays as it
- * is; any other is that of the file NAME.json in `folder` of the data root. ERR_INPUT, with the names
- * there are, if there is no such file; `what` is what the user calls it ("suite", "board").
+ * Sets *path to a new string. A `name` with a slash, or that ends in .json, is a path and stays as
+ * it is; any other is that of the file NAME.json in `folder` of the data root. ERR_INPUT, with the
+ * names there are, if there is no such file; `what` is what the user calls it ("suite", "board").
  */
 int shipped_path(const char *what, const char *folder, const char *name, char **path,
                  struct error *error);
@@ -27,8 +27,8 @@ int shipped_load_checked(const char *path, const char *schema, json_t **json, st
 int shipped_recipes(struct recipes *recipes, struct error *error);
 
 /*
- * The recipe of the certificate that the string at `node` names, which must have `role`; NULL with a
- * complaint, and the names there are, if there is none.
+ * The recipe of the certificate that the string at `node` names, which must have `role`; NULL with
+ * a complaint, and the names there are, if there is none.
  */
 const struct recipe *shipped_recipe(const struct json_node *node, const struct recipes *recipes,
                                     enum cert_role role, struct error *error);

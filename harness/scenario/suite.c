@@ -41,7 +41,8 @@ static int check_name(struct checker *checker, const struct json_node *scenario,
 	const json_t *earlier = json_object_get(checker->names, text);
 
 	if (earlier != NULL)
-		return json_complain(&name, checker->error, "$.scenarios[%lld] has the name \"%s\" too",
+		return json_complain(&name, checker->error,
+		                     "$.scenarios[%lld] has the name \"%s\" too",
 		                     json_integer_value(earlier), text);
 	json_object_set_new(checker->names, text, json_made(json_integer((json_int_t)index)));
 	return 0;
@@ -63,8 +64,9 @@ static int check_certificate(struct checker *checker, const struct json_node *va
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(earlier[k]->key->algorithm, recipe->key->algorithm) == 0)
 				return json_complain(&node, checker->error,
-				                     "\"%s\" and \"%s\" both have %s keys, of which a "
-				                     "server holds one", earlier[k]->name, recipe->name,
+				                     "\"%s\" and \"%s\" both have %s keys, of "
+				                     "which a server holds one",
+				                     earlier[k]->name, recipe->name,
 				                     recipe->key->algorithm);
 		CHECK(i < sizeof(earlier) / sizeof(earlier[0])); /* there are fewer types of key */
 		earlier[i] = recipe;
@@ -94,7 +96,7 @@ static int check_certificates(struct checker *checker, const struct json_node *s
 	return rc;
 }
 
-/* Which versions the client is asked for in the case `index`: "" where nothing is said. Borrowed. */
+/* The versions that the client is kept to in the case `index`; "" where none. Borrowed. */
 static void client_versions(const struct scenario *scenario, size_t index, const char **min,
                             const char **max)
 {
@@ -119,9 +121,11 @@ static int check_client(struct checker *checker, const struct json_node *node,
 		if (max[0] == '\0')
 			return 0; /* no case says more: an axis is in all of them */
 		if (strcmp(min, max) > 0)
-			return json_complain(node, checker->error, "client.min %s is above client.max %s%s",
-			                     min, max,
-			                     scenario->matrix.n_axes > 0 ? " in a case of the matrix" : "");
+			return json_complain(node, checker->error,
+			                     "client.min %s is above client.max %s%s", min, max,
+			                     scenario->matrix.n_axes > 0
+			                         ? " in a case of the matrix"
+			                         : "");
 	}
 	return 0;
 }
@@ -149,7 +153,8 @@ static int add_scenario(struct checker *checker, const struct json_node *node, s
 	if (rc != 0)
 		return rc;
 	scenario->json = node->value;
-	scenario->server = with_defaults(setting_normal_all(json_object_get(node->value, "server")));
+	scenario->server =
+		with_defaults(setting_normal_all(json_object_get(node->value, "server")));
 	scenario->client = setting_normal_all(json_object_get(node->value, "client"));
 	scenario->first_case = suite->n_cases;
 	suite->n_cases += scenario->matrix.n_cases;
@@ -219,9 +224,11 @@ int suite_check_set(struct suite *const suites[], size_t n_suites, struct error 
 	for (size_t i = 0; i < n_suites; i++)
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(suite_name(suites[i]), suite_name(suites[k])) == 0)
-				return error_set(error, ERR_INPUT, "%s: $.suite: %s is a suite \"%s\" too; "
-				                 "name each suite once", suites[i]->file,
-				                 suites[k]->file, suite_name(suites[k]));
+				return error_set(error, ERR_INPUT,
+				                 "%s: $.suite: %s is a suite \"%s\" too; "
+				                 "name each suite once",
+				                 suites[i]->file, suites[k]->file,
+				                 suite_name(suites[k]));
 	return 0;
 }
 
@@ -271,11 +278,15 @@ json_t *suite_case(const struct suite *suite, size_t index)
 	matrix_name(&scenario->matrix, index - scenario->first_case, &in_matrix);
 	buf_printf(&id, "%s/%s%s%s", suite_name(suite), name, in_matrix.len > 0 ? "/" : "",
 	           buf_string(&in_matrix));
-	made = json_made(json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:O, s:s}", "id", buf_string(&id),
-	                           "suite", suite_name(suite), "scenario", name, "case",
-	                           buf_string(&in_matrix), "server", server, "client", client, "expect",
-	                           expect != NULL ? expect : suite->expect, "why",
-	                           json_text(scenario->json, "why")));
+	made = json_made(json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:O, s:s}",
+	                           "id", buf_string(&id),
+	                           "suite", suite_name(suite),
+	                           "scenario", name,
+	                           "case", buf_string(&in_matrix),
+	                           "server", server,
+	                           "client", client,
+	                           "expect", expect != NULL ? expect : suite->expect,
+	                           "why", json_text(scenario->json, "why")));
 	buf_fini(&in_matrix);
 	buf_fini(&id);
 	return made;

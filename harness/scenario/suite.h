@@ -1,10 +1,10 @@
 /*
  * suite.h: a suite file, checked and expanded: scenarios with every axis fixed. Layer: scenario.
  *
- * What a file may hold is scenarios/schema/suite.schema.json; what no schema can say is checked here:
- * names that stand twice, certificates that certs/recipes.json does not have, excludes that match
- * nothing, scenarios without a case. Whether OpenSSL knows the words of a server is its own to say.
- * docs/suites.md is the user's view.
+ * What a file may hold is scenarios/schema/suite.schema.json; what no schema can say is checked
+ * here: names that stand twice, certificates that certs/recipes.json does not have, excludes that
+ * match nothing, scenarios without a case. Whether OpenSSL knows the words of a server is its own
+ * to say. docs/suites.md is the user's view.
  *
  * Cases are made when they are asked for, so that large matrices cost four bytes a case.
  */
@@ -21,7 +21,8 @@ struct suite;
 /*
  * Loads a suite by path ("mine/tls.json": anything with a slash, or that ends in .json) or by the
  * name of a shipped one ("story"). The caller frees it with suite_free. ERR_INPUT, with file and
- * JSON path, if it is not as it should be; ERR_ENVIRONMENT if the program's own files are not there.
+ * JSON path, if it is not as it should be; ERR_ENVIRONMENT if the program's own files are not
+ * there.
  */
 int suite_load(struct suite **suite, const char *name, struct error *error);
 void suite_free(struct suite *suite);
@@ -36,14 +37,14 @@ const char *suite_file(const struct suite *suite);
 size_t suite_n_cases(const struct suite *suite);
 
 /*
- * The case `index`, in the order of the file, the last axis of a matrix changing fastest; a new object
- * of the caller's:
+ * The case `index`, in the order of the file, the last axis of a matrix changing fastest; a new
+ * object of the caller's:
  *   {"id": "story/rsa-certificate/1.3,x25519", "suite", "scenario", "case", "server", "client",
  *    "expect", "why"}
- * "case" is the part of the id after the scenario, "" without a matrix. In "server", certificate, the
- * lists of words (also those written with colons) and alpn are lists, versions ascend, and versions,
- * client_auth and tickets are always there; "client" may be empty. Values are shared between cases:
- * look, do not change.
+ * "case" is the part of the id after the scenario, "" without a matrix. In "server", certificate,
+ * the lists of words (also those written with colons) and alpn are lists, versions ascend, and
+ * versions, client_auth and tickets are always there; "client" may be empty. Values are shared
+ * between cases: look, do not change.
  */
 json_t *suite_case(const struct suite *suite, size_t index);
 

@@ -1,9 +1,9 @@
 /*
- * Every folder scenarios/invalid/<case>/ holds an input.json, a suite or (board-...) a profile, and the
- * exact sentence that it is refused with. Run in the root of the repository.
+ * Every folder scenarios/invalid/<case>/ holds an input.json, a suite or (board-...) a profile, and
+ * the exact sentence that it is refused with. Run in the root of the repository.
  *
- * With arguments it is a helper of test_schemas.py: `test_invalid suite|board FILE...` prints for each
- * file a line of JSON, {"file", "schema": complaint or null, "loader": complaint or null}.
+ * With arguments it is a helper of test_schemas.py: `test_invalid suite|board FILE...` prints for
+ * each file a line of JSON, {"file", "schema": complaint or null, "loader": complaint or null}.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,7 +50,7 @@ static const struct kind {
 	{"board", "board.schema.json", load_board},
 };
 
-/* Loads input.json in `folder` and compares. False, with both sentences on stderr, if they differ. */
+/* Loads input.json in `folder`. False, with both sentences on stderr, if they differ. */
 static bool refused_as_written(const char *root, const char *folder)
 {
 	const struct kind *kind = &kinds[strstr(folder, "/board-") != NULL];

@@ -99,7 +99,8 @@ static size_t count_ids(const struct plan *plan)
 	for (size_t i = 0; i < plan_n_cells(plan); i++) {
 		char *id = id_of(plan, i);
 
-		assert_int_equal(strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789.+_=,-/"), strlen(id));
+		assert_int_equal(strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789.+_=,-/"),
+		                 strlen(id));
 		assert_null(strstr(id, "/."));
 		json_object_set_new(seen, id, json_true());
 		free(id);

@@ -146,18 +146,21 @@ static void unknown_name_of_a_board_is_answered_with_those_there_are(void **stat
 	(void)state;
 	assert_int_equal(profile_load(&profile, "netx", &error), ERR_INPUT);
 	assert_non_null(strstr(error.text, "unknown board \"netx\""));
-	assert_non_null(strstr(error.text, "known are mbedtls, netx-fixed, netx-unallocated, openssl, wolfssl"));
+	assert_non_null(strstr(
+		error.text, "known are mbedtls, netx-fixed, netx-unallocated, openssl, wolfssl"));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shipped_boards_are_found_by_name),
-		cmocka_unit_test_setup_teardown(what_is_left_out_has_its_default, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_left_out_has_its_default, set_up,
+	                                        tear_down),
 		cmocka_unit_test_setup_teardown(same_board_twice_is_refused, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(two_boards_on_one_port_are_refused_by_whatever_path, set_up,
-		                                tear_down),
-		cmocka_unit_test_setup_teardown(absent_port_is_compared_as_written, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(two_boards_on_one_port_are_refused_by_whatever_path,
+	                                        set_up, tear_down),
+		cmocka_unit_test_setup_teardown(absent_port_is_compared_as_written, set_up,
+	                                        tear_down),
 		cmocka_unit_test(unknown_name_of_a_board_is_answered_with_those_there_are),
 	};
 	char *here = getcwd(NULL, 0);

@@ -13,17 +13,29 @@
 #include "base/json.h"
 #include "scenario/suite.h"
 
-/* Loads a suite "made" with one scenario "it", whose members after "name" and "why" are `members`. */
+/* In this file JSON has ' for ", which C would have escaped. */
+static void exchange(char *text, char from, char to)
+{
+	for (; *text != '\0'; text++)
+		if (*text == from)
+			*text = to;
+}
+
+/* Loads a suite "made" with one scenario "it", which has `members` after "name" and "why". */
 static struct suite *load_made(const char *members, struct error *error)
 {
 	char path[] = "/tmp/shakedown-suite-XXXXXX.json";
 	int fd = mkstemps(path, 5);
 	struct suite *suite = NULL;
+	struct buf text = {0};
 
+	buf_printf(&text, "{'suite':'made','why':'w','scenarios':[{'name':'it','why':'w',%s}]}",
+	           members);
+	exchange((char *)text.data, '\'', '"');
 	assert_true(fd >= 0);
-	dprintf(fd, "{\"suite\":\"made\",\"why\":\"w\",\"scenarios\":[{\"name\":\"it\",\"why\":\"w\",%s}]}",
-	        members);
+	assert_int_equal(write(fd, text.data, text.len), text.len);
 	close(fd);
+	buf_fini(&text);
 	*error = (struct error){0};
 	suite_load(&suite, path, error);
 	unlink(path);
@@ -69,8 +81,10 @@ static void assert_member(const struct suite *suite, size_t index, const char *k
                           const char *expected)
 {
 	json_t *made = suite_case(suite, index);
-	char *text = json_dumps(json_object_get(made, key), JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
+	char *text = json_dumps(json_object_get(made, key),
+	                        JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
 
+	exchange(text, '"', '\'');
 	assert_string_equal(text, expected);
 	free(text);
 	json_decref(made);
@@ -99,67 +113,67 @@ static void story_has_six_cases_with_the_names_of_the_thread(void **state)
 		json_decref(made);
 	}
 	assert_member(suite, 2, "server",
-	              "{\"certificate\":[\"rsa-2048\"],\"client_auth\":\"none\",\"tickets\":true,"
-	              "\"versions\":[\"1.2\",\"1.3\"]}");
+	              "{'certificate':['rsa-2048'],'client_auth':'none','tickets':true,"
+	              "'versions':['1.2','1.3']}");
 	assert_member(suite, 2, "client", "{}");
 	suite_free(suite);
 }
 
 static void what_is_left_out_has_its_default_and_values_one_form(void **state)
 {
-	struct suite *suite = load_good("\"server\":{\"certificate\":\"rsa-2048\"}");
+	struct suite *suite = load_good("'server':{'certificate':'rsa-2048'}");
 
 	(void)state;
 	assert_member(suite, 0, "server",
-	              "{\"certificate\":[\"rsa-2048\"],\"client_auth\":\"none\",\"tickets\":true,"
-	              "\"versions\":[\"1.2\",\"1.3\"]}");
-	assert_member(suite, 0, "expect", "{\"result\":\"connect\"}");
+	              "{'certificate':['rsa-2048'],'client_auth':'none','tickets':true,"
+	              "'versions':['1.2','1.3']}");
+	assert_member(suite, 0, "expect", "{'result':'connect'}");
 	suite_free(suite);
-	suite = load_good("\"server\":{\"certificate\":[\"rsa-2048\"],\"versions\":[\"1.3\",\"1.1\"],"
-	                  "\"groups\":\"X25519:P-256\",\"cipher_list\":[\"A:B\",\"C\"],\"tickets\":false,"
-	                  "\"alpn\":[\"h2\"]},\"client\":{\"min\":\"1.2\"}");
+	suite = load_good("'server':{'certificate':['rsa-2048'],'versions':['1.3','1.1'],"
+	                  "'groups':'X25519:P-256','cipher_list':['A:B','C'],'tickets':false,"
+	                  "'alpn':['h2']},'client':{'min':'1.2'}");
 	assert_member(suite, 0, "server",
-	              "{\"alpn\":[\"h2\"],\"certificate\":[\"rsa-2048\"],\"cipher_list\":[\"A\",\"B\",\"C\"],"
-	              "\"client_auth\":\"none\",\"groups\":[\"X25519\",\"P-256\"],\"tickets\":false,"
-	              "\"versions\":[\"1.1\",\"1.3\"]}");
-	assert_member(suite, 0, "client", "{\"min\":\"1.2\"}");
+	              "{'alpn':['h2'],'certificate':['rsa-2048'],'cipher_list':['A','B','C'],"
+	              "'client_auth':'none','groups':['X25519','P-256'],'tickets':false,"
+	              "'versions':['1.1','1.3']}");
+	assert_member(suite, 0, "client", "{'min':'1.2'}");
 	suite_free(suite);
 }
 
 static void last_axis_changes_fastest_and_takes_the_place_of_the_servers_value(void **state)
 {
 	struct suite *suite = load_good(
-		"\"server\":{\"certificate\":\"rsa-2048\",\"versions\":[\"1.0\"]},"
-		"\"matrix\":{\"server.versions\":[[\"1.3\"],[\"1.3\",\"1.2\"]],\"client.max\":[\"1.2\",\"1.3\"]}");
+		"'server':{'certificate':'rsa-2048','versions':['1.0']},"
+		"'matrix':{'server.versions':[['1.3'],['1.3','1.2']],'client.max':['1.2','1.3']}");
 	char *ids = ids_of(suite);
 
 	(void)state;
 	assert_string_equal(ids, "/1.3,1.2 /1.3,1.3 /1.2+1.3,1.2 /1.2+1.3,1.3 ");
 	free(ids);
-	assert_member(suite, 2, "case", "\"1.2+1.3,1.2\"");
-	assert_member(suite, 2, "client", "{\"max\":\"1.2\"}");
+	assert_member(suite, 2, "case", "'1.2+1.3,1.2'");
+	assert_member(suite, 2, "client", "{'max':'1.2'}");
 	assert_member(suite, 2, "server",
-	              "{\"certificate\":[\"rsa-2048\"],\"client_auth\":\"none\",\"tickets\":true,"
-	              "\"versions\":[\"1.2\",\"1.3\"]}");
+	              "{'certificate':['rsa-2048'],'client_auth':'none','tickets':true,"
+	              "'versions':['1.2','1.3']}");
 	suite_free(suite);
 }
 
 static void exclude_leaves_out_what_matches_all_that_it_names(void **state)
 {
 	(void)state;
-	assert_ids("\"server\":{},\"matrix\":{\"server.certificate\":[\"rsa-2048\",\"ed25519\"],"
-	           "\"server.versions\":[[\"1.2\"],[\"1.3\"],[\"1.2\",\"1.3\"]]},"
-	           "\"exclude\":[{\"server.certificate\":[\"ed25519\"],\"server.versions\":[\"1.3\",\"1.2\"]},"
-	           "{\"server.versions\":[\"1.2\"]}]",
+	assert_ids("'server':{},'matrix':{'server.certificate':['rsa-2048','ed25519'],"
+	           "'server.versions':[['1.2'],['1.3'],['1.2','1.3']]},"
+	           "'exclude':[{'server.certificate':['ed25519'],'server.versions':['1.3','1.2']},"
+	           "{'server.versions':['1.2']}]",
 	           "/rsa-2048,1.3 /rsa-2048,1.2+1.3 /ed25519,1.3 ");
 }
 
 static void names_of_values_are_safe_for_files(void **state)
 {
 	(void)state;
-	assert_ids("\"server\":{\"certificate\":\"rsa-2048\"},\"matrix\":{\"server.cipher_list\":"
-	           "[\"ECDHE+AESGCM:!aNULL\",\"DEFAULT@SECLEVEL=0\",\"../../x/y\",\"\\u00e9\"],"
-	           "\"server.tickets\":[true,false]}",
+	assert_ids("'server':{'certificate':'rsa-2048'},'matrix':{'server.cipher_list':"
+	           "['ECDHE+AESGCM:!aNULL','DEFAULT@SECLEVEL=0','../../x/y','\\u00e9'],"
+	           "'server.tickets':[true,false]}",
 	           "/ecdhe+aesgcm+-anull,tickets /ecdhe+aesgcm+-anull,no-tickets "
 	           "/default-seclevel-0,tickets /default-seclevel-0,no-tickets "
 	           "/-.-..-x-y,tickets /-.-..-x-y,no-tickets /-,tickets /-,no-tickets ");
@@ -168,19 +182,19 @@ static void names_of_values_are_safe_for_files(void **state)
 static void values_whose_names_come_out_alike_are_numbered(void **state)
 {
 	(void)state;
-	assert_ids("\"server\":{\"certificate\":\"rsa-2048\"},\"matrix\":{\"server.cipher_list\":"
-	           "[\"!PSK\",\"AES\",\"-PSK\",\"aes\",\"@PSK\"]}",
+	assert_ids("'server':{'certificate':'rsa-2048'},'matrix':{'server.cipher_list':"
+	           "['!PSK','AES','-PSK','aes','@PSK']}",
 	           "/-psk /aes /-psk=2 /aes=2 /-psk=3 ");
 }
 
 static void long_names_are_cut_and_stay_different(void **state)
 {
 	struct suite *suite = load_good(
-		"\"server\":{\"certificate\":\"rsa-2048\"},\"matrix\":{"
-		"\"server.alpn\":[[\"abcdefghijklmnopqrstuvwxyz01234\",\"abcdefghijklmnopqrstuvwxyz0123\"],"
-		"[\"abcdefghijklmnopqrstuvwxyz01234\",\"abcdefghijklmnopqrstuvwxyz\"]],"
-		"\"server.groups\":[\"P-256\"],\"server.versions\":[[\"1.2\",\"1.3\"]],"
-		"\"server.tickets\":[true]}");
+		"'server':{'certificate':'rsa-2048'},'matrix':{"
+		"'server.alpn':[['abcdefghijklmnopqrstuvwxyz01234','abcdefghijklmnopqrstuvwxyz0123'],"
+		"['abcdefghijklmnopqrstuvwxyz01234','abcdefghijklmnopqrstuvwxyz']],"
+		"'server.groups':['P-256'],'server.versions':[['1.2','1.3']],"
+		"'server.tickets':[true]}");
 	char *ids = ids_of(suite);
 
 	(void)state;
@@ -204,8 +218,8 @@ static void unknown_name_of_a_suite_is_answered_with_those_there_are(void **stat
 
 static void two_suites_of_one_name_cannot_run_together(void **state)
 {
-	struct suite *suites[2] = {load_good("\"server\":{\"certificate\":\"rsa-2048\"}"),
-	                           load_good("\"server\":{\"certificate\":\"ed25519\"}")};
+	struct suite *suites[2] = {load_good("'server':{'certificate':'rsa-2048'}"),
+	                           load_good("'server':{'certificate':'ed25519'}")};
 	struct error error = {0};
 
 	(void)state;
