@@ -10,7 +10,7 @@
  * escaped; a byte that is not UTF-8 becomes \u00XX of its value (in the text tree \xXX, as do control
  * characters, so that a peer cannot speak to the reader's terminal).
  *
- * A key is NULL for an element of a list. Objects and lists nest up to EMIT_DEPTH_MAX.
+ * Keys and labels are static text (labels.def). A key is NULL for an element of a list. Objects and lists nest up to EMIT_DEPTH_MAX.
  */
 #ifndef SHAKEDOWN_DECODE_EMIT_H
 #define SHAKEDOWN_DECODE_EMIT_H
@@ -25,16 +25,23 @@ enum emit_format { EMIT_JSON, EMIT_TEXT };
 struct emit {
 	struct buf *out; /* borrowed */
 	enum emit_format format;
-	unsigned depth;
-	bool more;                        /* JSON: something stands before in this object or list */
-	char closer[EMIT_DEPTH_MAX];      /* '}' or ']' for each that is open */
-	const char *label[EMIT_DEPTH_MAX]; /* text: what an element of each open list is called */
+	unsigned depth; /* open objects and lists */
+	bool more;      /* JSON: something stands before in this object or list */
+	struct emit_level {
+		char closer;      /* JSON: '}' or ']' */
+		const char *key;  /* of the list, NULL for an object */
+		size_t head;      /* text: where the list's heading ends */
+		size_t n_elements; /* text: of the list */
+	} levels[EMIT_DEPTH_MAX];
 };
 
 /* Starts writing to `out`, which stays the caller's and outlives the emitter. */
 void emit_init(struct emit *emit, struct buf *out, enum emit_format format);
 
-/* Opens an object or a list as the member `key`; each needs its emit_close. */
+/*
+ * Opens an object or a list as the member `key`, static text; each needs its emit_close. The text tree
+ * adds the number of a list's elements to its heading.
+ */
 void emit_object(struct emit *emit, const char *key);
 void emit_list(struct emit *emit, const char *key);
 void emit_close(struct emit *emit);
@@ -42,17 +49,23 @@ void emit_close(struct emit *emit);
 /* Opens an object inside a list. The text tree heads it with `heading` (printf format). */
 void emit_item(struct emit *emit, const char *heading, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * The same for an object that the text tree tells in one line, `line` (printf format). Returns true if
+ * its members are to be written, and emit_close; false in the text tree, where it is done.
+ */
+bool emit_line(struct emit *emit, const char *line, ...) __attribute__((format(printf, 2, 3)));
+
 /* Text of the harness's own (UTF-8) / bytes from the wire / printf format, for short own text. */
 void emit_text(struct emit *emit, const char *key, const char *text);
 void emit_string(struct emit *emit, const char *key, struct bytes text);
-void emit_format(struct emit *emit, const char *key, const char *format, ...)
+void emit_printf(struct emit *emit, const char *key, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 void emit_uint(struct emit *emit, const char *key, uint64_t value);
 void emit_bool(struct emit *emit, const char *key, bool value);
 void emit_null(struct emit *emit, const char *key);
 
-/* Lower-case hexadecimal digits. */
+/* Lower-case hexadecimal digits; "(empty)" in the text tree if there are none. */
 void emit_hex(struct emit *emit, const char *key, struct bytes bytes);
 
 /* Milliseconds with microsecond precision; 0 if `t_ns` is before `t0_ns`. */

@@ -43,6 +43,32 @@ enum registry {
 	REGISTRY_MAX,
 };
 
+/* The values that code needs by name: EXTENSION_key_share, HANDSHAKE_client_hello, CONTENT_alert. */
+#define ROW(value, name, source) EXTENSION_##name = value,
+enum extension_type {
+#include "decode/registry/extension_type.def"
+};
+#undef ROW
+#define ROW(value, name, source) HANDSHAKE_##name = value,
+enum handshake_type {
+#include "decode/registry/handshake_type.def"
+};
+#undef ROW
+#define ROW(value, name, source) CONTENT_##name = value,
+enum content_type {
+#include "decode/registry/content_type.def"
+};
+#undef ROW
+
+enum protocol_version {
+	VERSION_SSL_2_0 = 0x0002,
+	VERSION_SSL_3_0 = 0x0300,
+	VERSION_TLS_1_0 = 0x0301,
+	VERSION_TLS_1_1 = 0x0302,
+	VERSION_TLS_1_2 = 0x0303,
+	VERSION_TLS_1_3 = 0x0304,
+};
+
 /* Static text, or NULL if no row has the value. */
 const char *registry_name(enum registry registry, uint32_t value);
 

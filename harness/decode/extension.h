@@ -1,0 +1,42 @@
+/*
+ * extension.h: the extensions of hellos and other handshake messages. Layer: decode. Pure: no I/O, no
+ * clock, no globals.
+ *
+ * One table row and one small function for each extension. An extension without a decoder, and one
+ * that cannot be decoded, shows its bytes; a fault in one never hides the others.
+ */
+#ifndef SHAKEDOWN_DECODE_EXTENSION_H
+#define SHAKEDOWN_DECODE_EXTENSION_H
+
+#include "decode/tell.h"
+
+/* The message that an extension stands in: its form depends on it. */
+enum extension_place {
+	IN_CLIENT_HELLO,
+	IN_SERVER_HELLO,
+	IN_HELLO_RETRY_REQUEST,
+	IN_ENCRYPTED_EXTENSIONS,
+	IN_CERTIFICATE,
+	IN_CERTIFICATE_REQUEST,
+	IN_NEW_SESSION_TICKET,
+};
+
+struct extension {
+	uint16_t type;
+	uint16_t length;    /* as written; `body` holds less if the block ends before */
+	struct reader body; /* shares the block's fault */
+};
+
+/*
+ * The next extension of a block (RFC 8446 section 4.2). False at the end and after a fault. A last
+ * extension that runs past the block is yielded, with what is there.
+ */
+bool extension_next(struct reader *block, struct extension *extension);
+
+/* The body of the first extension of `type` in a block, which is left as it is; false if there is none. */
+bool extension_find(const struct reader *block, uint16_t type, struct bytes *body);
+
+/* Writes the member "extensions", a list, and notes the faults. `block` may have run past its parent. */
+void extensions_tell(const struct tell *tell, struct reader *block, enum extension_place place);
+
+#endif

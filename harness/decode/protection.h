@@ -1,0 +1,57 @@
+/*
+ * protection.h: opening the protected records of one direction under one secret. Layer: decode. Pure: no
+ * I/O, no clock, no globals.
+ *
+ * TLS 1.3 (RFC 8446 sections 5.2, 7.1 to 7.3): AES-GCM, AES-CCM, AES-CCM_8, ChaCha20-Poly1305, from a
+ * traffic secret. TLS 1.2 and before (RFC 5246 section 6): the same and CBC ciphers (MAC first, or
+ * encrypt-then-MAC of RFC 7366), NULL ciphers, from a master secret. All by libcrypto.
+ *
+ * A protection owns its keys and wipes them. Opening says truly whether the record is authentic, so a
+ * caller may try several protections on one record.
+ */
+#ifndef SHAKEDOWN_DECODE_PROTECTION_H
+#define SHAKEDOWN_DECODE_PROTECTION_H
+
+#include "decode/record.h"
+
+#define PROTECTION_LOST_MAX 64  /* records that may be missing in a gap, for the next to be opened */
+#define PROTECTION_SEARCH_MAX 8 /* records that are tried so before the gap is taken for a longer one */
+
+struct protection;
+
+/*
+ * Under a traffic secret of TLS 1.3, from sequence number 0. The caller owns it; NULL if the cipher
+ * suite is not known or not to be had, or the secret's length is wrong.
+ */
+struct protection *protection_tls13(uint16_t cipher_suite, struct bytes secret);
+
+/* What the keys of TLS 1.2 and before are made from (RFC 5246 section 6.3). */
+struct protection_secrets {
+	struct bytes master_secret;
+	const uint8_t *client_random; /* 32 bytes, as is the next */
+	const uint8_t *server_random;
+	uint16_t version;
+	uint16_t cipher_suite;
+	bool encrypt_then_mac;
+};
+
+/* As above, for the records that the client (`from_server` false) or the server sends. */
+struct protection *protection_tls12(const struct protection_secrets *secrets, bool from_server);
+
+void protection_free(struct protection *protection);
+
+/*
+ * Opens a record: appends its plaintext to `plain`, sets *type to the content type (in TLS 1.3 that
+ * inside), moves to the next sequence number, returns true. False, with nothing changed, if it is not
+ * authentic under this key and sequence number.
+ */
+bool protection_open(struct protection *protection, const struct record *record, struct buf *plain,
+                     uint8_t *type);
+
+/* Records may be missing: the next one may have a later sequence number. */
+void protection_gap(struct protection *protection);
+
+/* TLS 1.3: to the next generation of keys, after a KeyUpdate (RFC 8446 section 7.2). */
+void protection_update(struct protection *protection);
+
+#endif

@@ -1,0 +1,310 @@
+#include "decode/record.h"
+
+#include "decode/registry.h"
+
+#include <string.h>
+
+#define HELLO_MIN 38          /* bytes of the shortest hello's body: version, random, four lengths */
+#define FOREIGN_SHOWN_MAX 16  /* bytes of a stream that is not TLS, for the report */
+#define SSLV2_HEADER_LEN 2
+#define SSLV2_HELLO_MIN 9     /* RFC 5246 appendix E.2 */
+#define ALERT_SEALED_MIN 16   /* bytes of a protected alert: two and the shortest tag or block */
+#define ALERT_SEALED_MAX 512  /* with the longest padding */
+
+void record_stream_fini(struct record_stream *stream)
+{
+	buf_fini(&stream->held);
+}
+
+/* The fields of a header; the caller has seen to its length. */
+static struct record read_header(struct bytes data)
+{
+	struct record record = {.header = {data.data, RECORD_HEADER_LEN}};
+	struct fault fault;
+	struct reader reader;
+
+	reader_init(&reader, data.data, data.len, &fault);
+	record.type = reader_u8(&reader, "type");
+	record.version = reader_u16(&reader, "legacy_record_version");
+	record.length = reader_u16(&reader, "length");
+	return record;
+}
+
+bool record_is_header(struct bytes data)
+{
+	struct record record = read_header(data);
+
+	return record.type >= CONTENT_change_cipher_spec && record.type <= CONTENT_heartbeat &&
+	       record.version >> 8 == 3 && (record.version & 0xff) <= 4 &&
+	       record.length <= RECORD_BODY_MAX;
+}
+
+/* RFC 5246 appendix E.2: a 15-bit length with its top bit set, then CLIENT-HELLO and a version. */
+bool record_is_sslv2(struct bytes data)
+{
+	struct fault fault;
+	struct reader reader;
+	uint16_t length, version;
+	uint8_t type;
+
+	reader_init(&reader, data.data, data.len, &fault);
+	length = reader_u16(&reader, "length");
+	type = reader_u8(&reader, "type");
+	version = reader_u16(&reader, "version");
+	return reader_ok(&reader) && (length & 0x8000) != 0 && (length & 0x7fff) >= SSLV2_HELLO_MIN &&
+	       type == HANDSHAKE_client_hello &&
+	       (version == VERSION_SSL_2_0 || (version >= VERSION_SSL_3_0 && version <= VERSION_TLS_1_3));
+}
+
+bool record_is_hello(struct bytes data)
+{
+	struct fault fault;
+	struct reader reader;
+	uint8_t type;
+	uint32_t length;
+	uint16_t version;
+
+	if (data.len < RECORD_START_LEN || !record_is_header(data))
+		return false;
+	reader_init(&reader, data.data, data.len, &fault);
+	if (reader_u8(&reader, "type") != CONTENT_handshake)
+		return false;
+	reader_bytes(&reader, RECORD_HEADER_LEN - 1, "header");
+	type = reader_u8(&reader, "msg_type");
+	length = reader_u24(&reader, "length");
+	version = reader_u16(&reader, "legacy_version");
+	return (type == HANDSHAKE_client_hello || type == HANDSHAKE_server_hello) &&
+	       length >= HELLO_MIN && length <= UINT16_MAX && version >> 8 == 3 && (version & 0xff) <= 4;
+}
+
+/* Takes up to `n` bytes from the start of *data. */
+static struct bytes take(struct bytes *data, size_t n)
+{
+	struct bytes got = {data->data, n < data->len ? n : data->len};
+
+	data->data += got.len;
+	data->len -= got.len;
+	return got;
+}
+
+/* Holds bytes of *data until there are `n`. False if there are not enough yet. */
+static bool hold(struct record_stream *stream, struct bytes *data, size_t n)
+{
+	if (stream->held.len < n)
+		buf_bytes(&stream->held, take(data, n - stream->held.len));
+	return stream->held.len >= n;
+}
+
+/* What would be next if `held` and *data were one: at least `n` bytes, or an empty range. */
+static struct bytes peek(struct record_stream *stream, struct bytes *data, size_t n)
+{
+	if (stream->held.len == 0 && data->len >= n)
+		return *data;
+	return hold(stream, data, n) ? buf_view(&stream->held) : (struct bytes){0};
+}
+
+static enum record_event sslv2(struct record_stream *stream, struct bytes *data, struct record *record)
+{
+	struct bytes head = peek(stream, data, RECORD_HEADER_LEN);
+	size_t length = (size_t)(head.data[0] & 0x7f) << 8 | head.data[1];
+
+	if (!hold(stream, data, SSLV2_HEADER_LEN + length))
+		return RECORD_NONE;
+	head = buf_view(&stream->held);
+	*record = (struct record){.type = CONTENT_handshake,
+	                          .length = (uint16_t)length,
+	                          .header = take(&head, SSLV2_HEADER_LEN),
+	                          .body = {head.data, length}};
+	stream->handed_out = SSLV2_HEADER_LEN + length;
+	stream->state = RECORDS_FLOW;
+	return RECORD_SSLV2;
+}
+
+/* The start of the stream: anything that can be TLS is taken for it. */
+static enum record_event start(struct record_stream *stream, struct bytes *data, struct record *record)
+{
+	struct bytes head = peek(stream, data, RECORD_HEADER_LEN);
+
+	if (head.len == 0)
+		return RECORD_NONE;
+	if (record_is_sslv2(head))
+		return sslv2(stream, data, record);
+	if (record_is_header(head)) {
+		stream->state = RECORDS_FLOW;
+		return RECORD_NONE;
+	}
+	stream->state = RECORDS_SEARCH;
+	*record = (struct record){.body = take(&head, FOREIGN_SHOWN_MAX)};
+	return RECORD_FOREIGN;
+}
+
+/* A record in the middle of a TLS stream: a header whose length fits its type. */
+static bool is_record_again(struct bytes data)
+{
+	struct record record = read_header(data);
+
+	if (!record_is_header(data) || record.version > VERSION_TLS_1_2)
+		return false;
+	switch (record.type) {
+	case CONTENT_change_cipher_spec:
+		return record.length == 1;
+	case CONTENT_alert:
+		return record.length == 2 || (record.length >= ALERT_SEALED_MIN &&
+		                              record.length <= ALERT_SEALED_MAX);
+	case CONTENT_handshake:
+	case CONTENT_application_data:
+		return record.length >= 4;
+	default:
+		return false;
+	}
+}
+
+static size_t start_len(const struct record_stream *stream)
+{
+	return stream->in_step_before ? RECORD_HEADER_LEN : RECORD_START_LEN;
+}
+
+/* Moves to the first record that begins in `window`; false, near its end, if none does. */
+static bool find_start(struct record_stream *stream, struct bytes *window)
+{
+	while (window->len >= start_len(stream)) {
+		if (stream->in_step_before ? is_record_again(*window) : record_is_hello(*window))
+			return true;
+		take(window, 1);
+		stream->n_searched++;
+	}
+	return false;
+}
+
+/* Looks for a start that begins in `held` and ends in *data. False if there is none. */
+static bool search_edge(struct record_stream *stream, struct bytes *data)
+{
+	size_t n_held = stream->held.len;
+	struct bytes ahead = *data;
+	struct bytes window;
+	bool found;
+
+	buf_bytes(&stream->held, take(&ahead, start_len(stream) - 1));
+	window = buf_view(&stream->held);
+	found = find_start(stream, &window);
+	if (found || ahead.len == 0)
+		take(data, stream->held.len - n_held);
+	if (found || ahead.len == 0)
+		buf_consume(&stream->held, stream->held.len - window.len);
+	else
+		buf_clear(&stream->held);
+	return found;
+}
+
+/* Looks for the start of TLS, or for the next record. `held` is the end of what was searched. */
+static void search(struct record_stream *stream, struct bytes *data)
+{
+	bool found = stream->held.len > 0 && search_edge(stream, data);
+
+	if (!found && data->len > 0) {
+		found = find_start(stream, data);
+		if (!found)
+			buf_bytes(&stream->held, take(data, data->len));
+	}
+	if (found)
+		stream->state = RECORDS_FLOW;
+	else if (stream->n_searched > RECORD_SEARCH_MAX)
+		stream->state = RECORDS_GIVEN_UP;
+}
+
+static enum record_event pass_over(struct record_stream *stream, struct bytes head, size_t whole,
+                                   struct record *record)
+{
+	size_t n_held = stream->held.len < whole ? stream->held.len : whole;
+
+	memcpy(stream->header, head.data, RECORD_HEADER_LEN);
+	record->header.data = stream->header;
+	buf_consume(&stream->held, n_held);
+	stream->skip = whole - n_held;
+	return RECORD_PASSED_OVER;
+}
+
+/* The next record of a stream that is in step. */
+static enum record_event flow(struct record_stream *stream, struct bytes *data, struct record *record)
+{
+	struct bytes head = peek(stream, data, RECORD_HEADER_LEN);
+	size_t whole;
+
+	if (head.len == 0)
+		return RECORD_NONE;
+	*record = read_header(head);
+	whole = RECORD_HEADER_LEN + (size_t)record->length;
+	if (!record_is_header(head)) {
+		record->body = (struct bytes){head.data, RECORD_HEADER_LEN};
+		stream->state = RECORDS_SEARCH;
+		stream->in_step_before = true;
+		return RECORD_BROKEN;
+	}
+	if (record->type == CONTENT_application_data && !stream->want_application_data)
+		return pass_over(stream, head, whole, record);
+	if (stream->held.len == 0 && data->len >= whole) {
+		head = take(data, whole);
+	} else {
+		if (!hold(stream, data, whole))
+			return RECORD_NONE;
+		head = buf_view(&stream->held);
+		stream->handed_out = whole;
+	}
+	record->header = take(&head, RECORD_HEADER_LEN);
+	record->body = (struct bytes){head.data, record->length};
+	return RECORD_WHOLE;
+}
+
+static void drop_handed_out(struct record_stream *stream)
+{
+	buf_consume(&stream->held, stream->handed_out);
+	stream->handed_out = 0;
+}
+
+enum record_event record_stream_next(struct record_stream *stream, struct bytes *data,
+                                     struct record *record)
+{
+	enum record_event event = RECORD_NONE;
+
+	drop_handed_out(stream);
+	stream->skip -= take(data, stream->skip).len;
+	if (stream->skip > 0)
+		return RECORD_NONE;
+	if (stream->state == RECORDS_START)
+		event = start(stream, data, record);
+	if (stream->state == RECORDS_SEARCH && event == RECORD_NONE)
+		search(stream, data);
+	if (stream->state == RECORDS_FLOW && event == RECORD_NONE) {
+		stream->n_searched = 0;
+		event = flow(stream, data, record);
+	}
+	if (stream->state == RECORDS_GIVEN_UP) {
+		take(data, data->len);
+		buf_fini(&stream->held);
+	}
+	return event;
+}
+
+void record_stream_gap(struct record_stream *stream, uint64_t n_bytes)
+{
+	size_t left = stream->skip;
+
+	drop_handed_out(stream);
+	if (stream->state == RECORDS_FLOW && stream->held.len >= RECORD_HEADER_LEN)
+		left = RECORD_HEADER_LEN + read_header(buf_view(&stream->held)).length - stream->held.len;
+	buf_clear(&stream->held);
+	stream->skip = 0;
+	if (stream->state == RECORDS_FLOW && left > 0 && n_bytes <= left) {
+		stream->skip = left - (size_t)n_bytes;
+	} else if (stream->state == RECORDS_FLOW || stream->state == RECORDS_START) {
+		stream->state = RECORDS_SEARCH;
+		stream->in_step_before = true;
+	}
+}
+
+size_t record_stream_pending(const struct record_stream *stream)
+{
+	bool in_step = stream->state == RECORDS_START || stream->state == RECORDS_FLOW;
+
+	return in_step ? stream->held.len - stream->handed_out : 0;
+}

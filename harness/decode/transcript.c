@@ -1,0 +1,602 @@
+#include "decode/transcript.h"
+
+#include "base/assert.h"
+#include "decode/extension.h"
+#include "decode/handshake.h"
+#include "decode/transcript_state.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ENTRIES_FIRST 16
+
+static const char *const record_fault = "record";
+
+/* Where a piece of content comes from. */
+struct origin {
+	enum side from;
+	bool is_protected;
+	uint16_t record_version;
+	uint64_t t_ns;
+};
+
+struct transcript *transcript_new(const struct keylog *keylog)
+{
+	struct transcript *transcript = calloc(1, sizeof(*transcript));
+
+	CHECK(transcript != NULL);
+	transcript->keys.keylog = keylog;
+	return transcript;
+}
+
+void transcript_free(struct transcript *transcript)
+{
+	if (transcript == NULL)
+		return;
+	for (int i = 0; i < 2; i++) {
+		record_stream_fini(&transcript->sides[i].records);
+		buf_fini(&transcript->sides[i].kept);
+	}
+	keys_fini(&transcript->keys);
+	faults_fini(&transcript->faults);
+	buf_fini(&transcript->plain);
+	free(transcript->entries);
+	free(transcript->alerts);
+	free(transcript);
+}
+
+/* The next entry, NULL if there are too many. */
+static struct entry *add_entry(struct transcript *transcript, const struct origin *origin,
+                               uint8_t content_type, uint32_t length)
+{
+	struct entry *entry;
+
+	if (transcript->n_entries == TRANSCRIPT_MESSAGES_MAX) {
+		transcript->entries_cut = true;
+		return NULL;
+	}
+	if (transcript->n_entries == transcript->entries_size) {
+		size_t size = transcript->entries_size ? transcript->entries_size * 2 : ENTRIES_FIRST;
+
+		transcript->entries = realloc(transcript->entries, size * sizeof(*entry));
+		CHECK(transcript->entries != NULL);
+		transcript->entries_size = size;
+	}
+	entry = &transcript->entries[transcript->n_entries++];
+	*entry = (struct entry){.t_ns = origin->t_ns,
+	                        .length = length,
+	                        .record_version = origin->record_version,
+	                        .content_type = content_type,
+	                        .from_server = origin->from == SIDE_SERVER,
+	                        .is_protected = origin->is_protected};
+	return entry;
+}
+
+static struct alert *add_alert(struct transcript *transcript, const struct origin *origin)
+{
+	struct alert *alert;
+
+	if (transcript->n_alerts == TRANSCRIPT_ALERTS_MAX)
+		return NULL;
+	if (transcript->alerts == NULL)
+		transcript->alerts = calloc(TRANSCRIPT_ALERTS_MAX, sizeof(*alert));
+	CHECK(transcript->alerts != NULL);
+	alert = &transcript->alerts[transcript->n_alerts++];
+	alert->t_ns = origin->t_ns;
+	alert->from_server = origin->from == SIDE_SERVER;
+	alert->is_protected = origin->is_protected;
+	return alert;
+}
+
+struct bytes entry_message(const struct transcript *transcript, const struct entry *entry)
+{
+	const struct buf *kept = &transcript->sides[entry->from_server].kept;
+
+	if (entry->kept_len == 0)
+		return (struct bytes){0};
+	return (struct bytes){kept->data + entry->kept_at, entry->kept_len};
+}
+
+/* The group of the key share in a ServerHello or HelloRetryRequest, 0 if there is none. */
+static uint16_t key_share_group(const struct server_hello *hello)
+{
+	struct bytes body = {0};
+	struct fault fault;
+	struct reader reader;
+
+	if (hello->extensions.data != NULL)
+		extension_find(&hello->extensions, EXTENSION_key_share, &body);
+	reader_init(&reader, body.data, body.len, &fault);
+	return reader_u16(&reader, "group");
+}
+
+static void learn_client_hello(struct transcript *transcript, struct bytes message)
+{
+	struct client_hello hello;
+
+	client_hello_read(&hello, message);
+	keys_client_hello(&transcript->keys, &hello);
+}
+
+static void learn_server_hello(struct transcript *transcript, struct bytes message)
+{
+	struct server_hello hello;
+
+	server_hello_read(&hello, message);
+	keys_server_hello(&transcript->keys, &hello);
+	if (!hello.has_cipher_suite)
+		return;
+	transcript->version = hello.version;
+	transcript->cipher_suite = hello.cipher_suite;
+	transcript->group = key_share_group(&hello);
+}
+
+/* Takes from a whole message what later ones depend on. */
+static void learn(struct transcript *transcript, const struct origin *origin, struct bytes message)
+{
+	bool from_server = origin->from == SIDE_SERVER;
+
+	switch (message.data[0]) {
+	case HANDSHAKE_client_hello:
+		if (!from_server)
+			learn_client_hello(transcript, message);
+		break;
+	case HANDSHAKE_server_hello:
+		if (from_server)
+			learn_server_hello(transcript, message);
+		break;
+	case HANDSHAKE_server_key_exchange:
+		server_key_exchange_read(message, transcript->version, transcript->cipher_suite,
+		                         &transcript->group, &transcript->signature_algorithm);
+		break;
+	case HANDSHAKE_certificate_verify:
+		if (from_server)
+			transcript->signature_algorithm =
+				certificate_verify_read(message, transcript->version);
+		break;
+	case HANDSHAKE_key_update:
+		if (origin->is_protected)
+			keys_update(&transcript->keys, from_server);
+		break;
+	default:
+		break;
+	}
+}
+
+/* The message has come to its end, or will not: an entry is made, and the next one may begin. */
+static void end_message(struct transcript *transcript, enum side from)
+{
+	struct side_state *side = &transcript->sides[from];
+	struct assembly message = side->message;
+	struct origin origin = {.from = from,
+	                        .is_protected = message.is_protected,
+	                        .record_version = message.record_version,
+	                        .t_ns = message.t_ns};
+	bool whole = message.n_header == HANDSHAKE_HEADER_LEN && message.n_body == message.length;
+	struct entry *entry = add_entry(transcript, &origin, CONTENT_handshake, message.length);
+
+	side->message = (struct assembly){0};
+	transcript->is_tls = true;
+	if (entry != NULL) {
+		entry->handshake_type = message.header[0];
+		entry->kept_at = message.kept_at;
+		entry->kept_len = message.kept_len;
+	}
+	if (whole && message.kept_len == HANDSHAKE_HEADER_LEN + message.length)
+		learn(transcript, &origin,
+		      (struct bytes){side->kept.data + message.kept_at, message.kept_len});
+}
+
+/* Something else came in the middle of a message. */
+static void interrupt_message(struct transcript *transcript, enum side from, const char *by)
+{
+	const struct assembly *message = &transcript->sides[from].message;
+	char name[REGISTRY_LABEL_MAX];
+
+	if (message->n_header == 0)
+		return;
+	faults_add(&transcript->faults, from == SIDE_SERVER, "handshake",
+	           "%s is interrupted after %zu of %zu bytes by %s",
+	           registry_label(REGISTRY_HANDSHAKE_TYPE, message->header[0], name),
+	           message->n_header + message->n_body,
+	           (size_t)HANDSHAKE_HEADER_LEN + message->length, by);
+	end_message(transcript, from);
+}
+
+/* Keeps as many of the bytes as there is room for. */
+static void keep(struct transcript *transcript, enum side from, struct bytes bytes)
+{
+	struct side_state *side = &transcript->sides[from];
+	size_t room = TRANSCRIPT_KEPT_MAX - side->kept.len;
+
+	if (bytes.len > room && side->n_not_kept++ == 0)
+		faults_add(&transcript->faults, from == SIDE_SERVER, "handshake",
+		           "more than %u bytes of messages; the rest is not decoded",
+		           TRANSCRIPT_KEPT_MAX);
+	if (bytes.len > room)
+		bytes.len = room;
+	buf_bytes(&side->kept, bytes);
+	side->message.kept_len += (uint32_t)bytes.len;
+}
+
+static void begin_message(struct side_state *side, const struct origin *origin, uint8_t first)
+{
+	side->message = (struct assembly){.header = {first},
+	                                  .kept_at = (uint32_t)side->kept.len,
+	                                  .record_version = origin->record_version,
+	                                  .is_protected = origin->is_protected,
+	                                  .t_ns = origin->t_ns};
+}
+
+/* Reads one byte of a message's header; returns true when it is whole. */
+static bool read_header_byte(struct transcript *transcript, const struct origin *origin,
+                             struct bytes byte)
+{
+	struct side_state *side = &transcript->sides[origin->from];
+	struct assembly *message = &side->message;
+
+	if (message->n_header == 0)
+		begin_message(side, origin, byte.data[0]);
+	message->header[message->n_header++] = byte.data[0];
+	message->length = (uint32_t)message->header[1] << 16 | (uint32_t)message->header[2] << 8 |
+	                  message->header[3];
+	keep(transcript, origin->from, byte);
+	return message->n_header == HANDSHAKE_HEADER_LEN;
+}
+
+static void handshake_bytes(struct transcript *transcript, const struct origin *origin,
+                            struct bytes data)
+{
+	struct assembly *message = &transcript->sides[origin->from].message;
+	struct fault fault;
+	struct reader reader;
+
+	if (message->n_header > 0 && message->is_protected != origin->is_protected)
+		interrupt_message(transcript, origin->from, "a change of keys");
+	reader_init(&reader, data.data, data.len, &fault);
+	while (reader_left(&reader) > 0) {
+		size_t n = reader_left(&reader);
+
+		if (message->n_header < HANDSHAKE_HEADER_LEN) {
+			if (!read_header_byte(transcript, origin, reader_bytes(&reader, 1, "header")))
+				continue;
+			n = reader_left(&reader);
+		}
+		if (n > message->length - message->n_body)
+			n = message->length - message->n_body;
+		keep(transcript, origin->from, reader_bytes(&reader, n, "body"));
+		message->n_body += (uint32_t)n;
+		message->t_ns = origin->t_ns;
+		if (message->n_body == message->length)
+			end_message(transcript, origin->from);
+	}
+}
+
+static void alert_bytes(struct transcript *transcript, const struct origin *origin,
+                        struct bytes data)
+{
+	struct side_state *side = &transcript->sides[origin->from];
+
+	for (size_t i = 0; i < data.len; i++) {
+		struct alert *alert;
+
+		if (!side->has_alert_level) {
+			side->alert_level = data.data[i];
+			side->has_alert_level = true;
+			continue;
+		}
+		side->has_alert_level = false;
+		transcript->is_tls = true;
+		add_entry(transcript, origin, CONTENT_alert, 2);
+		alert = add_alert(transcript, origin);
+		if (alert != NULL) {
+			alert->level = side->alert_level;
+			alert->description = data.data[i];
+		}
+	}
+}
+
+static void change_cipher_spec(struct transcript *transcript, const struct origin *origin,
+                               struct bytes data)
+{
+	bool from_server = origin->from == SIDE_SERVER;
+
+	add_entry(transcript, origin, CONTENT_change_cipher_spec, (uint32_t)data.len);
+	if (data.len != 1 || data.data[0] != 1)
+		faults_add(&transcript->faults, from_server, "change_cipher_spec",
+		           "is not the one byte 1 (RFC 8446 section 5)");
+	keys_change_cipher_spec(&transcript->keys, from_server);
+}
+
+static void content(struct transcript *transcript, const struct origin *origin, uint8_t type,
+                    struct bytes data)
+{
+	char name[REGISTRY_LABEL_MAX];
+
+	if (type == CONTENT_handshake) {
+		handshake_bytes(transcript, origin, data);
+		return;
+	}
+	interrupt_message(transcript, origin->from,
+	                  registry_label(REGISTRY_CONTENT_TYPE, type, name));
+	if (type == CONTENT_alert)
+		alert_bytes(transcript, origin, data);
+	else if (type == CONTENT_change_cipher_spec)
+		change_cipher_spec(transcript, origin, data);
+	else
+		add_entry(transcript, origin, type, (uint32_t)data.len);
+}
+
+static void sealed(struct transcript *transcript, struct origin *origin, const struct record *record)
+{
+	struct entry *entry;
+	struct alert *alert;
+
+	origin->is_protected = true;
+	interrupt_message(transcript, origin->from, "an encrypted record");
+	entry = add_entry(transcript, origin, record->type, record->length);
+	if (entry != NULL)
+		entry->sealed = true;
+	if (record->type != CONTENT_alert)
+		return;
+	transcript->is_tls = true;
+	alert = add_alert(transcript, origin);
+	if (alert != NULL)
+		alert->sealed = true;
+}
+
+static void whole_record(struct transcript *transcript, struct origin *origin,
+                         const struct record *record)
+{
+	struct buf *plain = &transcript->plain;
+	uint8_t type = record->type;
+
+	switch (keys_open(&transcript->keys, origin->from == SIDE_SERVER, record, plain, &type)) {
+	case SEAL_NONE:
+		content(transcript, origin, type, record->body);
+		break;
+	case SEAL_OPENED:
+		origin->is_protected = true;
+		content(transcript, origin, type, buf_view(plain));
+		OPENSSL_cleanse(plain->data, plain->len);
+		buf_clear(plain);
+		break;
+	case SEAL_CLOSED:
+		sealed(transcript, origin, record);
+		break;
+	}
+}
+
+/* The SSLv2-style hello is kept like a message, but without a message's header. */
+static void sslv2_record(struct transcript *transcript, const struct origin *origin,
+                         const struct record *record)
+{
+	struct side_state *side = &transcript->sides[origin->from];
+	struct entry *entry = add_entry(transcript, origin, CONTENT_handshake, record->length);
+
+	transcript->is_tls = true;
+	faults_add(&transcript->faults, origin->from == SIDE_SERVER, record_fault,
+	           "begins with an SSLv2-style hello (RFC 5246 appendix E.2)");
+	if (entry == NULL)
+		return;
+	entry->handshake_type = HANDSHAKE_client_hello;
+	entry->sslv2 = true;
+	entry->kept_at = (uint32_t)side->kept.len;
+	entry->kept_len = (uint32_t)record->body.len;
+	buf_bytes(&side->kept, record->body);
+}
+
+/* What stands where a record should: in hex, and as text where that is readable. */
+static void stray_bytes(struct transcript *transcript, enum side from, const char *what,
+                        struct bytes bytes)
+{
+	struct buf text = {0};
+
+	for (size_t i = 0; i < bytes.len; i++)
+		buf_printf(&text, i > 0 ? " %02x" : "%02x", bytes.data[i]);
+	buf_text(&text, " (");
+	for (size_t i = 0; i < bytes.len; i++)
+		buf_char(&text, bytes.data[i] >= 0x20 && bytes.data[i] < 0x7f ? (char)bytes.data[i] : '.');
+	faults_add(&transcript->faults, from == SIDE_SERVER, record_fault, "%s: %s)", what,
+	           buf_string(&text));
+	buf_fini(&text);
+}
+
+static void handle(struct transcript *transcript, enum record_event event, struct origin *origin,
+                   const struct record *record)
+{
+	switch (event) {
+	case RECORD_NONE:
+		break;
+	case RECORD_WHOLE:
+		whole_record(transcript, origin, record);
+		break;
+	case RECORD_PASSED_OVER:
+		sealed(transcript, origin, record);
+		break;
+	case RECORD_SSLV2:
+		sslv2_record(transcript, origin, record);
+		break;
+	case RECORD_FOREIGN:
+		stray_bytes(transcript, origin->from, "the stream does not begin with TLS",
+		            record->body);
+		break;
+	case RECORD_BROKEN:
+		interrupt_message(transcript, origin->from, "bytes that are no record");
+		stray_bytes(transcript, origin->from, "no record begins where one should",
+		            record->body);
+		break;
+	}
+}
+
+void transcript_feed(struct transcript *transcript, enum side from, struct bytes data, uint64_t t_ns)
+{
+	struct record_stream *records = &transcript->sides[from].records;
+	enum record_event event;
+
+	if (data.len == 0)
+		return;
+	do {
+		struct record record;
+		struct origin origin;
+
+		records->want_application_data = keys_has(&transcript->keys, from == SIDE_SERVER);
+		event = record_stream_next(records, &data, &record);
+		if (event == RECORD_NONE)
+			break;
+		origin = (struct origin){.from = from, .record_version = record.version, .t_ns = t_ns};
+		handle(transcript, event, &origin, &record);
+	} while (true);
+}
+
+void transcript_gap(struct transcript *transcript, enum side from, uint64_t n_bytes, uint64_t t_ns)
+{
+	transcript->sides[from].message.t_ns = t_ns;
+	interrupt_message(transcript, from, "a gap in the capture");
+	faults_add(&transcript->faults, from == SIDE_SERVER, record_fault,
+	           "%llu bytes are missing in the capture", (unsigned long long)n_bytes);
+	record_stream_gap(&transcript->sides[from].records, n_bytes);
+	keys_gap(&transcript->keys, from == SIDE_SERVER);
+}
+
+bool transcript_is_tls(const struct transcript *transcript)
+{
+	return transcript->is_tls;
+}
+
+enum guess transcript_guess(struct bytes first_payload)
+{
+	if (first_payload.len >= RECORD_HEADER_LEN && record_is_sslv2(first_payload))
+		return GUESS_CLIENT;
+	if (first_payload.len < RECORD_HEADER_LEN + 1 || !record_is_header(first_payload) ||
+	    first_payload.data[0] != CONTENT_handshake)
+		return GUESS_UNKNOWN;
+	switch (first_payload.data[RECORD_HEADER_LEN]) {
+	case HANDSHAKE_client_hello:
+	case HANDSHAKE_client_key_exchange:
+		return GUESS_CLIENT;
+	case HANDSHAKE_hello_request:
+	case HANDSHAKE_server_hello:
+	case HANDSHAKE_certificate_status:
+	case HANDSHAKE_server_key_exchange:
+	case HANDSHAKE_certificate_request:
+	case HANDSHAKE_server_hello_done:
+		return GUESS_SERVER;
+	default:
+		return GUESS_UNKNOWN;
+	}
+}
+
+struct bytes transcript_client_hello(const struct transcript *transcript)
+{
+	for (size_t i = 0; i < transcript->n_entries; i++) {
+		const struct entry *entry = &transcript->entries[i];
+
+		if (entry->handshake_type == HANDSHAKE_client_hello && !entry->sealed && !entry->sslv2 &&
+		    !entry->from_server && entry->kept_len == HANDSHAKE_HEADER_LEN + entry->length)
+			return entry_message(transcript, entry);
+	}
+	return (struct bytes){0};
+}
+
+/* The body, as far as it came, of a plaintext handshake record that is not whole. */
+static struct bytes unfinished_record(const struct transcript *transcript, enum side from,
+                                      uint16_t *version)
+{
+	const struct record_stream *records = &transcript->sides[from].records;
+	struct bytes held = buf_view(&records->held);
+	size_t n = record_stream_pending(records);
+	struct fault fault;
+	struct reader reader;
+	uint8_t type;
+	uint16_t length;
+
+	if (n <= RECORD_HEADER_LEN || records->state != RECORDS_FLOW)
+		return (struct bytes){0};
+	reader_init(&reader, held.data, held.len, &fault);
+	reader_bytes(&reader, held.len - n, "handed out");
+	type = reader_u8(&reader, "type");
+	*version = reader_u16(&reader, "version");
+	length = reader_u16(&reader, "length");
+	if (type != CONTENT_handshake ||
+	    keys_is_sealed(&transcript->keys, from == SIDE_SERVER, type, length))
+		return (struct bytes){0};
+	return reader_rest(&reader);
+}
+
+static bool is_unfinished(const struct transcript *transcript, enum side from)
+{
+	const struct side_state *side = &transcript->sides[from];
+
+	return side->message.n_header > 0 || side->has_alert_level ||
+	       record_stream_pending(&side->records) > 0;
+}
+
+/* A copy of what is told; it has no keys. */
+static struct transcript *copy(const struct transcript *transcript)
+{
+	struct transcript *made = transcript_new(NULL);
+
+	made->is_tls = transcript->is_tls;
+	made->version = transcript->version;
+	made->cipher_suite = transcript->cipher_suite;
+	made->group = transcript->group;
+	made->signature_algorithm = transcript->signature_algorithm;
+	made->entries_cut = transcript->entries_cut;
+	for (int i = 0; i < 2; i++) {
+		made->sides[i].message = transcript->sides[i].message;
+		buf_bytes(&made->sides[i].kept, buf_view(&transcript->sides[i].kept));
+	}
+	made->entries = calloc(transcript->n_entries + 1, sizeof(*made->entries));
+	made->alerts = calloc(TRANSCRIPT_ALERTS_MAX, sizeof(*made->alerts));
+	CHECK(made->entries != NULL && made->alerts != NULL);
+	for (size_t i = 0; i < transcript->n_entries; i++)
+		made->entries[i] = transcript->entries[i];
+	made->n_entries = transcript->n_entries;
+	made->entries_size = transcript->n_entries + 1;
+	for (size_t i = 0; i < transcript->n_alerts; i++)
+		made->alerts[i] = transcript->alerts[i];
+	made->n_alerts = transcript->n_alerts;
+	for (size_t i = 0; i < transcript->faults.n; i++)
+		faults_add(&made->faults, transcript->faults.items[i].from_server,
+		           transcript->faults.items[i].where, "%s", transcript->faults.items[i].text);
+	return made;
+}
+
+/* Makes an entry of what one side began. */
+static void finish(struct transcript *made, const struct transcript *transcript, enum side from)
+{
+	struct origin origin = {.from = from, .t_ns = transcript->sides[from].message.t_ns};
+	size_t n = record_stream_pending(&transcript->sides[from].records);
+	struct bytes body = unfinished_record(transcript, from, &origin.record_version);
+
+	if (n > 0)
+		faults_add(&made->faults, from == SIDE_SERVER, record_fault,
+		           "the stream ends inside a record, of which %zu bytes came", n);
+	if (transcript->sides[from].has_alert_level)
+		faults_add(&made->faults, from == SIDE_SERVER, "alert", "has one byte of two");
+	handshake_bytes(made, &origin, body);
+	if (made->sides[from].message.n_header > 0)
+		end_message(made, from);
+}
+
+struct transcript *transcript_finished_copy(const struct transcript *transcript)
+{
+	struct transcript *made;
+
+	if (!is_unfinished(transcript, SIDE_CLIENT) && !is_unfinished(transcript, SIDE_SERVER))
+		return NULL;
+	made = copy(transcript);
+	finish(made, transcript, SIDE_CLIENT);
+	finish(made, transcript, SIDE_SERVER);
+	return made;
+}
+
+void transcript_emit(const struct transcript *transcript, uint64_t t0_ns, struct emit *emit)
+{
+	struct transcript *finished = transcript_finished_copy(transcript);
+
+	transcript_tell(finished != NULL ? finished : transcript, t0_ns, emit);
+	transcript_free(finished);
+}

@@ -1,0 +1,88 @@
+/*
+ * transcript_state.h: what a transcript holds. Private to transcript.c, which fills it, and to
+ * transcript_tell.c, which tells it. Layer: decode.
+ */
+#ifndef SHAKEDOWN_DECODE_TRANSCRIPT_STATE_H
+#define SHAKEDOWN_DECODE_TRANSCRIPT_STATE_H
+
+#include "decode/keys.h"
+#include "decode/tell.h"
+#include "decode/transcript.h"
+
+/* One message, alert, ChangeCipherSpec or record of application data, in the order of their ends. */
+struct entry {
+	uint64_t t_ns;
+	uint32_t length;  /* of a handshake message's body, of a record's content otherwise */
+	uint32_t kept_at; /* where the message stands in the side's `kept`, with its header */
+	uint32_t kept_len; /* 0 if it is not kept; less than 4 + length if it was cut short */
+	uint16_t record_version;
+	uint8_t content_type;
+	uint8_t handshake_type;
+	bool from_server;
+	bool is_protected;
+	bool sealed; /* no key opened it */
+	bool sslv2;
+};
+
+struct alert {
+	uint64_t t_ns;
+	uint8_t level;
+	uint8_t description;
+	bool from_server;
+	bool is_protected;
+	bool sealed;
+};
+
+/* A handshake message that is not whole yet. */
+struct assembly {
+	uint8_t header[HANDSHAKE_HEADER_LEN];
+	size_t n_header;
+	uint32_t length;  /* of the body */
+	uint32_t n_body;  /* bytes that came */
+	uint32_t kept_at;
+	uint32_t kept_len;
+	uint16_t record_version;
+	bool is_protected;
+	uint64_t t_ns; /* of its last bytes */
+};
+
+struct side_state {
+	struct record_stream records;
+	struct assembly message;
+	struct buf kept;
+	size_t n_not_kept; /* messages for which there was no room */
+	uint8_t alert_level;
+	bool has_alert_level; /* half of an alert came */
+};
+
+struct transcript {
+	struct keys keys;
+	struct side_state sides[2];
+	struct entry *entries; /* owned */
+	size_t n_entries;
+	size_t entries_size;
+	bool entries_cut;
+	struct alert *alerts; /* owned */
+	size_t n_alerts;
+	bool is_tls;
+	uint16_t version; /* what was agreed on, 0 if it was not seen; so the next three */
+	uint16_t cipher_suite;
+	uint16_t group;
+	uint16_t signature_algorithm;
+	struct faults faults;
+	struct buf plain; /* of the record that is being read */
+};
+
+/* The message of an entry, with its header; empty if it was not kept. */
+struct bytes entry_message(const struct transcript *transcript, const struct entry *entry);
+
+/*
+ * A copy in which what both sides began and did not end has become entries: for transcript_emit. NULL if
+ * nothing is unfinished. The caller frees it.
+ */
+struct transcript *transcript_finished_copy(const struct transcript *transcript);
+
+/* Writes the members; nothing is unfinished in `transcript`. */
+void transcript_tell(const struct transcript *transcript, uint64_t t0_ns, struct emit *emit);
+
+#endif

@@ -1,0 +1,251 @@
+#include "decode/transcript_state.h"
+
+#include "decode/handshake.h"
+
+/* What the tellers of one transcript share. */
+struct teller {
+	const struct transcript *transcript;
+	struct emit *emit;
+	uint64_t t0_ns;
+	struct faults faults; /* found while telling */
+	struct tell tell;
+};
+
+static const char *side_name(bool from_server)
+{
+	return from_server ? "server" : "client";
+}
+
+/* What a decoder of this entry's message works with. */
+static const struct tell *tell_for(struct teller *teller, const struct entry *entry, const char *where)
+{
+	teller->tell = (struct tell){.emit = teller->emit,
+	                             .faults = &teller->faults,
+	                             .from_server = entry->from_server,
+	                             .where = where,
+	                             .record_version = entry->record_version,
+	                             .version = teller->transcript->version,
+	                             .cipher_suite = teller->transcript->cipher_suite};
+	return &teller->tell;
+}
+
+static bool is_kept(const struct entry *entry, uint8_t handshake_type)
+{
+	return entry->content_type == CONTENT_handshake && !entry->sealed && entry->kept_len > 0 &&
+	       entry->handshake_type == handshake_type;
+}
+
+/* The next message of that type from `*at` on, which is moved behind it; NULL if there is none. */
+static const struct entry *next_of(const struct teller *teller, uint8_t handshake_type, size_t *at)
+{
+	while (*at < teller->transcript->n_entries) {
+		const struct entry *entry = &teller->transcript->entries[(*at)++];
+
+		if (is_kept(entry, handshake_type))
+			return entry;
+	}
+	return NULL;
+}
+
+static bool is_retry(const struct teller *teller, const struct entry *entry)
+{
+	struct server_hello hello;
+
+	server_hello_read(&hello, entry_message(teller->transcript, entry));
+	return hello.is_retry;
+}
+
+static void tell_client_hello(struct teller *teller, const struct entry *entry, const char *key)
+{
+	struct bytes message = entry_message(teller->transcript, entry);
+
+	emit_object(teller->emit, key);
+	if (entry->sslv2)
+		sslv2_hello_tell(tell_for(teller, entry, key), message);
+	else
+		client_hello_tell(tell_for(teller, entry, key), message);
+	emit_close(teller->emit);
+}
+
+static void tell_server_hello(struct teller *teller, const struct entry *entry, const char *key)
+{
+	emit_object(teller->emit, key);
+	server_hello_tell(tell_for(teller, entry, key), entry_message(teller->transcript, entry));
+	emit_close(teller->emit);
+}
+
+/* Hellos in the order in which they came: a HelloRetryRequest and the ClientHello after it are told too. */
+static void tell_hellos(struct teller *teller)
+{
+	const struct entry *client, *server;
+	size_t client_at = 0, server_at = 0;
+
+	client = next_of(teller, HANDSHAKE_client_hello, &client_at);
+	if (client != NULL)
+		tell_client_hello(teller, client,
+		                  client->sslv2 ? "sslv2_client_hello" : "client_hello");
+	server = next_of(teller, HANDSHAKE_server_hello, &server_at);
+	if (server != NULL && is_retry(teller, server)) {
+		tell_server_hello(teller, server, "hello_retry_request");
+		client = next_of(teller, HANDSHAKE_client_hello, &client_at);
+		if (client != NULL)
+			tell_client_hello(teller, client, "client_hello_2");
+		server = next_of(teller, HANDSHAKE_server_hello, &server_at);
+	}
+	if (server != NULL)
+		tell_server_hello(teller, server, "server_hello");
+}
+
+static void tell_agreed(const struct teller *teller)
+{
+	const struct transcript *transcript = teller->transcript;
+	struct emit *emit = teller->emit;
+
+	if (transcript->version == 0)
+		return;
+	emit_name(emit, "version", REGISTRY_PROTOCOL_VERSION, transcript->version);
+	emit_name(emit, "cipher_suite", REGISTRY_CIPHER_SUITE, transcript->cipher_suite);
+	if (transcript->group != 0)
+		emit_name(emit, "group", REGISTRY_NAMED_GROUP, transcript->group);
+	if (transcript->signature_algorithm != 0)
+		emit_name(emit, "signature_algorithm", REGISTRY_SIGNATURE_SCHEME,
+		          transcript->signature_algorithm);
+}
+
+static void tell_origin(const struct teller *teller, const struct entry *entry)
+{
+	emit_text(teller->emit, "from", side_name(entry->from_server));
+	emit_bool(teller->emit, "protected", entry->is_protected);
+}
+
+/* All messages of one kind: an object, or a list of them. */
+static void tell_kind(struct teller *teller, const struct handshake_kind *kind)
+{
+	size_t at = 0;
+	const struct entry *entry = next_of(teller, kind->type, &at);
+	const char *where = registry_name(REGISTRY_HANDSHAKE_TYPE, kind->type);
+
+	if (entry == NULL)
+		return;
+	if (!kind->many) {
+		emit_object(teller->emit, kind->key);
+		kind->tell(tell_for(teller, entry, where), entry_message(teller->transcript, entry));
+		emit_close(teller->emit);
+		return;
+	}
+	emit_list(teller->emit, kind->key);
+	for (; entry != NULL; entry = next_of(teller, kind->type, &at)) {
+		emit_item(teller->emit, "From the %s", side_name(entry->from_server));
+		tell_origin(teller, entry);
+		kind->tell(tell_for(teller, entry, where), entry_message(teller->transcript, entry));
+		emit_close(teller->emit);
+	}
+	emit_close(teller->emit);
+}
+
+static double ms_since(uint64_t t_ns, uint64_t t0_ns)
+{
+	return t_ns > t0_ns ? (double)(t_ns - t0_ns) / 1e6 : 0;
+}
+
+static void tell_entry(const struct teller *teller, const struct entry *entry)
+{
+	struct emit *emit = teller->emit;
+	char type[REGISTRY_LABEL_MAX];
+	enum registry registry = entry->content_type == CONTENT_handshake && !entry->sealed
+	                                 ? REGISTRY_HANDSHAKE_TYPE
+	                                 : REGISTRY_CONTENT_TYPE;
+	uint32_t value = registry == REGISTRY_HANDSHAKE_TYPE ? entry->handshake_type
+	                                                     : entry->content_type;
+
+	registry_label(registry, value, type);
+	if (!emit_line(emit, "%10.3f ms  %s: %s%s, %u bytes%s", ms_since(entry->t_ns, teller->t0_ns),
+	               side_name(entry->from_server), entry->sealed ? "encrypted " : "", type,
+	               entry->length, entry->is_protected && !entry->sealed ? ", decrypted" : ""))
+		return;
+	emit_ms(emit, "t_ms", entry->t_ns, teller->t0_ns);
+	emit_text(emit, "from", side_name(entry->from_server));
+	emit_text(emit, "type", entry->sealed ? "encrypted" : type);
+	if (entry->sealed)
+		emit_text(emit, "content_type", type);
+	emit_uint(emit, "length", entry->length);
+	emit_bool(emit, "protected", entry->is_protected);
+	emit_close(emit);
+}
+
+static void tell_entries(const struct teller *teller)
+{
+	emit_list(teller->emit, "messages");
+	for (size_t i = 0; i < teller->transcript->n_entries; i++)
+		tell_entry(teller, &teller->transcript->entries[i]);
+	emit_close(teller->emit);
+	if (teller->transcript->entries_cut)
+		emit_bool(teller->emit, "messages_cut", true);
+}
+
+static void tell_alert(const struct teller *teller, const struct alert *alert)
+{
+	struct emit *emit = teller->emit;
+	char name[REGISTRY_LABEL_MAX];
+
+	emit_item(emit, "Alert from the %s: %s", side_name(alert->from_server),
+	          alert->sealed ? "encrypted"
+	                        : registry_label(REGISTRY_ALERT_DESCRIPTION, alert->description, name));
+	emit_text(emit, "from", side_name(alert->from_server));
+	if (alert->sealed) {
+		emit_null(emit, "level");
+		emit_null(emit, "description");
+		emit_null(emit, "number");
+	} else {
+		emit_name(emit, "level", REGISTRY_ALERT_LEVEL, alert->level);
+		emit_name(emit, "description", REGISTRY_ALERT_DESCRIPTION, alert->description);
+		emit_number(emit, "number", alert->description);
+	}
+	emit_bool(emit, "protected", alert->is_protected);
+	emit_ms(emit, "t_ms", alert->t_ns, teller->t0_ns);
+	emit_close(emit);
+}
+
+static void tell_alerts(const struct teller *teller)
+{
+	emit_list(teller->emit, "alerts");
+	for (size_t i = 0; i < teller->transcript->n_alerts; i++)
+		tell_alert(teller, &teller->transcript->alerts[i]);
+	emit_close(teller->emit);
+}
+
+static void tell_fault_list(struct emit *emit, const struct faults *faults)
+{
+	for (size_t i = 0; i < faults->n; i++) {
+		const struct peer_fault *fault = &faults->items[i];
+
+		if (!emit_line(emit, "%s, %s: %s", side_name(fault->from_server), fault->where,
+		               fault->text))
+			continue;
+		emit_text(emit, "from", side_name(fault->from_server));
+		emit_text(emit, "where", fault->where);
+		emit_text(emit, "text", fault->text);
+		emit_close(emit);
+	}
+}
+
+void transcript_tell(const struct transcript *transcript, uint64_t t0_ns, struct emit *emit)
+{
+	struct teller teller = {.transcript = transcript, .emit = emit, .t0_ns = t0_ns};
+	size_t n_dropped;
+
+	tell_hellos(&teller);
+	tell_agreed(&teller);
+	for (size_t i = 0; i < n_handshake_kinds; i++)
+		tell_kind(&teller, &handshake_kinds[i]);
+	tell_entries(&teller);
+	tell_alerts(&teller);
+	emit_list(emit, "faults");
+	tell_fault_list(emit, &transcript->faults);
+	tell_fault_list(emit, &teller.faults);
+	emit_close(emit);
+	n_dropped = transcript->faults.n_dropped + teller.faults.n_dropped;
+	if (n_dropped > 0)
+		emit_uint(emit, "faults_dropped", n_dropped);
+	faults_fini(&teller.faults);
+}
