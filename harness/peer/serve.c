@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "peer/testimony.h"
+#include "peer/wiretap.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -21,6 +22,7 @@
 struct serve {
 	const struct serve_plan *plan;
 	struct testimony testimony;
+	struct wiretap wiretap;
 	SSL *ssl;
 	int connection;
 	int stop; /* readable once SIGTERM came */
@@ -126,6 +128,8 @@ static void open_tls(struct serve *serve)
 	serve->ssl = SSL_new(serve->plan->context);
 	CHECK(serve->ssl != NULL && SSL_set_fd(serve->ssl, serve->connection) == 1);
 	testimony_watch(&serve->testimony, serve->ssl);
+	if (serve->plan->tap)
+		wiretap_start(&serve->wiretap, SSL_get_rbio(serve->ssl), &serve->testimony.client);
 }
 
 /* Before each call of libssl, so that neither an old error nor an old errno is taken for a new one. */
@@ -144,6 +148,8 @@ static enum step note_broken(struct serve *serve, int ssl_error)
 		ERR_raise(ERR_LIB_SYS, system_errno);
 	if (ssl_error == SSL_ERROR_SYSCALL || BIO_eof(SSL_get_rbio(serve->ssl)))
 		testimony_closed_by(&serve->testimony, CLOSER_CLIENT);
+	else
+		testimony_closed_by(&serve->testimony, CLOSER_SERVER);
 	testimony_take_errors(&serve->testimony);
 	return STEP_BROKEN;
 }
@@ -280,6 +286,7 @@ static void farewell(struct serve *serve, enum step step)
 	    serve->testimony.close_notify_received)
 		testimony_reach(&serve->testimony, REACHED_CLOSED);
 	shutdown(serve->connection, SHUT_WR);
+	wiretap_server_closed(&serve->wiretap);
 	set_deadline(serve, SERVE_FAREWELL_MS);
 	while (!BIO_eof(socket) && await(serve, serve->connection, POLLIN) == STEP_ON)
 		if (BIO_read(socket, dropped, sizeof(dropped)) <= 0 && !BIO_should_retry(socket))
@@ -314,6 +321,7 @@ static void live(struct serve *serve)
 		testimony_closed_by(&serve->testimony, CLOSER_TIMEOUT);
 	}
 	serve->testimony.ended = ended_of(serve, step);
+	serve->testimony.ended_ns = clock_steady_ns();
 }
 
 static int open_stop(void)
@@ -333,12 +341,15 @@ json_t *serve(const struct serve_plan *plan, struct buf *capture)
 	struct serve serve = {.plan = plan, .connection = -1, .stop = open_stop()};
 	json_t *message;
 
-	(void)capture;
 	testimony_init(&serve.testimony, plan->reached);
 	live(&serve);
 	message = json_made(json_pack("{s:o, s:s}", "testimony",
 	                              testimony_tell(&serve.testimony, serve.ssl), "keylog",
 	                              buf_string(&serve.testimony.keylog)));
+	if (plan->tap)
+		json_object_set_new(message, "connections",
+		                    wiretap_collect(&serve.wiretap,
+		                                    buf_view(&serve.testimony.keylog), capture));
 	SSL_free(serve.ssl);
 	close(serve.stop);
 	buf_fini(&serve.echo);

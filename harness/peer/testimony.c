@@ -314,9 +314,10 @@ static const char *suite_name(SSL *ssl)
 	return cipher != NULL ? SSL_CIPHER_standard_name(cipher) : NULL;
 }
 
+/* libssl looks for the group in the session, without looking whether there is one. */
 static const char *group_name(SSL *ssl)
 {
-	int group = (int)SSL_get_negotiated_group(ssl);
+	int group = SSL_get_session(ssl) != NULL ? (int)SSL_get_negotiated_group(ssl) : 0;
 
 	return group > 0 ? SSL_group_to_name(ssl, group) : NULL;
 }
@@ -388,12 +389,11 @@ static json_t *timings(const struct testimony *testimony)
 	                 "total", span_ms(testimony->listening_ns, testimony->ended_ns));
 }
 
-json_t *testimony_tell(struct testimony *testimony, SSL *ssl)
+json_t *testimony_tell(const struct testimony *testimony, SSL *ssl)
 {
 	int reached = *testimony->reached;
 	json_t *told = json_made(json_object());
 
-	testimony->ended_ns = clock_steady_ns();
 	json_object_set_new(told, "connected", json_boolean(reached >= REACHED_CONNECTED));
 	json_object_set_new(told, "client", client_address(testimony));
 	json_object_set_new(told, "state", json_string(reached_names[reached]));

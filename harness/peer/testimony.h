@@ -77,9 +77,9 @@ void testimony_take_errors(struct testimony *testimony);
 
 /*
  * The testimony as JSON, the caller's to release. `ssl` is the connection, or NULL if nobody
- * connected. Ends the timings.
+ * connected.
  */
-json_t *testimony_tell(struct testimony *testimony, SSL *ssl);
+json_t *testimony_tell(const struct testimony *testimony, SSL *ssl);
 
 /* What is left to say of a server that died at `reached` by `signal` (0: it ended without a word). */
 json_t *testimony_of_crashed(enum reached reached, int signal);

@@ -1,0 +1,78 @@
+#include "peer/wiretap.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/json.h"
+
+#include <errno.h>
+
+static void client_ended(struct wiretap *wiretap, enum ending ending)
+{
+	if (wiretap->client_ended)
+		return;
+	wiretap->client_ended = true;
+	tap_close(wiretap->tap, SIDE_CLIENT, ending, clock_wall_ns());
+}
+
+/* What a read that brought nothing says of the client. errno is still the socket's. */
+static void note_end(struct wiretap *wiretap, BIO *socket)
+{
+	if (BIO_eof(socket))
+		client_ended(wiretap, ENDING_FIN);
+	else if (errno == ECONNRESET)
+		client_ended(wiretap, ENDING_RST);
+}
+
+/* libcrypto calls this before (without BIO_CB_RETURN) and after each operation on the BIO. */
+static long on_operation(BIO *socket, int operation, const char *data, size_t len, int number,
+                         long more, int rc, size_t *n_done)
+{
+	struct wiretap *wiretap = (struct wiretap *)BIO_get_callback_arg(socket);
+	int system_errno = errno;
+
+	(void)len;
+	(void)number;
+	(void)more;
+	if (operation == (BIO_CB_WRITE | BIO_CB_RETURN) && rc > 0)
+		tap_data(wiretap->tap, SIDE_SERVER, (struct bytes){(const uint8_t *)data, *n_done},
+		         clock_wall_ns());
+	else if (operation == (BIO_CB_READ | BIO_CB_RETURN) && rc > 0)
+		tap_data(wiretap->tap, SIDE_CLIENT, (struct bytes){(const uint8_t *)data, *n_done},
+		         clock_wall_ns());
+	else if (operation == (BIO_CB_READ | BIO_CB_RETURN))
+		note_end(wiretap, socket);
+	errno = system_errno;
+	return rc;
+}
+
+void wiretap_start(struct wiretap *wiretap, BIO *socket, const struct sockaddr_storage *client)
+{
+	struct sockaddr_storage server = {0};
+	socklen_t len = sizeof(server);
+
+	CHECK(getsockname((int)BIO_get_fd(socket, NULL), (struct sockaddr *)&server, &len) == 0);
+	wiretap->tap = tap_new(client, &server, clock_wall_ns());
+	BIO_set_callback_arg(socket, (char *)wiretap);
+	BIO_set_callback_ex(socket, on_operation);
+}
+
+void wiretap_server_closed(struct wiretap *wiretap)
+{
+	if (wiretap->tap != NULL)
+		tap_close(wiretap->tap, SIDE_SERVER, ENDING_FIN, clock_wall_ns());
+}
+
+json_t *wiretap_collect(struct wiretap *wiretap, struct bytes keylog, struct buf *pcapng)
+{
+	struct buf text = {0};
+	json_t *connections;
+
+	if (wiretap->tap == NULL)
+		return json_made(json_array());
+	tap_collect(wiretap->tap, keylog, &text, pcapng);
+	connections = json_made(json_loadb(buf_string(&text), text.len, 0, NULL));
+	buf_fini(&text);
+	tap_free(wiretap->tap);
+	*wiretap = (struct wiretap){0};
+	return connections;
+}

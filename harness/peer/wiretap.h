@@ -1,0 +1,29 @@
+/*
+ * wiretap.h: gives a tap (flow/tap.h) what a server's socket reads and writes. Layer: peer.
+ */
+#ifndef SHAKEDOWN_PEER_WIRETAP_H
+#define SHAKEDOWN_PEER_WIRETAP_H
+
+#include "flow/tap.h"
+
+#include <jansson.h>
+#include <openssl/bio.h>
+
+struct wiretap {
+	struct tap *tap; /* NULL: nothing is tapped, and all calls do nothing */
+	bool client_ended;
+};
+
+/* Taps `socket`, a connected socket's BIO, from now on. `wiretap` stays in place until the BIO is freed. */
+void wiretap_start(struct wiretap *wiretap, BIO *socket, const struct sockaddr_storage *client);
+
+/* The server has closed its direction. */
+void wiretap_server_closed(struct wiretap *wiretap);
+
+/*
+ * The decoded connection as a list of one, the caller's to release, and its capture in `pcapng`; an
+ * empty list if nothing was tapped. Ends the tap.
+ */
+json_t *wiretap_collect(struct wiretap *wiretap, struct bytes keylog, struct buf *pcapng);
+
+#endif

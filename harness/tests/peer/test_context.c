@@ -1,0 +1,229 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "peer/certs.h"
+#include "peer/context.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char *certificates;
+
+static int make_certificates(void **state)
+{
+	struct error error = {0};
+	const char *root = file_data_root(&error);
+	struct certs_made made;
+	char *recipes;
+	int rc;
+
+	(void)state;
+	if (root == NULL)
+		fail_msg("%s", error.text);
+	recipes = file_join(root, "certs/recipes.json");
+	certificates = file_join(root, "certs/out");
+	rc = certs_make(recipes, certificates, &made, &error);
+	free(recipes);
+	if (rc != 0)
+		fail_msg("%s", error.text);
+	return 0;
+}
+
+static int forget_certificates(void **state)
+{
+	(void)state;
+	free(certificates);
+	return 0;
+}
+
+static json_t *parsed(const char *text)
+{
+	json_t *value = json_loads(text, 0, NULL);
+
+	assert_non_null(value);
+	return value;
+}
+
+struct wrong {
+	const char *server;
+	const char *begins; /* of the sentence */
+	const char *holds;
+};
+
+static void assert_refused(const struct wrong *wrong)
+{
+	json_t *server = parsed(wrong->server);
+	struct error error = {0};
+
+	if (context_new(server, certificates, &error) != NULL)
+		fail_msg("%s was taken", wrong->server);
+	assert_int_equal(error.code, ERR_INPUT);
+	if (strncmp(error.text, wrong->begins, strlen(wrong->begins)) != 0 ||
+	    strstr(error.text, wrong->holds) == NULL)
+		fail_msg("%s: %s", wrong->server, error.text);
+	json_decref(server);
+}
+
+static void each_wrong_value_is_refused_by_key_and_word(void **state)
+{
+	static const struct wrong wrongs[] = {
+		{"{\"colour\":1}", "server.colour: ", "is no key"},
+		{"{\"versions\":[]}", "server.versions: ", "at least one"},
+		{"{\"versions\":[\"1.4\"]}", "server.versions: ", "\"1.4\" is none of 1.0"},
+		{"{\"versions\":5}", "server.versions: ", "a list of texts"},
+		{"{\"versions\":[\"1.2\",3]}", "server.versions: ", "element 1"},
+		{"{\"certificate\":\"rsa-2047\"}", "server.certificate: ", "\"rsa-2047\""},
+		{"{\"certificate\":\"../out/rsa-2048\"}", "server.certificate: ", "../out"},
+		{"{\"certificate\":\"client-rsa-2048\"}", "server.certificate: ", "role \"client\""},
+		{"{\"certificate\":[\"rsa-2048\",\"rsa-3072\"]}", "server.certificate: ", "one type"},
+		{"{\"certificate\":[\"ecdsa-p256\",\"rsa-2048\",\"ecdsa-p384\"]}",
+		 "server.certificate: ", "\"ecdsa-p256\" and \"ecdsa-p384\""},
+		{"{\"ciphersuites\":[\"TLS_AES_128_GCM_SHA256\",\"TLS_AES_128_GCM_SHA255\"]}",
+		 "server.ciphersuites: ", "\"TLS_AES_128_GCM_SHA255\": no cipher match"},
+		{"{\"cipher_list\":\"ECDHE+AESGCM:ECDHE+AESGCN\"}", "server.cipher_list: ",
+		 "\"ECDHE+AESGCN\": no cipher match"},
+		{"{\"cipher_list\":\"DEFAULT:@SECLEVEL=9\"}", "server.cipher_list: ", "invalid command"},
+		{"{\"groups\":[\"P-256\",\"P-257\"]}", "server.groups: ", "\"P-257\""},
+		{"{\"groups\":\"P-256:secp256r1\"}", "server.groups: ", "stands twice"},
+		{"{\"signature_algorithms\":\"RSA+SHA256:RSA+SHA255\"}", "server.signature_algorithms: ",
+		 "\"RSA+SHA255\""},
+		{"{\"client_auth\":\"maybe\"}", "server.client_auth: ", "none, request or require"},
+		{"{\"alpn\":[]}", "server.alpn: ", "at least one"},
+		{"{\"alpn\":[\"h2\",\"\"]}", "server.alpn: ", "1 to 255 bytes, not 0"},
+		{"{\"tickets\":\"no\"}", "server.tickets: ", "true or false"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrongs) / sizeof(wrongs[0]); i++)
+		assert_refused(&wrongs[i]);
+}
+
+static void words_that_only_change_a_cipher_list_are_taken(void **state)
+{
+	json_t *server = parsed("{\"cipher_list\":[\"ALL\",\"!aNULL\",\"-SHA1\",\"+AES\",\"@STRENGTH\"]}");
+	struct error error = {0};
+	struct context *context = context_new(server, certificates, &error);
+
+	(void)state;
+	assert_non_null(context);
+	context_free(context);
+	json_decref(server);
+}
+
+static struct context *get(struct contexts *contexts, const char *text)
+{
+	json_t *server = parsed(text);
+	struct error error = {0};
+	struct context *context = contexts_get(contexts, server, &error);
+
+	if (context == NULL)
+		fail_msg("%s", error.text);
+	json_decref(server);
+	return context;
+}
+
+static void one_meaning_is_built_once(void **state)
+{
+	struct contexts contexts = {.certificates = certificates};
+	struct context *first =
+		get(&contexts, "{\"versions\":[\"1.3\"],\"certificate\":[\"ecdsa-p256\"]}");
+
+	(void)state;
+	assert_ptr_equal(get(&contexts, "{ \"certificate\":[\"ecdsa-p256\"], \"versions\":[\"1.3\"] }"),
+	                 first);
+	assert_ptr_not_equal(
+		get(&contexts, "{\"versions\":[\"1.2\"],\"certificate\":[\"ecdsa-p256\"]}"), first);
+	contexts_fini(&contexts);
+}
+
+static struct context *get_numbered(struct contexts *contexts, size_t number)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "{\"alpn\":[\"protocol-%zu\"]}", number);
+	return get(contexts, text);
+}
+
+static bool holds(const struct contexts *contexts, const char *part)
+{
+	for (size_t i = 0; i < CONTEXTS_MAX; i++)
+		if (contexts->slots[i].key != NULL && strstr(contexts->slots[i].key, part) != NULL)
+			return true;
+	return false;
+}
+
+static void the_one_not_asked_for_longest_makes_room(void **state)
+{
+	struct contexts contexts = {.certificates = certificates};
+
+	(void)state;
+	for (size_t i = 0; i < CONTEXTS_MAX; i++)
+		get_numbered(&contexts, i);
+	get_numbered(&contexts, 0);
+	get_numbered(&contexts, CONTEXTS_MAX);
+	assert_true(holds(&contexts, "\"protocol-0\""));
+	assert_false(holds(&contexts, "\"protocol-1\""));
+	assert_true(holds(&contexts, "\"protocol-2\""));
+	contexts_fini(&contexts);
+}
+
+static void copy(const char *from_folder, const char *to_folder, const char *name)
+{
+	char *from = file_join(from_folder, name), *to = file_join(to_folder, name);
+	struct buf content = {0};
+	struct error error = {0};
+
+	assert_int_equal(file_read(from, 1 << 20, &content, &error), 0);
+	assert_int_equal(file_write(to, buf_view(&content), 0600, &error), 0);
+	buf_fini(&content);
+	free(from);
+	free(to);
+}
+
+static void a_renewed_certificate_is_loaded_again(void **state)
+{
+	static const struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+	static const char *const server = "{\"certificate\":[\"ecdsa-p256\"]}";
+	char folder[] = "/tmp/shakedown-test-XXXXXX";
+	char *original = file_join(certificates, "ecdsa-p256");
+	struct contexts contexts = {.certificates = mkdtemp(folder)};
+	char *own = file_join(folder, "ecdsa-p256"), *chain = file_join(own, "chain.pem");
+	char *key = file_join(own, "key.pem"), *index = file_join(folder, "index.json");
+
+	(void)state;
+	assert_int_equal(mkdir(own, 0700), 0);
+	copy(certificates, folder, "index.json");
+	copy(original, own, "chain.pem");
+	copy(original, own, "key.pem");
+	assert_ptr_equal(get(&contexts, server), get(&contexts, server));
+	assert_int_equal(utimensat(-1, chain, long_ago, 0), 0);
+	assert_ptr_not_equal(get(&contexts, server), contexts.slots[0].context);
+	contexts_fini(&contexts);
+	assert_int_equal(unlink(chain) | unlink(key) | unlink(index) | rmdir(own) | rmdir(folder), 0);
+	free(original);
+	free(own);
+	free(chain);
+	free(key);
+	free(index);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_wrong_value_is_refused_by_key_and_word),
+		cmocka_unit_test(words_that_only_change_a_cipher_list_are_taken),
+		cmocka_unit_test(one_meaning_is_built_once),
+		cmocka_unit_test(the_one_not_asked_for_longest_makes_room),
+		cmocka_unit_test(a_renewed_certificate_is_loaded_again),
+	};
+
+	return cmocka_run_group_tests_name("peer/context", tests, make_certificates,
+	                                   forget_certificates);
+}
