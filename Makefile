@@ -3,6 +3,8 @@
 # make         build only
 # Also: certs, bench, golden (rewrites the expected decodes), clean
 
+MAKEFLAGS += --no-builtin-rules
+
 B        ?= build
 CC       ?= cc
 CFLAGS   ?= -O2 -g
@@ -18,7 +20,7 @@ LIB_OBJ  := $(patsubst harness/%.c,$(B)/obj/%.o,$(wildcard $(LAYERS:%=harness/%/
 PROGRAMS := $(B)/shakedown $(B)/shakedownd $(B)/shakedown-sniffer $(B)/shakedown-server
 
 # Virtual boards: the firmware's agent over one or more TLS stacks. wolfSSL is GPL: a program of its own.
-FIRMWARE := agent virtual_board
+FIRMWARE := agent virtual_board stack link
 BOARD_OBJ := $(FIRMWARE:%=$(B)/obj/firmware/%.o) $(B)/obj/shakedown-board.o
 STACKS   := $(filter-out wolfssl,$(patsubst harness/firmware/stack_%.c,%,$(wildcard harness/firmware/stack_*.c)))
 BOARDS   := $(B)/shakedown-board
@@ -30,6 +32,8 @@ TESTS    := $(patsubst harness/%.c,$(B)/%,$(wildcard harness/tests/*/test_*.c))
 
 all: $(PROGRAMS) $(BOARDS) $(B)/layers.ok
 
+tests: all $(TESTS)
+
 $(B)/obj/%.o: harness/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) -std=c17 $(CPPFLAGS) $(WARNINGS) $(CFLAGS) -MMD -MP -c $< -o $@
@@ -38,22 +42,26 @@ $(B)/libshakedown.a: $(LIB_OBJ)
 	@rm -f $@
 	ar rcs $@ $^
 
+$(B)/shakedown: $(B)/obj/client.o
+$(B)/shakedownd: $(B)/obj/run.o $(B)/obj/station.o
 $(PROGRAMS): $(B)/%: $(B)/obj/%.o $(B)/libshakedown.a
-	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+	$(CC) $(CFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -o $@
 
-$(B)/shakedown-board: $(BOARD_OBJ) $(STACKS:%=$(B)/obj/firmware/stack_%.o) $(B)/obj/firmware/stacks.o $(B)/libshakedown.a
+$(B)/shakedown-board: $(BOARD_OBJ) $(STACKS:%=$(B)/obj/firmware/stack_%.o) \
+		$(B)/obj/firmware/libssl_session.o $(B)/obj/firmware/stacks.o $(B)/libshakedown.a
 	$(CC) $(CFLAGS) $^ $(LDLIBS) $(BOARD_LIBS) -o $@
 
 $(B)/shakedown-board-wolfssl: $(BOARD_OBJ) $(B)/obj/firmware/stack_wolfssl.o $(B)/libshakedown.a
 	$(CC) $(CFLAGS) $^ -Wl,--as-needed -lwolfssl -ljansson -luv -pthread -o $@
 
-$(B)/layers.ok: $(wildcard $(LAYERS:%=harness/%/*)) harness/LAYERS harness/tests/layers.sh
+$(B)/layers.ok: $(wildcard $(LAYERS:%=harness/%/*.[ch]) $(LAYERS:%=harness/%/*.def)) harness/LAYERS harness/tests/layers.sh
 	harness/tests/layers.sh harness
 	@touch $@
 
-$(B)/tests/firmware/%: $(B)/obj/tests/firmware/%.o $(B)/obj/firmware/agent.o
+$(filter $(B)/tests/firmware/%,$(TESTS)): $(B)/tests/%: $(B)/obj/tests/%.o $(B)/obj/firmware/agent.o \
+		$(B)/obj/tests/firmware/host.o $(B)/obj/tests/firmware/tls_server.o $(B)/libshakedown.a | $(BOARDS)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $^ -lcmocka -o $@
+	$(CC) $(CFLAGS) $^ $(LDLIBS) -lcmocka -pthread -o $@
 
 $(B)/tests/%: $(B)/obj/tests/%.o $(B)/libshakedown.a
 	@mkdir -p $(@D)
@@ -69,8 +77,8 @@ demo:
 
 check:
 	@./packages.sh check
-	@$(MAKE) --no-print-directory all
-	@$(MAKE) --no-print-directory B=$(B)-san CFLAGS="-O1 -g $(SANITIZE)" all
+	@$(MAKE) --no-print-directory -s tests certs
+	@$(MAKE) --no-print-directory -s B=$(B)-san CFLAGS="-O1 -g $(SANITIZE)" tests
 	@harness/tests/run.sh $(B) $(B)-san
 
 bench: all
@@ -79,6 +87,6 @@ bench: all
 clean:
 	rm -rf $(B) $(B)-san
 
-.PHONY: all certs demo check bench clean
+.PHONY: all tests certs demo check bench clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -271,23 +271,24 @@ json_t *suite_case(const struct suite *suite, size_t index)
 	json_t *server = json_made(json_copy(scenario->server));
 	json_t *client = json_made(json_copy(scenario->client));
 	json_t *expect = json_object_get(scenario->json, "expect");
-	struct buf in_matrix = {0}, id = {0};
+	struct buf values = {0}, id = {0};
 	json_t *made;
 
 	matrix_apply(&scenario->matrix, index - scenario->first_case, server, client);
-	matrix_name(&scenario->matrix, index - scenario->first_case, &in_matrix);
-	buf_printf(&id, "%s/%s%s%s", suite_name(suite), name, in_matrix.len > 0 ? "/" : "",
-	           buf_string(&in_matrix));
+	matrix_name(&scenario->matrix, index - scenario->first_case, &values);
+	buf_printf(&id, "%s/%s", suite_name(suite), name);
+	if (values.len > 0)
+		buf_printf(&id, "/%s", buf_string(&values));
 	made = json_made(json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:O, s:s}",
 	                           "id", buf_string(&id),
 	                           "suite", suite_name(suite),
 	                           "scenario", name,
-	                           "case", buf_string(&in_matrix),
+	                           "case", buf_string(&id) + strlen(suite_name(suite)) + 1,
 	                           "server", server,
 	                           "client", client,
 	                           "expect", expect != NULL ? expect : suite->expect,
 	                           "why", json_text(scenario->json, "why")));
-	buf_fini(&in_matrix);
+	buf_fini(&values);
 	buf_fini(&id);
 	return made;
 }

@@ -41,7 +41,7 @@ size_t suite_n_cases(const struct suite *suite);
  * object of the caller's:
  *   {"id": "story/rsa-certificate/1.3,x25519", "suite", "scenario", "case", "server", "client",
  *    "expect", "why"}
- * "case" is the part of the id after the scenario, "" without a matrix. In "server", certificate,
+ * "case" is the part of the id after the suite. In "server", certificate,
  * the lists of words (also those written with colons) and alpn are lists, versions ascend, and
  * versions, client_auth and tickets are always there; "client" may be empty. Values are shared
  * between cases: look, do not change.

@@ -1,0 +1,649 @@
+#include "run.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "flow/interface.h"
+#include "flow/private_network.h"
+#include "flow/sniffer.h"
+#include "peer/server.h"
+#include "scenario/plan.h"
+#include "station.h"
+#include "verdict/judge.h"
+#include "verdict/outcome.h"
+#include "verdict/rules.h"
+#include "view/results.h"
+
+#include <libgen.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_RESTARTS 3 /* of the server program or the sniffer, with no cell finished in between */
+
+/* What one board has to do. */
+struct seat {
+	struct run *run;
+	struct station *station; /* NULL once it is over */
+	size_t next;             /* index in the plan of its next cell */
+	json_t *cell;            /* the one at work, or NULL */
+};
+
+struct run {
+	uv_loop_t *loop;
+	run_event *event;
+	void *context;
+	char *out, *certificates;
+	char interface[IF_NAMESIZE]; /* to sniff on */
+	struct suite **suites;
+	struct profile *profiles;
+	struct plan plan;
+	struct seat *seats; /* one a profile, in the same order */
+	json_t *boards;     /* their elements of results.json */
+	struct rules *rules;
+	struct results *results;
+	struct apparatus apparatus;
+	struct sniffer *sniffer; /* in apparatus only when it is ready */
+	bool sniffer_settled;    /* it is ready, or it was found that there will be none */
+	unsigned n_server_restarts, n_sniffer_restarts;
+	size_t n_open; /* stations, server and sniffer that are not gone yet */
+	int status;   /* the exit status so far */
+	bool ending, cancelled;
+	struct error trouble; /* why the run ends early */
+};
+
+static void end(struct run *run);
+static void finish_when_all_is_gone(struct run *run);
+
+/* --- what the client is told ------------------------------------------------------------------- */
+
+static void tell(struct run *run, json_t *event)
+{
+	run->event(run->context, json_made(event));
+	json_decref(event);
+}
+
+static void notice(struct run *run, const char *text)
+{
+	tell(run, json_pack("{s:s, s:s}", "event", "notice", "text", text));
+}
+
+/* --- cells ------------------------------------------------------------------------------------- */
+
+static void keep_capture(struct run *run, json_t *cell, struct bytes capture)
+{
+	char *name = NULL, *path;
+	struct error error = {0};
+
+	if (capture.len == 0)
+		return;
+	CHECK(asprintf(&name, "cells/%s.pcapng", json_text(cell, "id")) > 0);
+	for (char *slash = name + strlen("cells/"); (slash = strchr(slash, '/')) != NULL;)
+		*slash = '.';
+	path = file_join(run->out, name);
+	if (file_write(path, capture, 0666, &error) == 0) {
+		json_object_set_new(cell, "evidence", json_made(json_pack("{s:s}", "capture", name)));
+	} else if (run->trouble.code == 0) {
+		run->trouble = error;
+		end(run);
+	}
+	free(path);
+	free(name);
+}
+
+/* Judges a cell, keeps it and tells of it. Takes `cell`. */
+static void settle(struct run *run, json_t *cell, const json_t *board)
+{
+	int status;
+
+	judge_cell(cell, board);
+	rules_diagnose(run->rules, cell, board);
+	json_object_set_new(cell, "attempts",
+	                    json_made(json_pack("[{s:O, s:O}]", "outcome",
+	                                        json_object_get(cell, "outcome"), "reason",
+	                                        json_object_get(cell, "reason"))));
+	json_object_set_new(cell, "flaky", json_false());
+	status = outcome_exit_status(outcome_named(json_text(cell, "outcome")));
+	run->status = status > run->status ? status : run->status;
+	if (results_add(run->results, cell, run->trouble.code == 0 ? &run->trouble : NULL) != 0)
+		end(run);
+	tell(run, json_pack("{s:s, s:O, s:O, s:O}", "event", "cell", "id", json_object_get(cell, "id"),
+	                    "outcome", json_object_get(cell, "outcome"), "reason",
+	                    json_object_get(cell, "reason")));
+	json_decref(cell);
+}
+
+static const json_t *board_of(const struct seat *seat)
+{
+	return json_array_get(seat->run->boards, (size_t)(seat - seat->run->seats));
+}
+
+/* The cells that a board which was given up does not come to are in the report, with the reason. */
+static void skip_the_rest(struct seat *seat, const char *why)
+{
+	size_t n_cells = plan_n_cells(&seat->run->plan);
+
+	for (; seat->next < n_cells && !seat->run->ending; seat->next += seat->run->plan.n_profiles) {
+		json_t *cell = plan_cell(&seat->run->plan, seat->next);
+
+		json_object_set_new(cell, "skipped", json_string(why));
+		settle(seat->run, cell, board_of(seat));
+	}
+}
+
+/* --- stations ---------------------------------------------------------------------------------- */
+
+static bool ready_to_begin(const struct run *run)
+{
+	return run->apparatus.server != NULL && run->sniffer_settled;
+}
+
+static void on_station_ready(void *context, struct station *station)
+{
+	struct seat *seat = context;
+	struct run *run = seat->run;
+
+	if (run->ending || !ready_to_begin(run))
+		return;
+	if (seat->next >= plan_n_cells(&run->plan)) {
+		station_stop(station);
+		return;
+	}
+	seat->cell = plan_cell(&run->plan, seat->next);
+	station_begin(station, seat->cell);
+}
+
+static void on_station_done(void *context, struct station *station, struct observation *observation)
+{
+	struct seat *seat = context;
+	json_t *cell = seat->cell;
+
+	(void)station;
+	seat->cell = NULL;
+	seat->next += seat->run->plan.n_profiles;
+	seat->run->n_server_restarts = 0;
+	seat->run->n_sniffer_restarts = 0;
+	json_object_set_new(cell, "witnesses", observation->witnesses);
+	json_object_set_new(cell, "trouble", observation->trouble);
+	json_object_set_new(cell, "timings_ms", observation->timings_ms);
+	keep_capture(seat->run, cell, observation->capture);
+	settle(seat->run, cell, board_of(seat));
+}
+
+static void on_station_notice(void *context, const char *text)
+{
+	struct seat *seat = context;
+
+	notice(seat->run, text);
+}
+
+static void on_station_over(void *context, struct station *station, const char *why)
+{
+	struct seat *seat = context;
+	struct run *run = seat->run;
+
+	if (why[0] != '\0' && station_identity(station) == NULL && run->trouble.code == 0) {
+		error_set(&run->trouble, ERR_ENVIRONMENT, "%s", why);
+		end(run);
+	} else if (why[0] != '\0' && !run->ending) {
+		notice(run, why);
+		skip_the_rest(seat, why);
+	}
+	seat->station = NULL;
+	run->n_open--;
+	finish_when_all_is_gone(run);
+}
+
+static const struct station_events station_events = {
+	.ready = on_station_ready,
+	.done = on_station_done,
+	.notice = on_station_notice,
+	.over = on_station_over,
+};
+
+/* Boards that were ready before the apparatus was. */
+static void begin_where_possible(struct run *run)
+{
+	for (size_t i = 0; i < run->plan.n_profiles && ready_to_begin(run); i++)
+		if (run->seats[i].station != NULL)
+			station_go_on(run->seats[i].station);
+}
+
+static void lose(struct run *run, const char *who, const char *why)
+{
+	for (size_t i = 0; i < run->plan.n_profiles; i++)
+		if (run->seats[i].station != NULL)
+			station_lost(run->seats[i].station, who, why);
+}
+
+/* --- the server program ------------------------------------------------------------------------ */
+
+static struct experiment *experiment_of(struct run *run, const char *cell)
+{
+	struct experiment *experiment = NULL;
+
+	for (size_t i = 0; i < run->plan.n_profiles && experiment == NULL; i++)
+		if (run->seats[i].station != NULL)
+			experiment = station_experiment(run->seats[i].station, cell);
+	return experiment;
+}
+
+static void on_listening(void *context, const char *cell, int port)
+{
+	struct experiment *experiment = experiment_of(context, cell);
+
+	if (experiment != NULL)
+		experiment_listening(experiment, port);
+}
+
+static void on_refused(void *context, const char *cell, const char *text)
+{
+	struct experiment *experiment = experiment_of(context, cell);
+
+	if (experiment != NULL)
+		experiment_refused(experiment, text);
+}
+
+static void on_testimony(void *context, const char *cell, json_t *message, struct bytes attached)
+{
+	struct experiment *experiment = experiment_of(context, cell);
+
+	if (experiment != NULL)
+		experiment_testimony(experiment, message, attached);
+}
+
+static void start_server(struct run *run);
+
+static void on_server_exited(void *context, const char *why)
+{
+	struct run *run = context;
+
+	run->apparatus.server = NULL;
+	run->n_open--;
+	if (why[0] != '\0' && !run->ending) {
+		lose(run, "server", why);
+		notice(run, why);
+		if (run->n_server_restarts++ < MAX_RESTARTS) {
+			start_server(run);
+		} else {
+			error_set(&run->trouble, ERR_ENVIRONMENT, "%s", why);
+			end(run);
+		}
+	}
+	finish_when_all_is_gone(run);
+}
+
+static const struct server_events server_events = {
+	.listening = on_listening,
+	.refused = on_refused,
+	.testimony = on_testimony,
+	.exited = on_server_exited,
+};
+
+static void start_server(struct run *run)
+{
+	if (server_start(&run->apparatus.server, run->loop, &server_events, run, &run->trouble) != 0) {
+		end(run);
+		return;
+	}
+	run->n_open++;
+	begin_where_possible(run);
+}
+
+/* --- the sniffer ------------------------------------------------------------------------------- */
+
+static void start_sniffer(struct run *run);
+
+static void settle_sniffer(struct run *run, struct sniffer *sniffer)
+{
+	run->apparatus.sniffer = sniffer;
+	run->sniffer_settled = true;
+	begin_where_possible(run);
+}
+
+/* The servers' own sockets become the wire's witness. */
+static void do_without_sniffer(struct run *run, const char *why)
+{
+	char text[ERROR_TEXT_MAX + 128];
+
+	snprintf(text, sizeof(text),
+	         "No capture: %s. What crosses the wire is told by the servers' own sockets.", why);
+	notice(run, text);
+	settle_sniffer(run, NULL);
+}
+
+static void on_sniffer_ready(void *context)
+{
+	struct run *run = context;
+
+	settle_sniffer(run, run->sniffer);
+}
+
+static void on_sniffer_refused(void *context, const char *text)
+{
+	do_without_sniffer(context, text);
+}
+
+static void on_sniffer_exited(void *context, const char *why)
+{
+	struct run *run = context;
+	bool was_at_work = run->apparatus.sniffer != NULL;
+
+	run->sniffer = NULL;
+	run->apparatus.sniffer = NULL;
+	run->n_open--;
+	if (why[0] != '\0' && !run->ending && (was_at_work || !run->sniffer_settled)) {
+		run->sniffer_settled = false;
+		if (run->n_sniffer_restarts++ < MAX_RESTARTS) {
+			notice(run, why);
+			start_sniffer(run);
+		} else {
+			do_without_sniffer(run, why);
+		}
+	}
+	finish_when_all_is_gone(run);
+}
+
+static const struct sniffer_events sniffer_events = {
+	.ready = on_sniffer_ready,
+	.refused = on_sniffer_refused,
+	.exited = on_sniffer_exited,
+};
+
+static void start_sniffer(struct run *run)
+{
+	struct error error = {0};
+	char *program = file_sibling_program("shakedown-sniffer");
+
+	if (sniffer_start(&run->sniffer, run->loop, program, run->interface, &sniffer_events, run,
+	                  &error) != 0)
+		do_without_sniffer(run, error.text);
+	else
+		run->n_open++;
+	free(program);
+}
+
+/* --- the end ----------------------------------------------------------------------------------- */
+
+static void stop_apparatus(struct run *run)
+{
+	if (run->apparatus.server != NULL)
+		server_stop(run->apparatus.server);
+	if (run->sniffer != NULL)
+		sniffer_stop(run->sniffer);
+}
+
+static void end(struct run *run)
+{
+	if (run->ending)
+		return;
+	run->ending = true;
+	for (size_t i = 0; i < run->plan.n_profiles; i++)
+		if (run->seats[i].station != NULL)
+			station_stop(run->seats[i].station);
+	stop_apparatus(run);
+}
+
+static void run_free(struct run *run)
+{
+	for (size_t i = 0; i < run->plan.n_suites; i++)
+		suite_free(run->suites[i]);
+	for (size_t i = 0; i < run->plan.n_profiles; i++)
+		profile_fini(&run->profiles[i]);
+	for (size_t i = 0; run->seats != NULL && i < run->plan.n_profiles; i++)
+		json_decref(run->seats[i].cell);
+	free(run->suites);
+	free(run->profiles);
+	free(run->seats);
+	json_decref(run->boards);
+	rules_free(run->rules);
+	free(run->out);
+	free(run->certificates);
+	free(run);
+}
+
+static void write_report(struct run *run)
+{
+	struct error unwritten = {0};
+
+	if (run->cancelled && run->trouble.code == 0)
+		error_set(&run->trouble, ERR_ENVIRONMENT, "the run was stopped");
+	if (results_close(run->results, run->trouble.code == 0, &unwritten) != 0 &&
+	    run->trouble.code == 0)
+		run->trouble = unwritten;
+}
+
+/* When the boards are done the apparatus goes; when that is gone too the report is written. */
+static void finish_when_all_is_gone(struct run *run)
+{
+	bool boards_done = true;
+
+	for (size_t i = 0; i < run->plan.n_profiles; i++)
+		boards_done = boards_done && run->seats[i].station == NULL;
+	if (boards_done && !run->ending)
+		end(run);
+	if (!run->ending || run->n_open > 0)
+		return;
+	write_report(run);
+	if (run->trouble.code != 0)
+		run->status = -run->trouble.code;
+	else if (run->status == -ERR_ENVIRONMENT)
+		error_set(&run->trouble, ERR_ENVIRONMENT,
+		          "the harness itself failed in some cells: see those marked \"error\"");
+	tell(run, json_pack("{s:s, s:i, s:s}", "event", "finished", "status", run->status, "error",
+	                    run->trouble.text));
+	run_free(run);
+}
+
+void run_cancel(struct run *run)
+{
+	run->cancelled = true;
+	end(run);
+}
+
+/* --- the beginning ----------------------------------------------------------------------------- */
+
+static int load_suites(struct run *run, const json_t *names, struct error *error)
+{
+	const json_t *name;
+	size_t i;
+	int rc = 0;
+
+	run->suites = calloc(json_array_size(names) + 1, sizeof(*run->suites));
+	CHECK(run->suites != NULL);
+	json_array_foreach(names, i, name) {
+		rc = suite_load(&run->suites[i], json_string_value(name), error);
+		if (rc != 0)
+			return rc;
+		run->plan.n_suites++;
+	}
+	return suite_check_set(run->suites, run->plan.n_suites, error);
+}
+
+static int load_profiles(struct run *run, const json_t *names, struct error *error)
+{
+	const json_t *name;
+	size_t i;
+	int rc = 0;
+
+	run->profiles = calloc(json_array_size(names) + 1, sizeof(*run->profiles));
+	CHECK(run->profiles != NULL);
+	json_array_foreach(names, i, name) {
+		rc = profile_load(&run->profiles[i], json_string_value(name), error);
+		if (rc != 0)
+			return rc;
+		run->plan.n_profiles++;
+	}
+	return profile_check_set(run->profiles, run->plan.n_profiles, error);
+}
+
+static int load_rules(struct run *run, const char *root, struct error *error)
+{
+	char *folder = file_join(root, "harness/verdict/rules");
+	char *schema = file_join(root, "scenarios/schema/rules.schema.json");
+	int rc = rules_load(&run->rules, folder, schema, error);
+
+	free(folder);
+	free(schema);
+	return rc;
+}
+
+/* The interface that carries the boards' connections: the one that has the host's address. */
+static int find_interface(struct run *run, struct error *error)
+{
+	char name[IF_NAMESIZE];
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < run->plan.n_profiles; i++) {
+		const char *address = json_text(run->profiles[i].json, "address");
+
+		rc = interface_of_address(address, name, error);
+		if (rc != 0)
+			error_prefix(error, "%s: $.address", run->profiles[i].file);
+		else if (run->interface[0] == '\0' || strcmp(run->interface, name) == 0)
+			strcpy(run->interface, name);
+		else
+			strcpy(run->interface, "any");
+	}
+	return rc;
+}
+
+static int load(struct run *run, const json_t *request, struct error *error)
+{
+	const char *root = file_data_root(error);
+	int rc;
+
+	if (root == NULL)
+		return error->code;
+	run->out = strdup(json_text(request, "out"));
+	CHECK(run->out != NULL);
+	run->certificates = file_join(root, "certs/out");
+	run->apparatus.certificates = run->certificates;
+	rc = load_suites(run, json_object_get(request, "suites"), error);
+	if (rc == 0)
+		rc = load_profiles(run, json_object_get(request, "boards"), error);
+	run->plan.suites = run->suites;
+	run->plan.profiles = run->profiles;
+	if (rc == 0 && plan_n_cells(&run->plan) == 0)
+		rc = error_set(error, ERR_INPUT, "there is no cell to run: name a suite and a board");
+	if (rc == 0)
+		rc = find_interface(run, error);
+	if (rc == 0)
+		rc = load_rules(run, root, error);
+	return rc;
+}
+
+static bool all_virtual(const struct run *run)
+{
+	for (size_t i = 0; i < run->plan.n_profiles; i++)
+		if (json_object_get(run->profiles[i].json, "virtual") == NULL)
+			return false;
+	return true;
+}
+
+/* What results.json says of the boards. */
+static void describe_boards(struct run *run)
+{
+	static const char *const keys[] = {"stack", "stack_version", "driver", "unsupported"};
+
+	run->boards = json_made(json_array());
+	for (size_t i = 0; i < run->plan.n_profiles; i++) {
+		json_t *board = json_made(json_pack("{s:s}", "name", profile_name(&run->profiles[i])));
+
+		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
+			if (json_object_get(run->profiles[i].json, keys[k]) != NULL)
+				json_object_set(board, keys[k],
+				                json_object_get(run->profiles[i].json, keys[k]));
+		json_array_append_new(run->boards, board);
+	}
+}
+
+/* What results.json says of the run before its first cell. */
+static json_t *describe_run(const struct run *run)
+{
+	char started[CLOCK_TEXT_MAX], *name = strdup(run->out);
+	json_t *suites = json_made(json_array());
+	json_t *header;
+
+	CHECK(name != NULL);
+	for (size_t i = 0; i < run->plan.n_suites; i++)
+		json_array_append_new(suites, json_string(suite_name(run->suites[i])));
+	header = json_made(json_pack("{s:s, s:o, s:s, s:{s:s, s:s}}", "id", basename(name), "suites",
+	                             suites, "started", clock_text(clock_wall_ns(), started),
+	                             "versions", "shakedown", SHAKEDOWN_VERSION, "openssl",
+	                             OpenSSL_version(OPENSSL_VERSION_STRING)));
+	free(name);
+	return header;
+}
+
+static int open_results(struct run *run, struct error *error)
+{
+	json_t *cells = json_made(json_array());
+	char *captures = file_join(run->out, "cells");
+	json_t *header;
+	int rc;
+
+	describe_boards(run);
+	for (size_t i = 0; i < plan_n_cells(&run->plan); i++)
+		json_array_append_new(cells, plan_cell(&run->plan, i));
+	header = json_made(json_pack("{s:o, s:O, s:o}", "run", describe_run(run), "boards",
+	                             run->boards, "plan", cells));
+	rc = results_open(&run->results, run->out, header, error);
+	if (rc == 0)
+		rc = file_make_folder(captures, error);
+	json_decref(header);
+	free(captures);
+	return rc;
+}
+
+static void start_stations(struct run *run)
+{
+	run->seats = calloc(run->plan.n_profiles, sizeof(*run->seats));
+	CHECK(run->seats != NULL);
+	for (size_t i = 0; i < run->plan.n_profiles; i++) {
+		run->seats[i].run = run;
+		run->seats[i].next = i;
+		if (run->ending)
+			continue;
+		if (station_start(&run->seats[i].station, &run->apparatus, run->profiles[i].json,
+		                  &station_events, &run->seats[i], &run->trouble) == 0)
+			run->n_open++;
+		else
+			end(run);
+	}
+}
+
+int run_start(struct run **started, uv_loop_t *loop, const json_t *request, run_event *event,
+              void *context, struct error *error)
+{
+	struct run *run = calloc(1, sizeof(*run));
+	struct error no_network = {0};
+	int rc;
+
+	CHECK(run != NULL);
+	run->loop = run->apparatus.loop = loop;
+	run->event = event;
+	run->context = context;
+	rc = load(run, request, error);
+	if (rc == 0)
+		rc = open_results(run, error);
+	if (rc != 0) {
+		run_free(run);
+		return rc;
+	}
+	*started = run;
+	tell(run, json_pack("{s:s, s:I}", "event", "plan", "cells",
+	                    (json_int_t)plan_n_cells(&run->plan)));
+	if (all_virtual(run) && private_network_enter(&no_network) != 0)
+		notice(run, no_network.text);
+	start_stations(run);
+	if (!run->ending)
+		start_server(run);
+	if (!run->ending)
+		start_sniffer(run);
+	if (run->n_open == 0)
+		finish_when_all_is_gone(run);
+	return 0;
+}

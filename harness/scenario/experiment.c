@@ -1,0 +1,434 @@
+#include "scenario/experiment.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "flow/sniffer.h"
+#include "peer/board.h"
+#include "peer/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define APP_DATA "shakedown"  /* what the board sends and the server echoes */
+#define OWN_MARGIN_MS 2000     /* beyond what the board's handle allows */
+#define CAPTURE_WAIT_MS 500   /* for the last segments to come by */
+#define CAPTURE_IDLE_MS 20    /* where the server saw no connection */
+
+enum phase {
+	PHASE_LISTEN,    /* the server binds a port */
+	PHASE_BOARD,     /* the board connects, and says how it went */
+	PHASE_LINGER,    /* the server comes to its end by itself */
+	PHASE_TESTIMONY, /* the server was told to end */
+	PHASE_CAPTURE,   /* the sniffer hands over what it saw */
+	PHASE_DONE,
+};
+
+struct experiment {
+	struct apparatus *apparatus;
+	struct experiment_plan plan;
+	void (*done)(void *context, struct observation *observation);
+	void *context;
+	const char *id; /* borrowed from the plan's cell */
+	enum phase phase;
+	uv_timer_t timer;
+	uint64_t started_ns, phase_ns;
+	int port;
+	json_t *server, *wire, *board; /* the testimonies; NULL until given */
+	json_t *trouble, *timings_ms;
+	char *keylog;
+	struct buf capture;
+	bool collecting;   /* the sniffer owes us an answer, */
+	bool timer_closed; /* and libuv has let go of the timer: freed when neither holds us */
+};
+
+static void enter(struct experiment *experiment, enum phase phase);
+static void proceed(struct experiment *experiment);
+
+static void note_trouble(struct experiment *experiment, const char *who, const char *text)
+{
+	json_array_append_new(experiment->trouble,
+	                      json_made(json_pack("{s:s, s:s}", "who", who, "text", text)));
+}
+
+/* Where no better word is to be had from the board. */
+static void note_board_failure(struct experiment *experiment, const char *kind, const char *text)
+{
+	if (experiment->board == NULL)
+		experiment->board = json_made(json_pack("{s:s, s:s}", "failed", kind, "text", text));
+}
+
+/* --- what happens when a phase takes too long ------------------------------------------------ */
+
+static void late_listen(struct experiment *experiment)
+{
+	note_trouble(experiment, "server", "the server program did not open a port in time");
+	enter(experiment, PHASE_DONE);
+}
+
+static void late_board(struct experiment *experiment)
+{
+	board_abort(experiment->plan.board);
+	note_board_failure(experiment, "silent", "the board gave no result within its time-out");
+	proceed(experiment);
+}
+
+static void late_linger(struct experiment *experiment)
+{
+	server_end_case(experiment->apparatus->server, experiment->id);
+	enter(experiment, PHASE_TESTIMONY);
+}
+
+static void late_testimony(struct experiment *experiment)
+{
+	note_trouble(experiment, "server", "the server program gave no testimony in time");
+	experiment->server = json_null();
+	proceed(experiment);
+}
+
+static void late_capture(struct experiment *experiment)
+{
+	note_trouble(experiment, "sniffer", "the sniffer did not hand over its capture in time");
+	enter(experiment, PHASE_DONE);
+}
+
+static const struct {
+	const char *name;
+	uint64_t timeout_ms; /* 0: the board's own, with a margin */
+	void (*late)(struct experiment *experiment);
+} phases[] = {
+	[PHASE_LISTEN] = {"listen", 5000, late_listen},
+	[PHASE_BOARD] = {"board", 0, late_board},
+	[PHASE_LINGER] = {"linger", 300, late_linger},
+	[PHASE_TESTIMONY] = {"testimony", 3000, late_testimony},
+	[PHASE_CAPTURE] = {"capture", 3000, late_capture},
+	[PHASE_DONE] = {"done", 1, NULL},
+};
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
+static void free_when_unused(struct experiment *experiment)
+{
+	if (experiment->collecting || !experiment->timer_closed)
+		return;
+	json_decref(experiment->server);
+	json_decref(experiment->wire);
+	json_decref(experiment->board);
+	json_decref(experiment->trouble);
+	json_decref(experiment->timings_ms);
+	free(experiment->keylog);
+	buf_fini(&experiment->capture);
+	free(experiment);
+}
+
+static void on_timer_closed(uv_handle_t *timer)
+{
+	struct experiment *experiment = timer->data;
+
+	experiment->timer_closed = true;
+	free_when_unused(experiment);
+}
+
+static json_t *or_null(json_t *testimony)
+{
+	return testimony != NULL ? json_incref(testimony) : json_null();
+}
+
+static void hand_over(struct experiment *experiment)
+{
+	struct observation observation = {
+		.witnesses = json_made(json_pack("{s:o, s:o, s:o}", "server", or_null(experiment->server),
+		                                 "wire", or_null(experiment->wire), "board",
+		                                 or_null(experiment->board))),
+		.trouble = json_incref(experiment->trouble),
+		.timings_ms = json_incref(experiment->timings_ms),
+		.capture = buf_view(&experiment->capture),
+	};
+
+	experiment->done(experiment->context, &observation);
+	uv_close((uv_handle_t *)&experiment->timer, on_timer_closed);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct experiment *experiment = timer->data;
+
+	if (experiment->phase == PHASE_DONE)
+		hand_over(experiment);
+	else
+		phases[experiment->phase].late(experiment);
+}
+
+static double ms_since(uint64_t then_ns)
+{
+	return (double)((clock_steady_ns() - then_ns) / 1000) / 1000.0;
+}
+
+static void enter(struct experiment *experiment, enum phase phase)
+{
+	uint64_t timeout_ms = phases[phase].timeout_ms;
+
+	json_object_set_new(experiment->timings_ms, phases[experiment->phase].name,
+	                    json_real(ms_since(experiment->phase_ns)));
+	experiment->phase_ns = clock_steady_ns();
+	experiment->phase = phase;
+	if (phase == PHASE_DONE) {
+		json_object_set_new(experiment->timings_ms, "total",
+		                    json_real(ms_since(experiment->started_ns)));
+		timeout_ms = 0; /* on the next turn of the loop, so that no caller loses the ground */
+	} else if (timeout_ms == 0) {
+		timeout_ms = (uint64_t)json_number(experiment->plan.profile, "timeout_ms") +
+		             BOARD_RUN_MARGIN_MS + OWN_MARGIN_MS;
+	}
+	uv_timer_start(&experiment->timer, on_timer, timeout_ms, 0);
+}
+
+/* --- the wire --------------------------------------------------------------------------------- */
+
+/* The connection that the server took, if there are several: a board may try twice. */
+static json_t *choose_connection(const struct experiment *experiment, json_t *connections)
+{
+	long long port = json_number(json_object_get(experiment->server, "client"), "port");
+	json_t *connection;
+	size_t i;
+
+	json_array_foreach(connections, i, connection)
+		if (json_number(json_object_get(connection, "client"), "port") == port)
+			return connection;
+	return json_array_get(connections, 0);
+}
+
+static void keep_wire(struct experiment *experiment, json_t *connections, struct bytes capture,
+                      const char *source)
+{
+	json_t *chosen = choose_connection(experiment, connections);
+
+	buf_bytes(&experiment->capture, capture);
+	if (chosen == NULL)
+		return;
+	experiment->wire = json_made(json_copy(chosen));
+	json_object_set_new(experiment->wire, "capture", json_string(source));
+	json_object_set_new(experiment->wire, "connections",
+	                    json_integer((json_int_t)json_array_size(connections)));
+}
+
+static void on_collected(void *context, const struct sniffer_collected *what)
+{
+	struct experiment *experiment = context;
+
+	experiment->collecting = false;
+	if (experiment->phase != PHASE_CAPTURE) {
+		free_when_unused(experiment);
+		return;
+	}
+	if (what->connections == NULL)
+		note_trouble(experiment, "sniffer", what->note);
+	else
+		keep_wire(experiment, what->connections, what->pcapng, "sniffer");
+	if (experiment->wire != NULL && what->note[0] != '\0')
+		json_object_set_new(experiment->wire, "note", json_string(what->note));
+	if (experiment->wire != NULL && what->dropped > 0)
+		json_object_set_new(experiment->wire, "dropped", json_integer(what->dropped));
+	enter(experiment, PHASE_DONE);
+}
+
+static void collect(struct experiment *experiment)
+{
+	bool connected = json_flag(experiment->server, "connected");
+
+	if (experiment->apparatus->sniffer == NULL || experiment->port == 0) {
+		enter(experiment, PHASE_DONE);
+		return;
+	}
+	enter(experiment, PHASE_CAPTURE);
+	experiment->collecting = true;
+	sniffer_collect(experiment->apparatus->sniffer, (uint16_t)experiment->port,
+	                experiment->keylog != NULL ? experiment->keylog : "",
+	                connected ? CAPTURE_WAIT_MS : CAPTURE_IDLE_MS, on_collected, experiment);
+}
+
+/* --- the phases ------------------------------------------------------------------------------- */
+
+/* Moves on as soon as the testimony that the phase waits for is there. */
+static void proceed(struct experiment *experiment)
+{
+	if (experiment->phase == PHASE_BOARD && experiment->board != NULL)
+		enter(experiment, PHASE_LINGER);
+	if ((experiment->phase == PHASE_LINGER || experiment->phase == PHASE_TESTIMONY) &&
+	    experiment->server != NULL)
+		collect(experiment);
+}
+
+struct experiment *experiment_start(struct apparatus *apparatus,
+                                    const struct experiment_plan *plan,
+                                    void (*done)(void *context, struct observation *observation),
+                                    void *context)
+{
+	struct experiment *experiment = calloc(1, sizeof(*experiment));
+
+	CHECK(experiment != NULL);
+	experiment->apparatus = apparatus;
+	experiment->plan = *plan;
+	experiment->done = done;
+	experiment->context = context;
+	experiment->id = json_text(plan->cell, "id");
+	experiment->trouble = json_made(json_array());
+	experiment->timings_ms = json_made(json_object());
+	experiment->started_ns = experiment->phase_ns = clock_steady_ns();
+	CHECK(uv_timer_init(apparatus->loop, &experiment->timer) == 0);
+	experiment->timer.data = experiment;
+	uv_timer_start(&experiment->timer, on_timer, phases[PHASE_LISTEN].timeout_ms, 0);
+	server_case(apparatus->server, experiment->id, json_object_get(plan->cell, "server"),
+	            json_text(plan->profile, "address"),
+	            (int)json_number(plan->profile, "timeout_ms"),
+	            apparatus->sniffer == NULL);
+	return experiment;
+}
+
+/* certs/out/<name>/<file>, as a JSON string. */
+static json_t *certificate_file(const struct experiment *experiment, const char *name,
+                                const char *file)
+{
+	char *folder = file_join(experiment->apparatus->certificates, name);
+	char *path = file_join(folder, file);
+	json_t *text = json_made(json_string(path));
+
+	free(folder);
+	free(path);
+	return text;
+}
+
+static void add_trust(struct experiment *experiment, json_t *run)
+{
+	const json_t *server = json_object_get(experiment->plan.cell, "server");
+	const json_t *certificates = json_object_get(server, "certificate");
+	json_t *roots = json_made(json_array());
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach(certificates, i, name)
+		json_array_append_new(roots, certificate_file(experiment, json_string_value(name), "ca.der"));
+	json_object_set_new(run, "ca", roots);
+}
+
+static void add_client_certificate(struct experiment *experiment, json_t *run)
+{
+	const json_t *server = json_object_get(experiment->plan.cell, "server");
+	const char *name = json_text(experiment->plan.profile, "client_certificate");
+
+	if (strcmp(json_text(server, "client_auth"), "none") == 0 || name[0] == '\0')
+		return;
+	json_object_set_new(run, "cert", certificate_file(experiment, name, "leaf.der"));
+	json_object_set_new(run, "key", certificate_file(experiment, name, "key.der"));
+}
+
+void experiment_cancel(struct experiment *experiment)
+{
+	if (experiment->apparatus->server != NULL)
+		server_end_case(experiment->apparatus->server, experiment->id);
+	experiment->phase = PHASE_DONE;
+	uv_close((uv_handle_t *)&experiment->timer, on_timer_closed);
+}
+
+/* What the board is told to do: RUN of docs/agent-protocol.md. */
+static json_t *run_message(struct experiment *experiment)
+{
+	static const char *const keys[] = {"sni", "alpn", "min", "max"};
+	const json_t *client = json_object_get(experiment->plan.cell, "client");
+	const json_t *sni = json_object_get(experiment->plan.profile, "sni");
+	char id[16];
+	json_t *run;
+
+	snprintf(id, sizeof(id), "%u", ++experiment->apparatus->n_runs);
+	run = json_made(json_pack("{s:s, s:s, s:i, s:s, s:I}", "id", id, "host",
+	                          json_text(experiment->plan.profile, "address"), "port",
+	                          experiment->port, "send", APP_DATA, "timeout_ms",
+	                          json_number(experiment->plan.profile, "timeout_ms")));
+	if (sni != NULL)
+		json_object_set(run, "sni", (json_t *)sni);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (json_object_get(client, keys[i]) != NULL)
+			json_object_set(run, keys[i], json_object_get(client, keys[i]));
+	add_trust(experiment, run);
+	add_client_certificate(experiment, run);
+	return run;
+}
+
+void experiment_listening(struct experiment *experiment, int port)
+{
+	json_t *run;
+
+	if (experiment->phase != PHASE_LISTEN)
+		return;
+	experiment->port = port;
+	run = run_message(experiment);
+	enter(experiment, PHASE_BOARD);
+	board_run(experiment->plan.board, run);
+	json_decref(run);
+}
+
+void experiment_refused(struct experiment *experiment, const char *text)
+{
+	if (experiment->phase != PHASE_LISTEN)
+		return;
+	note_trouble(experiment, "server", text);
+	enter(experiment, PHASE_DONE);
+}
+
+void experiment_testimony(struct experiment *experiment, json_t *message, struct bytes attached)
+{
+	json_t *connections = json_object_get(message, "connections");
+
+	if (experiment->server != NULL || experiment->phase >= PHASE_CAPTURE)
+		return;
+	experiment->server = json_incref(json_object_get(message, "testimony"));
+	experiment->keylog = strdup(json_text(message, "keylog"));
+	if (connections != NULL)
+		keep_wire(experiment, connections, attached, "server-tap");
+	proceed(experiment);
+}
+
+void experiment_result(struct experiment *experiment, json_t *message)
+{
+	if (experiment->phase != PHASE_BOARD || experiment->board != NULL)
+		return;
+	experiment->board = json_made(json_copy(json_object_get(message, "board")));
+	json_object_set(experiment->board, "log", json_object_get(message, "log"));
+	proceed(experiment);
+}
+
+void experiment_failed(struct experiment *experiment, json_t *message)
+{
+	if (experiment->phase != PHASE_BOARD || experiment->board != NULL)
+		return;
+	note_board_failure(experiment, json_text(message, "kind"), json_text(message, "text"));
+	json_object_set(experiment->board, "log", json_object_get(message, "log"));
+	proceed(experiment);
+}
+
+static void lose_board(struct experiment *experiment, const char *who, const char *text)
+{
+	if (strcmp(who, "runner") == 0)
+		note_trouble(experiment, who, text);
+	note_board_failure(experiment, who, text);
+	if (experiment->phase == PHASE_LISTEN)
+		enter(experiment, PHASE_LINGER);
+	proceed(experiment);
+}
+
+void experiment_lost(struct experiment *experiment, const char *who, const char *text)
+{
+	if (experiment->phase == PHASE_DONE)
+		return;
+	if (strcmp(who, "server") != 0) {
+		lose_board(experiment, who, text);
+		return;
+	}
+	note_trouble(experiment, who, text);
+	if (experiment->phase == PHASE_BOARD)
+		board_abort(experiment->plan.board);
+	if (experiment->phase < PHASE_CAPTURE)
+		enter(experiment, PHASE_DONE);
+}

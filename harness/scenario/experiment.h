@@ -1,0 +1,77 @@
+/*
+ * experiment.h: the life of one cell, from the server that listens to the three testimonies.
+ * Layer: scenario. Runs on a libuv loop; all calls and callbacks on that loop's thread.
+ *
+ * The owner holds the apparatus (server program, sniffer, board) and passes on to the experiment what
+ * they say about its cell. The experiment moves through its phases, each of which has a time-out, and
+ * hands over an observation exactly once, whatever happens. It judges nothing.
+ */
+#ifndef SHAKEDOWN_SCENARIO_EXPERIMENT_H
+#define SHAKEDOWN_SCENARIO_EXPERIMENT_H
+
+#include "base/error.h"
+#include "base/reader.h"
+
+#include <jansson.h>
+#include <uv.h>
+
+struct board;
+struct server;
+struct sniffer;
+
+/*
+ * What the cells of one run share; borrowed for the life of the experiments. The owner sets a part to
+ * NULL or to its successor when it is gone, and says so with experiment_lost.
+ */
+struct apparatus {
+	uv_loop_t *loop;
+	struct server *server;
+	struct sniffer *sniffer;  /* NULL: cases that start now have the server's own tap as witness */
+	const char *certificates; /* the folder certs/out */
+	unsigned n_runs;          /* counts the boards' runs, whose ids must differ */
+};
+
+/* The facts of one attempt at a cell. The JSON is the receiver's from here on. */
+struct observation {
+	json_t *witnesses;    /* {"server", "wire", "board"}, as in results.json; each may be null */
+	json_t *trouble;      /* [{"who", "text"}]: what went wrong in the harness itself; often empty */
+	json_t *timings_ms;   /* whole phases of this attempt */
+	struct bytes capture; /* pcapng with secrets, borrowed for the call; empty if there is none */
+};
+
+struct experiment_plan {
+	const json_t *cell;    /* as the plan made it: id, server, client */
+	const json_t *profile; /* the board's: address, timeout_ms, sni, client_certificate */
+	struct board *board;   /* ready */
+};
+
+struct experiment;
+
+/*
+ * Starts a cell. `plan` is copied; what it points to, and `apparatus`, is borrowed until `done` was called. `done` is
+ * called once, never from within experiment_start; the experiment is freed after it.
+ */
+struct experiment *experiment_start(struct apparatus *apparatus,
+                                    const struct experiment_plan *plan,
+                                    void (*done)(void *context, struct observation *observation),
+                                    void *context);
+
+/* Ends the experiment without `done`, and its server. The board may still be at it: the owner ends that. */
+void experiment_cancel(struct experiment *experiment);
+
+/* What the server program says of this cell (peer/server.h). JSON is borrowed. */
+void experiment_listening(struct experiment *experiment, int port);
+void experiment_refused(struct experiment *experiment, const char *text);
+void experiment_testimony(struct experiment *experiment, json_t *message, struct bytes attached);
+
+/* What the board says (peer/board.h). JSON is borrowed. */
+void experiment_result(struct experiment *experiment, json_t *message);
+void experiment_failed(struct experiment *experiment, json_t *message);
+
+/*
+ * A part of the apparatus is gone. `who` is "server", "sniffer", "board" (a virtual one), "runner" or
+ * "port". A board or port that vanishes is testimony about the board; the rest is trouble of ours.
+ */
+void experiment_lost(struct experiment *experiment, const char *who, const char *text);
+
+#endif

@@ -1,0 +1,215 @@
+#include "station.h"
+
+#include "base/assert.h"
+#include "base/json.h"
+#include "peer/board.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How long to wait before a board that went down is started again. */
+static const unsigned restart_delays_ms[STATION_MAX_RESTARTS] = {0, 1000, 5000};
+
+struct station {
+	struct apparatus *apparatus;
+	const json_t *profile;
+	const struct station_events *events;
+	void *context;
+	struct board *board;
+	struct experiment *experiment; /* NULL between cells */
+	const json_t *cell;
+	json_t *identity; /* NULL until the board was ready once */
+	uv_timer_t pause; /* before a restart */
+	char *why_down;   /* NULL while the board is up */
+	bool stopping;
+	unsigned n_restarts; /* since a cell was finished */
+};
+
+/* --- going down and coming back ---------------------------------------------------------------- */
+
+static void on_pause_closed(uv_handle_t *pause)
+{
+	struct station *station = pause->data;
+
+	json_decref(station->identity);
+	free(station->why_down);
+	free(station);
+}
+
+static void on_stopped(void *context)
+{
+	struct station *station = context;
+
+	station->events->over(station->context, station,
+	                      station->why_down != NULL ? station->why_down : "");
+	uv_close((uv_handle_t *)&station->pause, on_pause_closed);
+}
+
+static void on_pause_over(uv_timer_t *pause)
+{
+	struct station *station = pause->data;
+
+	free(station->why_down);
+	station->why_down = NULL;
+	board_restart(station->board);
+}
+
+/* A board that was never ready is given up at once: its port or its program is not there. */
+static void restart_or_give_up(struct station *station)
+{
+	if (station->identity == NULL || station->n_restarts == STATION_MAX_RESTARTS) {
+		station->stopping = true;
+		board_stop(station->board);
+		return;
+	}
+	station->events->notice(station->context, station->why_down);
+	uv_timer_start(&station->pause, on_pause_over, restart_delays_ms[station->n_restarts++], 0);
+}
+
+void station_go_on(struct station *station)
+{
+	if (station->stopping || station->experiment != NULL)
+		return;
+	if (board_is_ready(station->board))
+		station->events->ready(station->context, station);
+	else if (station->why_down != NULL && !uv_is_active((uv_handle_t *)&station->pause))
+		restart_or_give_up(station);
+}
+
+/* --- what the board says ----------------------------------------------------------------------- */
+
+static void on_ready(void *context, const json_t *info)
+{
+	struct station *station = context;
+
+	if (station->identity == NULL)
+		station->identity = json_made(json_deep_copy(info));
+	station_go_on(station);
+}
+
+static void on_started(void *context, const char *id)
+{
+	(void)context;
+	(void)id;
+}
+
+static void on_result(void *context, json_t *message)
+{
+	struct station *station = context;
+
+	if (station->experiment != NULL)
+		experiment_result(station->experiment, message);
+	station_go_on(station);
+}
+
+static void on_failed(void *context, json_t *message)
+{
+	struct station *station = context;
+
+	if (station->experiment != NULL)
+		experiment_failed(station->experiment, message);
+	station_go_on(station);
+}
+
+static void on_down(void *context, const char *who, const char *text)
+{
+	struct station *station = context;
+
+	if (asprintf(&station->why_down, "%s: %s", json_text(station->profile, "name"), text) < 0)
+		CHECK(false);
+	if (station->experiment != NULL)
+		experiment_lost(station->experiment, who, text);
+	station_go_on(station);
+}
+
+static const struct board_events board_events = {
+	.ready = on_ready,
+	.started = on_started,
+	.result = on_result,
+	.failed = on_failed,
+	.down = on_down,
+	.stopped = on_stopped,
+};
+
+/* --- the cell at work -------------------------------------------------------------------------- */
+
+static void on_done(void *context, struct observation *observation)
+{
+	struct station *station = context;
+
+	station->experiment = NULL;
+	if (station->why_down == NULL)
+		station->n_restarts = 0;
+	station->events->done(station->context, station, observation);
+	station_go_on(station);
+}
+
+int station_start(struct station **started, struct apparatus *apparatus,
+                  const json_t *profile, const struct station_events *events, void *context,
+                  struct error *error)
+{
+	struct station *station = calloc(1, sizeof(*station));
+	int rc;
+
+	CHECK(station != NULL);
+	station->apparatus = apparatus;
+	station->profile = profile;
+	station->events = events;
+	station->context = context;
+	CHECK(uv_timer_init(apparatus->loop, &station->pause) == 0);
+	station->pause.data = station;
+	rc = board_start(&station->board, apparatus->loop, profile, &board_events, station, error);
+	if (rc != 0) {
+		uv_close((uv_handle_t *)&station->pause, on_pause_closed);
+		return rc;
+	}
+	*started = station;
+	return 0;
+}
+
+void station_begin(struct station *station, const json_t *cell)
+{
+	struct experiment_plan plan = {
+		.cell = cell, .profile = station->profile, .board = station->board};
+
+	station->cell = cell;
+	station->experiment = experiment_start(station->apparatus, &plan, on_done, station);
+}
+
+void station_stop(struct station *station)
+{
+	if (station->stopping)
+		return;
+	station->stopping = true;
+	if (station->experiment != NULL)
+		experiment_cancel(station->experiment);
+	station->experiment = NULL;
+	uv_timer_stop(&station->pause);
+	free(station->why_down);
+	station->why_down = NULL;
+	board_stop(station->board);
+}
+
+struct experiment *station_experiment(const struct station *station, const char *id)
+{
+	if (station->experiment == NULL || strcmp(json_text(station->cell, "id"), id) != 0)
+		return NULL;
+	return station->experiment;
+}
+
+void station_lost(struct station *station, const char *who, const char *text)
+{
+	if (station->experiment != NULL)
+		experiment_lost(station->experiment, who, text);
+}
+
+const json_t *station_profile(const struct station *station)
+{
+	return station->profile;
+}
+
+const json_t *station_identity(const struct station *station)
+{
+	return station->identity;
+}
