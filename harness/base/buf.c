@@ -18,6 +18,8 @@ void buf_clear(struct buf *buf)
 {
 	buf->len = 0;
 	buf->full = false;
+	if (buf->data != NULL)
+		buf->data[0] = '\0';
 }
 
 bool buf_reserve(struct buf *buf, size_t n)
