@@ -1,0 +1,420 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "tests/verdict/cells.h"
+#include "verdict/facts.h"
+#include "verdict/judge.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+/* Testimonies that many rows have in common. */
+#define SERVER_REFUSED \
+	"'server': {'state': 'handshake', 'handshake': false, 'bytes_received': 0, 'bytes_sent': 0," \
+	" 'closed_by': 'server', 'ended': 'handshake-failed'," \
+	" 'errors': [{'code': '0A0000C1', 'reason': 'no shared cipher'}]," \
+	" 'alerts': [{'from': 'server', 'level': 'fatal', 'description': 'handshake_failure', 'number': 40}]}"
+#define WIRE_REFUSED \
+	"'wire': {'server_hello': null, 'version': null, 'cipher_suite': null, 'close': {'first': 'server'}," \
+	" 'alerts': [{'from': 'server', 'level': 'fatal', 'description': 'handshake_failure', 'number': 40}]}"
+#define BOARD_REFUSED "'board': {'phase': 'hs', 'status': '0x114'}"
+#define SERVER_FAILED \
+	"'server': {'state': 'handshake', 'handshake': false, 'bytes_received': 0, 'bytes_sent': 0," \
+	" 'closed_by': null, 'ended': 'handshake-failed'}"
+#define WIRE_OPEN "'wire': {'close': {'first': null}}"
+#define SERVER_ALONE \
+	"'server': {'connected': false, 'state': 'listening', 'handshake': false, 'bytes_received': 0," \
+	" 'bytes_sent': 0, 'closed_by': null, 'ended': 'stopped'}"
+#define NO_BYTES \
+	"'server': {'state': 'connected', 'handshake': false, 'bytes_received': 0, 'bytes_sent': 0," \
+	" 'closed_by': null, 'ended': 'stopped'}"
+#define ALERT_80 "'alerts': [{'from': 'client', 'level': 'fatal', 'description': 'internal_error', 'number': 80}]"
+#define ALERT_116 \
+	"'alerts': [{'from': 'server', 'level': 'fatal', 'description': 'certificate_required', 'number': 116}]"
+#define ALERT_70 \
+	"'alerts': [{'from': 'server', 'level': 'fatal', 'description': 'protocol_version', 'number': 70}]"
+
+/* What the witnesses say (a merge patch of a cell that passed), and the verdict. */
+static const struct {
+	const char *said, *patch, *outcome, *reason;
+} verdicts[] = {
+	{"all agree that it worked", "{}", "pass", "connected"},
+	{"no capture forbids nothing", "{'witnesses': {'wire': null}}", "pass", "connected"},
+	{"a warning ends nothing",
+	 "{'witnesses': {'wire': {'alerts': [{'from': 'client', 'level': 'warning',"
+	 " 'description': 'close_notify', 'number': 0}]}}}",
+	 "pass", "connected"},
+	{"a status of 0x0 is success", "{'witnesses': {'board': {'status': '0x0'}}}", "pass", "connected"},
+	{"a sniffer that failed forbids nothing",
+	 "{'trouble': [{'who': 'sniffer', 'text': 'died'}], 'witnesses': {'wire': null}}", "pass",
+	 "connected"},
+	{"suite names of the firmware's own are not compared",
+	 "{'witnesses': {'board': {'ciphersuite': 'TLS13-AES128-GCM-SHA256'}}}", "pass", "connected"},
+
+	/* the harness */
+	{"not run", "{'skipped': 'the suite is for other boards', 'witnesses': null}", "skip", "skipped"},
+	{"the server refuses its configuration",
+	 "{'trouble': [{'who': 'server', 'text': 'no such group'}],"
+	 " 'witnesses': {'server': null, 'wire': null, 'board': null}}",
+	 "error", "server-failed"},
+	{"the server crashed, whatever the board says",
+	 "{'witnesses': {'server': {'ended': 'crashed'}, 'board': {'phase': 'hs', 'status': '-1'}}}",
+	 "error", "server-failed"},
+	{"the runner died", "{'trouble': [{'who': 'runner', 'text': 'signal 9'}],"
+	                    " 'witnesses': {'board': {'failed': 'runner', 'text': 'signal 9'}}}",
+	 "error", "runner-failed"},
+	{"another part failed", "{'trouble': [{'who': 'disk', 'text': 'full'}]}", "error",
+	 "harness-failed"},
+	{"the server left nothing", "{'witnesses': {'server': null}}", "error", "no-testimony"},
+	{"the runner left nothing", "{'witnesses': {'board': null}}", "error", "no-testimony"},
+
+	/* boards that cannot be heard */
+	{"reboot", "{'witnesses': {'board': {'failed': 'reboot', 'text': 'new boot nonce'}}}",
+	 "inconclusive", "reboot"},
+	{"reboot, though the server saw an alert",
+	 "{'witnesses': {" SERVER_REFUSED "," WIRE_REFUSED ", 'board': {'failed': 'reboot'}}}",
+	 "inconclusive", "reboot"},
+	{"silent", "{'witnesses': {'board': {'failed': 'silent'}}}", "inconclusive", "silent"},
+	{"port gone", "{'witnesses': {'board': {'failed': 'port'}}}", "inconclusive", "port-lost"},
+	{"virtual board killed", "{'witnesses': {'server': null, 'board': {'failed': 'board'}}}",
+	 "inconclusive", "port-lost"},
+	{"upload failed", "{'witnesses': {'board': {'failed': 'upload'}}}", "inconclusive",
+	 "board-not-ready"},
+
+	/* no connection, or none that both know of */
+	{"board cannot reach the server",
+	 "{'witnesses': {" SERVER_ALONE ", 'wire': null, 'board': {'phase': 'tcp', 'status': '0x38'}}}",
+	 "inconclusive", "no-connection"},
+	{"board gives up while TCP comes up",
+	 "{'witnesses': {" NO_BYTES ", 'wire': {'client_hello': null},"
+	 " 'board': {'phase': 'tcp', 'status': '0x1'}}}",
+	 "inconclusive", "no-connection"},
+	{"board succeeded, server saw nobody",
+	 "{'witnesses': {" SERVER_ALONE ", 'wire': null}}", "inconclusive", "witnesses-disagree"},
+	{"board was in TLS, server saw nobody",
+	 "{'witnesses': {" SERVER_ALONE ", 'wire': null, 'board': {'phase': 'hs', 'status': '-1'}}}",
+	 "inconclusive", "witnesses-disagree"},
+	{"a ClientHello on the wire, server saw nobody",
+	 "{'witnesses': {" SERVER_ALONE ", 'board': {'phase': 'tcp', 'status': '-1'}}}",
+	 "inconclusive", "witnesses-disagree"},
+	{"board failed before TLS, its ClientHello came",
+	 "{'witnesses': {" SERVER_FAILED ", 'board': {'phase': 'tcp', 'status': '-1'}}}",
+	 "inconclusive", "witnesses-disagree"},
+
+	/* the board says that it succeeded */
+	{"TLS 1.3 refused after the client was done",
+	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', " ALERT_116 "},"
+	 " 'wire': {" ALERT_116 "}}}",
+	 "fail", "alert-from-server"},
+	{"the same without a capture",
+	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', " ALERT_116 "},"
+	 " 'wire': null}}",
+	 "fail", "alert-from-server"},
+	{"the same where the capture could not be decrypted",
+	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', " ALERT_116 "},"
+	 " 'wire': {'messages': [{'from': 'server', 'type': 'encrypted'}]}}}",
+	 "fail", "alert-from-server"},
+	{"the server's alert is not in a capture that must show it",
+	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', " ALERT_116 "}}}",
+	 "inconclusive", "witnesses-disagree"},
+	{"board sent a fatal alert and says that it succeeded",
+	 "{'witnesses': {'server': {" ALERT_80 "}, 'wire': {" ALERT_80 "}}}", "fail",
+	 "alert-from-board"},
+	{"only the wire saw the board's alert", "{'witnesses': {'wire': {" ALERT_80 "}}}",
+	 "inconclusive", "witnesses-disagree"},
+	{"server never completed the handshake", "{'witnesses': {" SERVER_FAILED "}}", "inconclusive",
+	 "witnesses-disagree"},
+	{"server never got the data", "{'witnesses': {'server': {'bytes_received': 0, 'bytes_sent': 0}}}",
+	 "inconclusive", "witnesses-disagree"},
+	{"different versions", "{'witnesses': {'board': {'version': '1.2'}}}", "inconclusive",
+	 "witnesses-disagree"},
+	{"different suites",
+	 "{'witnesses': {'wire': {'cipher_suite': 'TLS_AES_256_GCM_SHA384'}}}", "inconclusive",
+	 "witnesses-disagree"},
+
+	/* alerts that cannot be */
+	{"the wire shows an alert that the server denies",
+	 "{'witnesses': {" SERVER_FAILED "," WIRE_REFUSED "," BOARD_REFUSED "}}", "inconclusive",
+	 "witnesses-disagree"},
+	{"board got an alert that nobody sent",
+	 "{'witnesses': {" SERVER_FAILED ", 'board': {'phase': 'hs', 'status': '0x114',"
+	 " 'alert': {'from': 'server', 'number': 40}}}}",
+	 "inconclusive", "witnesses-disagree"},
+	{"a close_notify that the board calls an alert is none",
+	 "{'witnesses': {'board': {'phase': 'app', 'status': '0x114',"
+	 " 'alert': {'from': 'server', 'number': 0}}}}",
+	 "fail", "app-data"},
+
+	/* refused */
+	{"server refuses, offer has all", "{'witnesses': {" SERVER_REFUSED "," WIRE_REFUSED "," BOARD_REFUSED "}}",
+	 "fail", "alert-from-server"},
+	{"server refuses for a group that is not offered",
+	 "{'server': {'groups': ['X25519']}, 'witnesses': {" SERVER_REFUSED "," WIRE_REFUSED "," BOARD_REFUSED "}}",
+	 "fail", "not-offered"},
+	{"the same, and the profile declares it",
+	 "{'server': {'groups': ['X448']}, 'witnesses': {" SERVER_REFUSED "," WIRE_REFUSED "," BOARD_REFUSED "}}",
+	 "unsupported", "not-offered"},
+	{"declared, but the server refused for something else",
+	 "{'server': {'groups': ['X448', 'P-256']},"
+	 " 'witnesses': {" SERVER_REFUSED "," WIRE_REFUSED "," BOARD_REFUSED "}}",
+	 "fail", "alert-from-server"},
+	{"not offered, but no ClientHello was captured to show it",
+	 "{'server': {'groups': ['X25519']}, 'witnesses': {" SERVER_REFUSED ", 'wire': null, " BOARD_REFUSED "}}",
+	 "fail", "alert-from-server"},
+	{"not offered, but the server had gone on",
+	 "{'server': {'groups': ['X25519']}, 'witnesses': {" SERVER_REFUSED ","
+	 " 'wire': {'alerts': [{'from': 'server', 'level': 'fatal', 'description': 'handshake_failure',"
+	 " 'number': 40}]}, " BOARD_REFUSED "}}",
+	 "fail", "alert-from-server"},
+	{"version not offered",
+	 "{'server': {'versions': ['1.0']}, 'witnesses': {'server': {'handshake': false,"
+	 " 'state': 'handshake', " ALERT_70 "}, 'wire': {'server_hello': null, " ALERT_70 "},"
+	 " 'board': {'phase': 'hs', 'status': '-0x7780'}}}",
+	 "fail", "not-offered"},
+	{"client refuses the older version that the server chose",
+	 "{'server': {'versions': ['1.0']}, 'witnesses': {'server': {'handshake': false,"
+	 " 'state': 'handshake', 'version': '1.0', 'alerts': [{'from': 'client', 'level': 'fatal',"
+	 " 'description': 'protocol_version', 'number': 70}]},"
+	 " 'wire': {'version': 'TLS 1.0', 'client_hello': {'extensions': []},"
+	 " 'alerts': [{'from': 'client', 'level': 'fatal', 'description': 'protocol_version', 'number': 70}]},"
+	 " 'board': {'phase': 'hs', 'status': '-0x6e80', 'version': null}}}",
+	 "fail", "not-offered"},
+	{"the same, and the profile declares it",
+	 "{'server': {'versions': ['1.1']}, 'witnesses': {'server': {'handshake': false,"
+	 " 'state': 'handshake', 'version': '1.1', 'alerts': [{'from': 'client', 'level': 'fatal',"
+	 " 'description': 'protocol_version', 'number': 70}]},"
+	 " 'wire': {'version': 'TLS 1.1', 'client_hello': {'extensions': []},"
+	 " 'alerts': [{'from': 'client', 'level': 'fatal', 'description': 'protocol_version', 'number': 70}]},"
+	 " 'board': {'phase': 'hs', 'status': '-0x6e80', 'version': null}}}",
+	 "unsupported", "not-offered"},
+	{"client refuses a version that it offered",
+	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', 'alerts': [{'from': 'client',"
+	 " 'level': 'fatal', 'description': 'protocol_version', 'number': 70}]},"
+	 " 'wire': {'alerts': [{'from': 'client', 'level': 'fatal', 'description': 'protocol_version',"
+	 " 'number': 70}]}, 'board': {'phase': 'hs', 'status': '-0x6e80'}}}",
+	 "fail", "alert-from-board"},
+
+	/* failed */
+	{"board sends an alert",
+	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', " ALERT_80 "},"
+	 " 'wire': {" ALERT_80 "}, 'board': {'phase': 'hs', 'status': '0x20007'}}}",
+	 "fail", "alert-from-board"},
+	{"board sends an alert that only the wire saw",
+	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake'},"
+	 " 'wire': {" ALERT_80 "}, 'board': {'phase': 'hs', 'status': '0x20007'}}}",
+	 "fail", "alert-from-board"},
+	{"the first alert counts where both sent one",
+	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', 'alerts': ["
+	 " {'from': 'server', 'level': 'fatal', 'description': 'decode_error', 'number': 50}]},"
+	 " 'wire': {'alerts': [{'from': 'server', 'level': 'fatal', 'description': 'decode_error', 'number': 50},"
+	 " {'from': 'client', 'level': 'fatal', 'description': 'internal_error', 'number': 80}]},"
+	 " 'board': {'phase': 'hs', 'status': '-1'}}}",
+	 "fail", "alert-from-server"},
+	{"board fails before its ClientHello",
+	 "{'witnesses': {" NO_BYTES ", 'wire': {'client_hello': null},"
+	 " 'board': {'phase': 'hs', 'status': '-0x7f00'}}}",
+	 "fail", "no-client-hello"},
+	{"board never sends a ClientHello",
+	 "{'witnesses': {" NO_BYTES ", 'wire': {'client_hello': null}, 'board': {'phase': 'hs'}}}",
+	 "fail", "no-client-hello"},
+	{"board never comes to its end",
+	 "{'witnesses': {" SERVER_FAILED ", 'board': {'phase': 'hs'}}}", "fail", "timeout"},
+	{"board echoed, and never came to its end",
+	 "{'witnesses': {'board': {'phase': 'app'}}}", "fail", "timeout"},
+	{"data fails after the handshake",
+	 "{'witnesses': {'server': {'bytes_received': 0, 'bytes_sent': 0},"
+	 " 'board': {'phase': 'app', 'status': '0x150'}}}",
+	 "fail", "app-data"},
+	{"board fails at the end, though all was echoed",
+	 "{'witnesses': {'board': {'status': '0x113'}}}", "fail", "app-data"},
+	{"server closes without a word",
+	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', 'closed_by': 'server'},"
+	 " 'board': {'phase': 'hs', 'status': '-0x7280'}}}",
+	 "fail", "closed-by-server"},
+	{"board closes without a word",
+	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake'},"
+	 " 'board': {'phase': 'hs', 'status': '-0x7100'}}}",
+	 "fail", "closed-by-board"},
+	{"board closes in its handshake, which the server had completed",
+	 "{'witnesses': {'server': {'bytes_received': 0, 'bytes_sent': 0},"
+	 " 'board': {'phase': 'hs', 'status': '-0x7100'}}}",
+	 "fail", "closed-by-board"},
+	{"server waits in vain",
+	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', 'closed_by': 'timeout',"
+	 " 'ended': 'timeout'}, " WIRE_OPEN ", 'board': {'phase': 'hs', 'status': '0x1'}}}",
+	 "fail", "timeout"},
+	{"only the board speaks of a fault",
+	 "{'witnesses': {" SERVER_FAILED "," WIRE_OPEN ", 'board': {'phase': 'hs', 'status': '0x1'}}}",
+	 "fail", "board-error"},
+};
+
+static json_t *profile(void)
+{
+	return parsed("{'name': 'b', 'stack': 'netxduo', 'stack_version': '6.2.0',"
+	              " 'unsupported': {'groups': ['X448'], 'versions': ['1.1']}}");
+}
+
+static void every_observation_has_its_verdict(void **state)
+{
+	json_t *board = profile();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(verdicts); i++) {
+		json_t *cell = cell_with(verdicts[i].patch);
+
+		judge_cell(cell, board);
+		if (strcmp(json_text(cell, "outcome"), verdicts[i].outcome) != 0 ||
+		    strcmp(json_text(cell, "reason"), verdicts[i].reason) != 0)
+			fail_msg("%s: %s/%s, not %s/%s (%s)", verdicts[i].said, json_text(cell, "outcome"),
+			         json_text(cell, "reason"), verdicts[i].outcome, verdicts[i].reason,
+			         json_text(cell, "detail"));
+		assert_null(strchr(json_text(cell, "detail"), '{')); /* every word was filled in */
+		json_decref(cell);
+	}
+	json_decref(board);
+}
+
+static size_t deciding_row(const json_t *cell, const json_t *board)
+{
+	const struct judge_row *rows;
+	struct facts facts;
+	size_t n, i;
+
+	rows = judge_rows(&n);
+	facts_read(&facts, cell, board);
+	for (i = 0; i < n; i++)
+		if ((facts.bits & rows[i].need) == rows[i].need && (facts.bits & rows[i].exclude) == 0)
+			break;
+	return i;
+}
+
+static void every_row_of_the_table_decides_something(void **state)
+{
+	json_t *board = profile();
+	bool decided[64] = {false};
+	size_t n, i;
+	const struct judge_row *rows = judge_rows(&n);
+
+	(void)state;
+	assert_true(n <= COUNT(decided));
+	for (i = 0; i < COUNT(verdicts); i++) {
+		json_t *cell = cell_with(verdicts[i].patch);
+
+		judge_cell(cell, board);
+		decided[deciding_row(cell, board)] = true;
+		json_decref(cell);
+	}
+	for (i = 0; i < n; i++)
+		if (!decided[i])
+			fail_msg("no observation is decided by: %s", rows[i].detail);
+	json_decref(board);
+}
+
+static void judging_again_changes_nothing(void **state)
+{
+	json_t *board = profile();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(verdicts); i++) {
+		json_t *cell = cell_with(verdicts[i].patch), *once;
+
+		judge_cell(cell, board);
+		once = json_deep_copy(cell);
+		judge_cell(cell, board);
+		assert_true(json_equal(once, cell));
+		json_decref(once);
+		json_decref(cell);
+	}
+	json_decref(board);
+}
+
+static void what_is_left_open_is_said(void **state)
+{
+	json_t *board = profile();
+	json_t *cell = cell_with("{'witnesses': {'wire': null, 'server': {'handshake': false,"
+	                         " 'state': 'handshake', " ALERT_116 "}}}");
+
+	(void)state;
+	judge_cell(cell, board);
+	assert_non_null(strstr(json_text(cell, "detail"), "believes that it succeeded"));
+	assert_non_null(strstr(json_text(cell, "detail"), "no capture"));
+	json_decref(cell);
+	json_decref(board);
+}
+
+static void status_is_named_by_the_boards_stack(void **state)
+{
+	json_t *board = profile();
+	json_t *cell = cell_with("{'witnesses': {'board': {'phase': 'hs', 'status': '0x20007'}}}");
+	const json_t *result;
+
+	(void)state;
+	judge_cell(cell, board);
+	result = json_object_get(json_object_get(cell, "witnesses"), "board");
+	assert_string_equal(json_text(result, "status_name"), "NX_CRYPTO_PTR_ERROR");
+	json_decref(cell);
+	json_decref(board);
+}
+
+/* --- the document ----------------------------------------------------------------------------- */
+
+static void put_facts(struct buf *out, uint32_t bits)
+{
+	bool first = true;
+
+	for (unsigned i = 0; i < 32; i++) {
+		if ((bits & (1u << i)) == 0)
+			continue;
+		buf_printf(out, "%s%s", first ? "" : ", ", fact_name(1u << i));
+		first = false;
+	}
+}
+
+static void document_shows_the_table_of_the_code(void **state)
+{
+	struct buf document = {0}, line = {0};
+	struct error error;
+	size_t n;
+	const struct judge_row *rows = judge_rows(&n);
+	char *path = file_join(file_data_root(&error), "docs/diagnosis-rules.md");
+
+	(void)state;
+	assert_int_equal(file_read(path, 1 << 20, &document, &error), 0);
+	for (size_t i = 0; i < n; i++) {
+		buf_clear(&line);
+		buf_printf(&line, "| %zu | ", i + 1);
+		put_facts(&line, rows[i].need);
+		buf_text(&line, " | ");
+		put_facts(&line, rows[i].exclude);
+		buf_printf(&line, " | %s | %s |", rows[i].outcome, rows[i].reason);
+		if (strstr(buf_string(&document), buf_string(&line)) == NULL)
+			fail_msg("docs/diagnosis-rules.md lacks: %s", buf_string(&line));
+	}
+	free(path);
+	buf_fini(&document);
+	buf_fini(&line);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_observation_has_its_verdict),
+		cmocka_unit_test(every_row_of_the_table_decides_something),
+		cmocka_unit_test(judging_again_changes_nothing),
+		cmocka_unit_test(what_is_left_open_is_said),
+		cmocka_unit_test(status_is_named_by_the_boards_stack),
+		cmocka_unit_test(document_shows_the_table_of_the_code),
+	};
+	char *here = getcwd(NULL, 0);
+
+	setenv("SHAKEDOWN_ROOT", here, 0); /* for a build folder outside of the repository */
+	free(here);
+	return cmocka_run_group_tests_name("verdict/judge", tests, NULL, NULL);
+}

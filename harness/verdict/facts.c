@@ -1,0 +1,295 @@
+#include "verdict/facts.h"
+
+#include "base/json.h"
+#include "verdict/offer.h"
+
+#include <string.h>
+
+#define CLOSE_NOTIFY 0
+#define USER_CANCELED 90
+
+static const struct {
+	uint32_t bit;
+	const char *name;
+} names[] = {
+	{SKIPPED, "skipped"},
+	{SERVER_TROUBLE, "server-trouble"},
+	{RUNNER_TROUBLE, "runner-trouble"},
+	{OTHER_TROUBLE, "other-trouble"},
+	{BOARD_SPOKE, "board-spoke"},
+	{BOARD_REBOOTED, "board-rebooted"},
+	{BOARD_LOST, "board-lost"},
+	{BOARD_SILENT, "board-silent"},
+	{BOARD_UNREADY, "board-unready"},
+	{BOARD_OK, "board-ok"},
+	{BOARD_ERROR, "board-error"},
+	{BOARD_IN_TLS, "board-in-tls"},
+	{BOARD_IN_APP, "board-in-app"},
+	{BOARD_ALERT_UNSEEN, "board-alert-unseen"},
+	{SERVER_SPOKE, "server-spoke"},
+	{WIRE_SPOKE, "wire-spoke"},
+	{CONNECTED, "connected"},
+	{HELLO, "hello"},
+	{ESTABLISHED, "established"},
+	{ECHOED, "echoed"},
+	{SERVER_TIMED_OUT, "server-timed-out"},
+	{CLOSED_BY_BOARD, "closed-by-board"},
+	{CLOSED_BY_SERVER, "closed-by-server"},
+	{ALERT_FROM_BOARD, "alert-from-board"},
+	{ALERT_FROM_SERVER, "alert-from-server"},
+	{SERVER_SAW_ALERT, "server-saw-alert"},
+	{ALERT_CONTRADICTED, "alert-contradicted"},
+	{ALERT_DENIED, "alert-denied"},
+	{VALUES_DIFFER, "values-differ"},
+	{NOT_OFFERED, "not-offered"},
+	{DECLARED, "declared"},
+};
+
+const char *fact_name(uint32_t bit)
+{
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].bit == bit)
+			return names[i].name;
+	return NULL;
+}
+
+static bool is(const json_t *object, const char *key, const char *text)
+{
+	return strcmp(json_text(object, key), text) == 0;
+}
+
+bool alert_is_fatal(const json_t *alert, const char *version)
+{
+	const json_t *number = json_object_get(alert, "number");
+
+	if (!json_is_integer(number) || json_integer_value(number) == CLOSE_NOTIFY)
+		return false;
+	if (is(alert, "level", "fatal"))
+		return true;
+	return strstr(version, "1.3") != NULL && json_integer_value(number) != USER_CANCELED;
+}
+
+/* --- the harness ------------------------------------------------------------------------------ */
+
+static uint32_t read_trouble(const json_t *cell, const json_t *server)
+{
+	static const struct {
+		const char *who;
+		uint32_t bit;
+	} parts[] = {{"server", SERVER_TROUBLE}, {"runner", RUNNER_TROUBLE}, {"sniffer", 0}};
+	uint32_t bits = is(server, "ended", "crashed") ? SERVER_TROUBLE : 0;
+	const json_t *trouble;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(cell, "trouble"), i, trouble) {
+		for (k = 0; k < sizeof(parts) / sizeof(parts[0]); k++)
+			if (is(trouble, "who", parts[k].who))
+				break;
+		bits |= k < sizeof(parts) / sizeof(parts[0]) ? parts[k].bit : OTHER_TROUBLE;
+	}
+	return bits | (json_text(cell, "skipped")[0] != '\0' ? SKIPPED : 0);
+}
+
+/* --- the board -------------------------------------------------------------------------------- */
+
+static uint32_t read_board_failure(const char *kind)
+{
+	static const struct {
+		const char *kind;
+		uint32_t bit;
+	} kinds[] = {
+		{"reboot", BOARD_REBOOTED}, {"silent", BOARD_SILENT}, {"lost", BOARD_LOST},
+		{"port", BOARD_LOST},       {"board", BOARD_LOST},
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(kind, kinds[i].kind) == 0)
+			return kinds[i].bit;
+	return BOARD_UNREADY;
+}
+
+static bool status_is_zero(const char *status)
+{
+	return status[0] == '\0' || strspn(status, "0x") == strlen(status);
+}
+
+static uint32_t read_board(const json_t *board)
+{
+	const char *failed = json_text(board, "failed");
+	uint32_t bits = BOARD_SPOKE;
+
+	if (!json_is_object(board))
+		return 0;
+	if (failed[0] != '\0')
+		return read_board_failure(failed);
+	if (!status_is_zero(json_text(board, "status")))
+		bits |= BOARD_ERROR;
+	else if (is(board, "phase", "close"))
+		bits |= BOARD_OK;
+	if (is(board, "phase", "app") || is(board, "phase", "close"))
+		bits |= BOARD_IN_APP | BOARD_IN_TLS;
+	if (is(board, "phase", "hs"))
+		bits |= BOARD_IN_TLS;
+	return bits;
+}
+
+/* --- the server and the wire ------------------------------------------------------------------ */
+
+static uint32_t read_server(const json_t *server)
+{
+	uint32_t bits = SERVER_SPOKE;
+
+	if (!json_is_object(server))
+		return 0;
+	if (json_flag(server, "connected"))
+		bits |= CONNECTED;
+	if (is(server, "state", "handshake") || is(server, "state", "established") ||
+	    is(server, "state", "closed"))
+		bits |= HELLO;
+	if (json_flag(server, "handshake"))
+		bits |= ESTABLISHED;
+	if (json_number(server, "bytes_received") > 0 && json_number(server, "bytes_sent") > 0)
+		bits |= ECHOED;
+	if (is(server, "ended", "timeout"))
+		bits |= SERVER_TIMED_OUT;
+	return bits;
+}
+
+static uint32_t read_close(const json_t *server, const json_t *wire)
+{
+	const json_t *by = json_object_get(server, "closed_by");
+
+	if (!json_is_string(by))
+		by = json_object_get(json_object_get(wire, "close"), "first");
+	if (!json_is_string(by))
+		return 0;
+	if (strcmp(json_string_value(by), "client") == 0)
+		return CLOSED_BY_BOARD;
+	return strcmp(json_string_value(by), "server") == 0 ? CLOSED_BY_SERVER : 0;
+}
+
+/* The first fatal alert of a testimony; of `from` alone unless that is NULL. */
+static const json_t *fatal_alert(const json_t *testimony, const char *from)
+{
+	const json_t *alert;
+	size_t i;
+
+	json_array_foreach(json_object_get(testimony, "alerts"), i, alert)
+		if (alert_is_fatal(alert, json_text(testimony, "version")) &&
+		    (from == NULL || is(alert, "from", from)))
+			return alert;
+	return NULL;
+}
+
+static bool any_alert_from_server(const json_t *testimony)
+{
+	const json_t *alert;
+	size_t i;
+
+	json_array_foreach(json_object_get(testimony, "alerts"), i, alert)
+		if (is(alert, "from", "server") && json_number(alert, "number") != CLOSE_NOTIFY)
+			return true;
+	return false;
+}
+
+/* True if every alert of the connection must be among those that the capture shows. */
+static bool wire_shows_all(const json_t *wire)
+{
+	const json_t *message;
+	size_t i;
+
+	if (json_flag(wire, "messages_cut") || json_number(wire, "dropped") > 0 ||
+	    json_number(json_object_get(wire, "tcp"), "gaps") > 0 ||
+	    json_array_size(json_object_get(wire, "faults")) > 0 ||
+	    !json_is_string(json_object_get(json_object_get(wire, "close"), "first")))
+		return false;
+	json_array_foreach(json_object_get(wire, "messages"), i, message)
+		if (is(message, "type", "encrypted"))
+			return false;
+	return json_array_size(json_object_get(wire, "messages")) > 0;
+}
+
+static void read_alerts(struct facts *facts, const json_t *server, const json_t *wire,
+                        const json_t *board)
+{
+	const json_t *reported = json_object_get(board, "alert");
+	const json_t *of_wire = fatal_alert(wire, NULL);
+	const json_t *of_server = fatal_alert(server, NULL);
+
+	facts->alert = of_wire != NULL ? of_wire : of_server;
+	if (facts->alert != NULL)
+		facts->bits |= is(facts->alert, "from", "client") ? ALERT_FROM_BOARD : ALERT_FROM_SERVER;
+	if (of_server != NULL)
+		facts->bits |= SERVER_SAW_ALERT;
+	if (of_server != NULL && of_wire == NULL && wire_shows_all(wire))
+		facts->bits |= ALERT_CONTRADICTED;
+	if (fatal_alert(wire, "server") != NULL && fatal_alert(server, "server") == NULL)
+		facts->bits |= ALERT_DENIED;
+	if (is(reported, "from", "server") && json_number(reported, "number") != CLOSE_NOTIFY &&
+	    !any_alert_from_server(server) && !any_alert_from_server(wire))
+		facts->bits |= BOARD_ALERT_UNSEEN;
+}
+
+/* --- what they all name ----------------------------------------------------------------------- */
+
+/* "TLS 1.3" and "1.3" are the same. */
+static const char *bare(const char *value)
+{
+	return strncmp(value, "TLS ", 4) == 0 ? value + 4 : value;
+}
+
+/* Firmware may have words of its own; only names as the registries spell them are compared. */
+static bool comparable(const char *value)
+{
+	return (bare(value)[0] >= '0' && bare(value)[0] <= '9') || strncmp(value, "TLS_", 4) == 0;
+}
+
+static bool differ(const char *a, const char *b)
+{
+	return comparable(a) && comparable(b) && strcmp(bare(a), bare(b)) != 0;
+}
+
+static const char *differing_value(const json_t *server, const json_t *wire, const json_t *board)
+{
+	static const struct {
+		const char *what, *of_peers, *of_wire;
+	} values[] = {
+		{"TLS version", "version", "version"},
+		{"cipher suite", "ciphersuite", "cipher_suite"},
+	};
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		const char *s = json_text(server, values[i].of_peers);
+		const char *w = json_text(wire, values[i].of_wire);
+		const char *b = json_text(board, values[i].of_peers);
+
+		if (differ(s, w) || differ(s, b) || differ(w, b))
+			return values[i].what;
+	}
+	return NULL;
+}
+
+void facts_read(struct facts *facts, const json_t *cell, const json_t *board)
+{
+	const json_t *witnesses = json_object_get(cell, "witnesses");
+	const json_t *server = json_object_get(witnesses, "server");
+	const json_t *wire = json_object_get(witnesses, "wire");
+	const json_t *result = json_object_get(witnesses, "board");
+
+	*facts = (struct facts){.bits = read_trouble(cell, server)};
+	facts->bits |= read_board(result) | read_server(server) | read_close(server, wire);
+	if (json_is_object(wire) && !is(wire, "capture", "none"))
+		facts->bits |= WIRE_SPOKE;
+	if (json_is_object(json_object_get(wire, "client_hello")))
+		facts->bits |= HELLO;
+	read_alerts(facts, server, wire, result);
+	facts->differing = differing_value(server, wire, result);
+	if (facts->differing != NULL)
+		facts->bits |= VALUES_DIFFER;
+	facts->missing = json_object_get(cell, "missing");
+	if (json_array_size(facts->missing) > 0)
+		facts->bits |= NOT_OFFERED;
+	if (offer_declared(facts->missing, json_object_get(cell, "server"),
+	                   json_object_get(board, "unsupported")))
+		facts->bits |= DECLARED;
+}

@@ -1,0 +1,76 @@
+/*
+ * facts.h: what the three witnesses of a cell said, as yes-or-no facts. Layer: verdict. Pure: no I/O, no
+ * clock, no globals.
+ *
+ * Facts only: what they mean stands in the judge's table. Testimony that is not there leaves its facts
+ * unset. Alerts are fatal here if they end the connection: by their level, or, in TLS 1.3, by being
+ * neither close_notify nor user_canceled (RFC 8446 section 6).
+ */
+#ifndef SHAKEDOWN_VERDICT_FACTS_H
+#define SHAKEDOWN_VERDICT_FACTS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum fact {
+	/* the harness */
+	SKIPPED = 1u << 0,        /* the cell was not to be run */
+	SERVER_TROUBLE = 1u << 1, /* our server program failed, or crashed in this case */
+	RUNNER_TROUBLE = 1u << 2, /* our UART runner failed */
+	OTHER_TROUBLE = 1u << 3,  /* another part failed; not the sniffer: one can judge without a capture */
+
+	/* the board */
+	BOARD_SPOKE = 1u << 4, /* it gave a result */
+	BOARD_REBOOTED = 1u << 5,
+	BOARD_LOST = 1u << 6,    /* its port vanished */
+	BOARD_SILENT = 1u << 7,  /* it stopped answering */
+	BOARD_UNREADY = 1u << 8, /* it could not be brought to run the case */
+	BOARD_OK = 1u << 9,      /* phase close, status 0: connected, data echoed, closed */
+	BOARD_ERROR = 1u << 10,  /* a status other than 0 */
+	BOARD_IN_TLS = 1u << 11, /* its phase is hs, app or close */
+	BOARD_IN_APP = 1u << 12, /* its phase is app or close */
+	BOARD_ALERT_UNSEEN = 1u << 13, /* it reports an alert of the server's that nobody else saw */
+
+	/* the server and the wire */
+	SERVER_SPOKE = 1u << 14,
+	WIRE_SPOKE = 1u << 15,  /* a capture showed the connection */
+	CONNECTED = 1u << 16,   /* the server accepted a connection */
+	HELLO = 1u << 17,       /* a ClientHello came */
+	ESTABLISHED = 1u << 18, /* the server completed the handshake */
+	ECHOED = 1u << 19,      /* the server received application data and sent it back */
+	SERVER_TIMED_OUT = 1u << 20,
+	CLOSED_BY_BOARD = 1u << 21,
+	CLOSED_BY_SERVER = 1u << 22,
+	ALERT_FROM_BOARD = 1u << 23,   /* the first fatal alert came from the board */
+	ALERT_FROM_SERVER = 1u << 24,  /* ... from the server */
+	SERVER_SAW_ALERT = 1u << 25,   /* the server testifies a fatal alert, sent or received */
+	ALERT_CONTRADICTED = 1u << 26, /* a capture that would show that alert does not */
+	ALERT_DENIED = 1u << 27,       /* the wire shows a fatal alert of the server's that it denies */
+	VALUES_DIFFER = 1u << 28,      /* the witnesses name different versions or cipher suites */
+
+	/* the offer (offer.h) */
+	NOT_OFFERED = 1u << 29, /* the refusal is explained by something that the ClientHello lacks */
+	DECLARED = 1u << 30,    /* the board's profile declares all of it unsupported */
+};
+
+struct facts {
+	uint32_t bits;            /* of enum fact */
+	const json_t *alert;      /* borrowed: the first fatal alert, or NULL */
+	const json_t *missing;    /* borrowed from the cell: its "missing", or NULL */
+	const char *differing;    /* what VALUES_DIFFER is about: "TLS version", "cipher suite"; static */
+};
+
+/*
+ * Reads the cell's witnesses and "trouble". `board` is its element of results.json's "boards". The
+ * caller has set the cell's "missing" (offer_missing) before; everything is borrowed.
+ */
+void facts_read(struct facts *facts, const json_t *cell, const json_t *board);
+
+/* The name of one fact as documents write it, "board-ok"; NULL if the bit has none. Static text. */
+const char *fact_name(uint32_t bit);
+
+/* True if this alert ends a connection of this version ("1.3" or "TLS 1.3"; "" if not known). */
+bool alert_is_fatal(const json_t *alert, const char *version);
+
+#endif

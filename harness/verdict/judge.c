@@ -1,0 +1,284 @@
+#include "verdict/judge.h"
+
+#include "base/json.h"
+#include "verdict/facts.h"
+#include "verdict/offer.h"
+#include "verdict/status.h"
+#include "verdict/witness.h"
+
+#include <string.h>
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+/* The first row that fits decides. Words in braces are filled in by the table of fillers below. */
+static const struct judge_row rows[] = {
+	/* Harness first: nothing is said of a board that our own parts failed. */
+	{SKIPPED, 0, "skip", "skipped", "{skipped}"},
+	{SERVER_TROUBLE, 0, "error", "server-failed", "Shakedown's server failed: {trouble}."},
+	{RUNNER_TROUBLE, 0, "error", "runner-failed", "Shakedown's UART runner failed: {trouble}."},
+	{OTHER_TROUBLE, 0, "error", "harness-failed", "Shakedown itself failed: {trouble}."},
+
+	/* A board that cannot be heard proves nothing, whatever the others saw. */
+	{BOARD_REBOOTED, 0, "inconclusive", "reboot", "The board restarted in the middle: {failed}."},
+	{BOARD_LOST, 0, "inconclusive", "port-lost", "The board's port vanished: {failed}."},
+	{BOARD_SILENT, 0, "inconclusive", "silent", "The board stopped answering: {failed}."},
+	{BOARD_UNREADY, 0, "inconclusive", "board-not-ready",
+	 "The board could not be brought to run the case: {failed}."},
+	{0, SERVER_SPOKE, "error", "no-testimony", "Shakedown's server left no testimony."},
+	{0, BOARD_SPOKE, "error", "no-testimony", "Shakedown's runner left no testimony."},
+
+	/* Without a connection there was no TLS to judge. */
+	{BOARD_OK, CONNECTED, "inconclusive", "witnesses-disagree",
+	 "The board says that it connected, sent data and closed; the server saw no connection."},
+	{BOARD_IN_TLS, CONNECTED, "inconclusive", "witnesses-disagree",
+	 "The board says that it was in TLS ({board}); the server saw no connection."},
+	{HELLO, CONNECTED, "inconclusive", "witnesses-disagree",
+	 "The wire shows a ClientHello; the server saw no connection."},
+	{0, CONNECTED, "inconclusive", "no-connection",
+	 "The board did not reach the server: it reports {board}."},
+	{HELLO | BOARD_ERROR, BOARD_IN_TLS, "inconclusive", "witnesses-disagree",
+	 "The board says that it failed before TLS ({board}); a ClientHello of its came."},
+	{BOARD_ERROR, HELLO | BOARD_IN_TLS, "inconclusive", "no-connection",
+	 "The board gave up before TLS began: it reports {board}."},
+
+	/* Alerts that cannot be: somebody else may have put them on the wire. */
+	{ALERT_DENIED, 0, "inconclusive", "witnesses-disagree",
+	 "The wire shows alert {alert} from the server's address; the server says that it sent none."},
+	{BOARD_ALERT_UNSEEN, 0, "inconclusive", "witnesses-disagree",
+	 "The board reports an alert from the server; neither the server nor the wire knows of one."},
+
+	/* The board says that it succeeded. */
+	{BOARD_OK | SERVER_SAW_ALERT | ALERT_CONTRADICTED, 0, "inconclusive", "witnesses-disagree",
+	 "The board says that it succeeded and the wire shows no alert; the server testifies alert "
+	 "{alert}."},
+	{BOARD_OK | SERVER_SAW_ALERT | ALERT_FROM_SERVER, 0, "fail", "alert-from-server",
+	 "The server ended the connection with alert {alert}{server-error}."},
+	{BOARD_OK | SERVER_SAW_ALERT | ALERT_FROM_BOARD, 0, "fail", "alert-from-board",
+	 "The board ended the connection with alert {alert}."},
+	{BOARD_OK | ALERT_FROM_BOARD, 0, "inconclusive", "witnesses-disagree",
+	 "The board says that it succeeded and the server saw no alert; the wire shows alert {alert} "
+	 "from the board."},
+	{BOARD_OK, ESTABLISHED, "inconclusive", "witnesses-disagree",
+	 "The board says that it succeeded; the server never completed the handshake{server-error}."},
+	{BOARD_OK, ECHOED, "inconclusive", "witnesses-disagree",
+	 "The board says that its data came back; the server received and returned none."},
+	{BOARD_OK | VALUES_DIFFER, 0, "inconclusive", "witnesses-disagree",
+	 "All say that it worked, but they name different values for the {differing}."},
+	{BOARD_OK, 0, "pass", "connected", "Handshake, data there and back, and an orderly end."},
+
+	/* The board says that it failed, or never came to its end. */
+	{ALERT_FROM_SERVER | NOT_OFFERED | DECLARED, 0, "unsupported", "not-offered",
+	 "The server needs {missing}; the board does not offer it, as its profile declares."},
+	{ALERT_FROM_BOARD | NOT_OFFERED | DECLARED, 0, "unsupported", "not-offered",
+	 "The server chose {missing}; the board does not take it, as its profile declares."},
+	{ALERT_FROM_SERVER | NOT_OFFERED, 0, "fail", "not-offered",
+	 "The server needs {missing}; the board does not offer it, so the server refused with alert "
+	 "{alert}."},
+	{ALERT_FROM_BOARD | NOT_OFFERED, 0, "fail", "not-offered",
+	 "The server chose {missing}; the board refused with alert {alert}."},
+	{ALERT_FROM_SERVER, 0, "fail", "alert-from-server",
+	 "The server ended the connection with alert {alert}{server-error}."},
+	{ALERT_FROM_BOARD, 0, "fail", "alert-from-board",
+	 "The board ended the connection with alert {alert}; it reports {board}."},
+	{BOARD_ERROR, HELLO, "fail", "no-client-hello",
+	 "The board connected and failed before it sent a ClientHello: it reports {board}."},
+	{0, HELLO, "fail", "no-client-hello",
+	 "The board connected and sent no ClientHello until time was up."},
+	{0, BOARD_ERROR, "fail", "timeout",
+	 "The board did not come to an end: it was still in phase {phase} when time was up."},
+	{ESTABLISHED | BOARD_IN_APP, 0, "fail", "app-data",
+	 "The handshake worked; then the board failed with {board}."},
+	{CLOSED_BY_SERVER, 0, "fail", "closed-by-server",
+	 "The server closed the connection without an alert{server-error}; the board reports {board}."},
+	{CLOSED_BY_BOARD, 0, "fail", "closed-by-board",
+	 "The board closed the connection without an alert; it reports {board}."},
+	{SERVER_TIMED_OUT, 0, "fail", "timeout",
+	 "The server waited for the board until time was up; the board reports {board}."},
+	{0, 0, "fail", "board-error", "The board reports {board}; nobody saw an alert or a close."},
+};
+
+const struct judge_row *judge_rows(size_t *n_rows)
+{
+	*n_rows = COUNT(rows);
+	return rows;
+}
+
+/* --- sentences -------------------------------------------------------------------------------- */
+
+struct scene {
+	const json_t *cell, *server, *board; /* the cell and two of its testimonies */
+	struct facts facts;
+};
+
+static void fill_skipped(const struct scene *scene, struct buf *out)
+{
+	buf_text(out, json_text(scene->cell, "skipped"));
+}
+
+/* What was said of the part that failed, without a full stop of its own. */
+static void fill_trouble(const struct scene *scene, struct buf *out)
+{
+	const json_t *trouble;
+	size_t i, n = 0;
+
+	json_array_foreach(json_object_get(scene->cell, "trouble"), i, trouble)
+		if (strcmp(json_text(trouble, "who"), "sniffer") != 0)
+			buf_printf(out, "%s%s", n++ > 0 ? "; " : "", json_text(trouble, "text"));
+	if (n == 0)
+		buf_text(out, "the process of this case crashed");
+}
+
+static void fill_failed(const struct scene *scene, struct buf *out)
+{
+	const char *text = json_text(scene->board, "text");
+
+	buf_text(out, text[0] != '\0' ? text : json_text(scene->board, "failed"));
+}
+
+static void fill_board(const struct scene *scene, struct buf *out)
+{
+	const char *phase = json_text(scene->board, "phase");
+
+	witness_status(scene->board, out);
+	if (phase[0] != '\0')
+		buf_printf(out, " in phase %s", phase);
+}
+
+static void fill_phase(const struct scene *scene, struct buf *out)
+{
+	const char *phase = json_text(scene->board, "phase");
+
+	buf_text(out, phase[0] != '\0' ? phase : "(not told)");
+}
+
+static void fill_alert(const struct scene *scene, struct buf *out)
+{
+	witness_alert(scene->facts.alert, out);
+}
+
+static void fill_missing(const struct scene *scene, struct buf *out)
+{
+	offer_words(scene->facts.missing, out);
+}
+
+static void fill_differing(const struct scene *scene, struct buf *out)
+{
+	buf_text(out, scene->facts.differing != NULL ? scene->facts.differing : "");
+}
+
+static void fill_server_error(const struct scene *scene, struct buf *out)
+{
+	struct buf error = {0};
+
+	witness_server_error(scene->server, &error);
+	if (error.len > 0)
+		buf_printf(out, " (%s)", buf_string(&error));
+	buf_fini(&error);
+}
+
+static const struct {
+	const char *word;
+	void (*fill)(const struct scene *scene, struct buf *out);
+} fillers[] = {
+	{"{skipped}", fill_skipped},     {"{trouble}", fill_trouble},
+	{"{failed}", fill_failed},       {"{board}", fill_board},
+	{"{phase}", fill_phase},         {"{alert}", fill_alert},
+	{"{missing}", fill_missing},     {"{differing}", fill_differing},
+	{"{server-error}", fill_server_error},
+};
+
+static const char *fill_word(const struct scene *scene, const char *at, struct buf *out)
+{
+	for (size_t i = 0; i < COUNT(fillers); i++) {
+		size_t len = strlen(fillers[i].word);
+
+		if (strncmp(at, fillers[i].word, len) == 0) {
+			fillers[i].fill(scene, out);
+			return at + len;
+		}
+	}
+	buf_char(out, *at);
+	return at + 1;
+}
+
+/* What a verdict leaves open is said beside it. */
+static void add_notes(const struct scene *scene, const struct judge_row *row, struct buf *out)
+{
+	uint32_t bits = scene->facts.bits;
+
+	if ((bits & BOARD_OK) != 0 && strcmp(row->outcome, "fail") == 0)
+		buf_text(out, " The board believes that it succeeded.");
+	if ((bits & CONNECTED) != 0 && (bits & WIRE_SPOKE) == 0)
+		buf_text(out, " There is no capture of it: the wire's witness is missing.");
+}
+
+static json_t *detail(const struct scene *scene, const struct judge_row *row)
+{
+	const char *at = row->detail;
+	struct buf out = {0};
+	json_t *text;
+
+	while (*at != '\0')
+		at = fill_word(scene, at, &out);
+	add_notes(scene, row, &out);
+	text = json_made(json_string(buf_string(&out)));
+	buf_fini(&out);
+	return text;
+}
+
+/* --- the judgement ---------------------------------------------------------------------------- */
+
+static const struct judge_row *first_fitting(uint32_t bits)
+{
+	for (size_t i = 0; i < COUNT(rows); i++)
+		if ((bits & rows[i].need) == rows[i].need && (bits & rows[i].exclude) == 0)
+			return &rows[i];
+	return &rows[COUNT(rows) - 1]; /* it needs and excludes nothing */
+}
+
+static void name_status(json_t *testimony, const json_t *board)
+{
+	struct status status;
+
+	if (!json_is_string(json_object_get(testimony, "status")))
+		return;
+	status_look_up(&status, json_text(board, "stack"), json_text(board, "stack_version"),
+	               json_text(testimony, "status"));
+	json_object_set_new(testimony, "status_name", json_made(json_string(status.name)));
+	json_object_set_new(testimony, "status_meaning", json_made(json_string(status.meaning)));
+}
+
+/* The first look at the facts finds the alert that what is missing must explain. */
+static void find_missing(json_t *cell, const json_t *board)
+{
+	const json_t *wire = json_object_get(json_object_get(cell, "witnesses"), "wire");
+	struct facts facts;
+	json_t *missing;
+
+	json_object_del(cell, "missing");
+	facts_read(&facts, cell, board);
+	missing = offer_missing(json_object_get(cell, "server"), wire, facts.alert);
+	if (json_array_size(missing) > 0)
+		json_object_set(cell, "missing", missing);
+	json_decref(missing);
+}
+
+void judge_cell(json_t *cell, const json_t *board)
+{
+	json_t *witnesses = json_object_get(cell, "witnesses");
+	struct scene scene = {.cell = cell,
+	                      .server = json_object_get(witnesses, "server"),
+	                      .board = json_object_get(witnesses, "board")};
+	const struct judge_row *row;
+
+	name_status(json_object_get(witnesses, "board"), board);
+	find_missing(cell, board);
+	facts_read(&scene.facts, cell, board);
+	row = first_fitting(scene.facts.bits);
+	json_object_set_new(cell, "outcome", json_made(json_string(row->outcome)));
+	json_object_set_new(cell, "reason", json_made(json_string(row->reason)));
+	json_object_set_new(cell, "detail", detail(&scene, row));
+	json_object_del(cell, "alert");
+	if (scene.facts.alert != NULL)
+		json_object_set_new(cell, "alert", json_made(json_deep_copy(scene.facts.alert)));
+}

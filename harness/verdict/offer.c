@@ -1,0 +1,712 @@
+#include "verdict/offer.h"
+
+#include "base/assert.h"
+#include "base/json.h"
+
+#include <openssl/ssl.h>
+#include <string.h>
+#include <strings.h>
+
+#define ALERT_HANDSHAKE_FAILURE 40
+#define ALERT_PROTOCOL_VERSION 70
+#define ALERT_NO_APPLICATION_PROTOCOL 120
+
+enum key { KEY_UNKNOWN, KEY_RSA, KEY_RSA_PSS, KEY_EC, KEY_ED25519 };
+
+/* The certificates that Shakedown makes (certs/recipes.json), as far as their keys are known here. */
+static const struct certificate {
+	const char *name;
+	enum key key;
+	const char *curve;
+} certificates[] = {
+	{"rsa-2048", KEY_RSA, NULL},
+	{"rsa-3072", KEY_RSA, NULL},
+	{"rsa-4096", KEY_RSA, NULL},
+	{"rsa-pss-2048", KEY_RSA_PSS, NULL},
+	{"ecdsa-p256", KEY_EC, "secp256r1"},
+	{"ecdsa-p384", KEY_EC, "secp384r1"},
+	{"ecdsa-p521", KEY_EC, "secp521r1"},
+	{"ed25519", KEY_ED25519, NULL},
+};
+
+/*
+ * Signature schemes (RFC 8446 section 4.2.3). In TLS 1.3 an ECDSA scheme names its curve and PKCS #1
+ * v1.5 does not sign handshakes; in TLS 1.2 an ECDSA scheme goes with any curve.
+ */
+static const struct scheme {
+	const char *name;
+	const char *word; /* OpenSSL's other word for it, or NULL */
+	enum key key;
+	const char *curve;
+	bool in_13;
+} schemes[] = {
+	{"ecdsa_secp256r1_sha256", "ECDSA+SHA256", KEY_EC, "secp256r1", true},
+	{"ecdsa_secp384r1_sha384", "ECDSA+SHA384", KEY_EC, "secp384r1", true},
+	{"ecdsa_secp521r1_sha512", "ECDSA+SHA512", KEY_EC, "secp521r1", true},
+	{"ed25519", NULL, KEY_ED25519, NULL, true},
+	{"rsa_pss_rsae_sha256", "RSA-PSS+SHA256", KEY_RSA, NULL, true},
+	{"rsa_pss_rsae_sha384", "RSA-PSS+SHA384", KEY_RSA, NULL, true},
+	{"rsa_pss_rsae_sha512", "RSA-PSS+SHA512", KEY_RSA, NULL, true},
+	{"rsa_pss_pss_sha256", NULL, KEY_RSA_PSS, NULL, true},
+	{"rsa_pss_pss_sha384", NULL, KEY_RSA_PSS, NULL, true},
+	{"rsa_pss_pss_sha512", NULL, KEY_RSA_PSS, NULL, true},
+	{"rsa_pkcs1_sha256", "RSA+SHA256", KEY_RSA, NULL, false},
+	{"rsa_pkcs1_sha384", "RSA+SHA384", KEY_RSA, NULL, false},
+	{"rsa_pkcs1_sha512", "RSA+SHA512", KEY_RSA, NULL, false},
+	{"rsa_pkcs1_sha1", "RSA+SHA1", KEY_RSA, NULL, false},
+	{"ecdsa_sha224", "ECDSA+SHA224", KEY_EC, "", false},
+	{"rsa_sha224", "RSA+SHA224", KEY_RSA, NULL, false},
+	{"ecdsa_sha1", "ECDSA+SHA1", KEY_EC, "", false},
+};
+
+/*
+ * Groups under OpenSSL's words. `usual` ones are in the default lists of the OpenSSL releases that
+ * Shakedown runs with; counting a few too many only makes claims rarer.
+ */
+static const struct group {
+	const char *name;
+	const char *words[2];
+	bool usual;
+} groups[] = {
+	{"x25519", {NULL, NULL}, true},
+	{"secp256r1", {"P-256", "prime256v1"}, true},
+	{"x448", {NULL, NULL}, true},
+	{"secp521r1", {"P-521", NULL}, true},
+	{"secp384r1", {"P-384", NULL}, true},
+	{"ffdhe2048", {NULL, NULL}, true},
+	{"ffdhe3072", {NULL, NULL}, true},
+	{"ffdhe4096", {NULL, NULL}, true},
+	{"ffdhe6144", {NULL, NULL}, true},
+	{"ffdhe8192", {NULL, NULL}, true},
+	{"X25519MLKEM768", {NULL, NULL}, true},
+	{"SecP256r1MLKEM768", {NULL, NULL}, true},
+	{"SecP384r1MLKEM1024", {NULL, NULL}, true},
+	{"secp224r1", {"P-224", NULL}, false},
+	{"secp256k1", {NULL, NULL}, false},
+	{"brainpoolP256r1", {NULL, NULL}, false},
+	{"brainpoolP384r1", {NULL, NULL}, false},
+	{"brainpoolP512r1", {NULL, NULL}, false},
+};
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+/* One question to one ClientHello. */
+struct question {
+	const json_t *server;
+	const json_t *hello;
+	const char *version; /* the settled one, "1.3" */
+	long long alert;     /* its number */
+	json_t *missing;     /* the answer */
+};
+
+/* --- lists of words --------------------------------------------------------------------------- */
+
+static bool has(const json_t *list, const char *word)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+		if (json_is_string(item) && strcasecmp(json_string_value(item), word) == 0)
+			return true;
+	return false;
+}
+
+static void add(json_t *list, const char *word)
+{
+	if (!has(list, word))
+		json_array_append_new(list, json_made(json_string(word)));
+}
+
+static bool overlap(const json_t *a, const json_t *b)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(a, i, item)
+		if (has(b, json_string_value(item)))
+			return true;
+	return false;
+}
+
+static bool covers(const json_t *declared, const json_t *needed)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(needed, i, item)
+		if (!has(declared, json_string_value(item)))
+			return false;
+	return json_array_size(needed) > 0;
+}
+
+/* Adds the words of "a:b:c", each once. */
+static void add_words(json_t *list, const char *text)
+{
+	while (text != NULL && *text != '\0') {
+		size_t len = strcspn(text, ":");
+		json_t *word = json_made(json_stringn(text, len));
+
+		add(list, json_string_value(word));
+		json_decref(word);
+		text += len + (text[len] == ':');
+	}
+}
+
+/* The words under `key`, a string or a list of them, each maybe several with colons. New, maybe empty. */
+static json_t *configured(const json_t *server, const char *key)
+{
+	const json_t *value = json_object_get(server, key);
+	json_t *list = json_made(json_array());
+	const json_t *item;
+	size_t i;
+
+	add_words(list, json_string_value(value));
+	json_array_foreach(value, i, item)
+		add_words(list, json_string_value(item));
+	return list;
+}
+
+/* The list `field` of the ClientHello's extension `name`; NULL if it has no such extension. */
+static const json_t *extension_list(const json_t *hello, const char *name, const char *field)
+{
+	const json_t *extension;
+	size_t i;
+
+	json_array_foreach(json_object_get(hello, "extensions"), i, extension)
+		if (strcmp(json_text(extension, "name"), name) == 0)
+			return json_object_get(extension, field);
+	return NULL;
+}
+
+static void lacks(struct question *question, const char *what, json_t *needed, const json_t *offered)
+{
+	json_t *copy = offered != NULL ? json_deep_copy(offered) : json_array();
+
+	json_array_append_new(question->missing,
+	                      json_made(json_pack("{s:s, s:s, s:o, s:o}", "what", what, "version",
+	                                          question->version, "needed", json_incref(needed),
+	                                          "offered", json_made(copy))));
+}
+
+/* --- the version ------------------------------------------------------------------------------ */
+
+/* "1.2" from "TLS 1.2"; "" for what is not a version of TLS. */
+static const char *bare_version(const char *name)
+{
+	return strncmp(name, "TLS ", 4) == 0 ? name + 4 : "";
+}
+
+/* What the client can be taken to offer: RFC 8446 section 4.2.1; without it all up to legacy_version. */
+static json_t *offered_versions(const json_t *hello)
+{
+	static const char *const ladder[] = {"1.0", "1.1", "1.2"};
+	const json_t *list = extension_list(hello, "supported_versions", "versions");
+	const char *legacy = bare_version(json_text(hello, "legacy_version"));
+	json_t *versions = json_made(json_array());
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+		if (json_is_string(item) && bare_version(json_string_value(item))[0] != '\0')
+			add(versions, bare_version(json_string_value(item)));
+	for (i = 0; list == NULL && i < COUNT(ladder); i++)
+		if (strcmp(ladder[i], legacy) <= 0)
+			add(versions, ladder[i]);
+	return versions;
+}
+
+/* The highest version that both have, borrowed from `server`; "" if there is none. */
+static const char *settled_version(const json_t *server, const json_t *offered)
+{
+	const char *highest = "";
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(server, i, item) {
+		const char *version = json_string_value(item);
+
+		if (version != NULL && has(offered, version) && strcmp(version, highest) > 0)
+			highest = version;
+	}
+	return highest;
+}
+
+/* A client without supported_versions that refuses the older version which the server then chose. */
+static bool refused_older_version(const struct question *question, const json_t *alert)
+{
+	const char *legacy = bare_version(json_text(question->hello, "legacy_version"));
+
+	return question->alert == ALERT_PROTOCOL_VERSION &&
+	       strcmp(json_text(alert, "from"), "client") == 0 &&
+	       extension_list(question->hello, "supported_versions", "versions") == NULL &&
+	       strcmp(question->version, legacy) < 0;
+}
+
+static void look_at_version(struct question *question, const json_t *alert, const json_t *offered)
+{
+	json_t *needed = configured(question->server, "versions");
+
+	if (question->alert == ALERT_PROTOCOL_VERSION && json_array_size(offered) > 0 &&
+	    (question->version[0] == '\0' || refused_older_version(question, alert))) {
+		question->version = "";
+		lacks(question, "versions", needed, offered);
+	}
+	json_decref(needed);
+}
+
+/* --- groups ----------------------------------------------------------------------------------- */
+
+static const char *group_name(const char *word)
+{
+	for (size_t i = 0; i < COUNT(groups); i++)
+		if (strcasecmp(word, groups[i].name) == 0 ||
+		    (groups[i].words[0] != NULL && strcasecmp(word, groups[i].words[0]) == 0) ||
+		    (groups[i].words[1] != NULL && strcasecmp(word, groups[i].words[1]) == 0))
+			return groups[i].name;
+	return NULL;
+}
+
+/* The server's groups by their registered names. New; NULL if a word is not known. */
+static json_t *server_groups(const json_t *server)
+{
+	json_t *words = configured(server, "groups");
+	json_t *list = json_made(json_array());
+	const json_t *item;
+	size_t i;
+
+	for (i = 0; json_array_size(words) == 0 && i < COUNT(groups); i++)
+		if (groups[i].usual)
+			add(list, groups[i].name);
+	json_array_foreach(words, i, item) {
+		const char *name = group_name(json_string_value(item));
+
+		if (name == NULL) {
+			json_decref(list);
+			list = NULL;
+			break;
+		}
+		add(list, name);
+	}
+	json_decref(words);
+	return list;
+}
+
+/* --- certificates and signatures -------------------------------------------------------------- */
+
+static const struct certificate *certificate_named(const char *name)
+{
+	for (size_t i = 0; i < COUNT(certificates); i++)
+		if (strcmp(name, certificates[i].name) == 0)
+			return &certificates[i];
+	return NULL;
+}
+
+static const struct scheme *scheme_named(const char *word)
+{
+	for (size_t i = 0; i < COUNT(schemes); i++)
+		if (strcasecmp(word, schemes[i].name) == 0 ||
+		    (schemes[i].word != NULL && strcasecmp(word, schemes[i].word) == 0))
+			return &schemes[i];
+	return NULL;
+}
+
+/* False if one of the server's certificates or signature algorithms is not known here. */
+static bool all_words_known(const json_t *server)
+{
+	json_t *names = configured(server, "certificate");
+	json_t *words = configured(server, "signature_algorithms");
+	bool known = json_array_size(names) > 0;
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(names, i, item)
+		known &= certificate_named(json_string_value(item)) != NULL;
+	json_array_foreach(words, i, item)
+		known &= scheme_named(json_string_value(item)) != NULL;
+	json_decref(names);
+	json_decref(words);
+	return known;
+}
+
+static bool server_signs(const json_t *allowed, const struct scheme *scheme)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(allowed, i, item)
+		if (scheme_named(json_string_value(item)) == scheme)
+			return true;
+	return json_array_size(allowed) == 0;
+}
+
+static bool fits(const struct certificate *certificate, const struct scheme *scheme, bool in_13)
+{
+	if (certificate->key != scheme->key || (in_13 && !scheme->in_13))
+		return false;
+	return !in_13 || certificate->curve == NULL || strcmp(certificate->curve, scheme->curve) == 0;
+}
+
+/* Adds the schemes that the server can sign with, by this certificate, in this version. */
+static void add_schemes(json_t *list, const struct certificate *certificate, const json_t *server,
+                        bool in_13)
+{
+	json_t *allowed = configured(server, "signature_algorithms");
+
+	for (size_t i = 0; i < COUNT(schemes); i++)
+		if (fits(certificate, &schemes[i], in_13) && server_signs(allowed, &schemes[i]))
+			add(list, schemes[i].name);
+	json_decref(allowed);
+}
+
+/* --- TLS 1.3 ---------------------------------------------------------------------------------- */
+
+static void look_at_13_suites(struct question *question)
+{
+	static const char *const usual[] = {"TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256",
+	                                    "TLS_AES_128_GCM_SHA256"};
+	const json_t *offered = json_object_get(question->hello, "cipher_suites");
+	json_t *needed = configured(question->server, "ciphersuites");
+
+	for (size_t i = 0; json_object_get(question->server, "ciphersuites") == NULL && i < COUNT(usual); i++)
+		add(needed, usual[i]);
+	if (!overlap(needed, offered))
+		lacks(question, "ciphersuites", needed, offered);
+	json_decref(needed);
+}
+
+static void look_at_13_groups(struct question *question)
+{
+	const json_t *offered = extension_list(question->hello, "supported_groups", "named_group_list");
+	json_t *needed = server_groups(question->server);
+
+	if (needed != NULL && offered != NULL && !overlap(needed, offered))
+		lacks(question, "groups", needed, offered);
+	json_decref(needed);
+}
+
+static void look_at_13_signatures(struct question *question)
+{
+	const json_t *offered = extension_list(question->hello, "signature_algorithms",
+	                                       "supported_signature_algorithms");
+	json_t *names = configured(question->server, "certificate");
+	json_t *needed = json_made(json_array());
+	const json_t *item;
+	size_t i;
+
+	if (offered == NULL || !all_words_known(question->server))
+		goto out;
+	json_array_foreach(names, i, item)
+		add_schemes(needed, certificate_named(json_string_value(item)), question->server, true);
+	if (json_array_size(needed) > 0 && !overlap(needed, offered))
+		lacks(question, "signature_algorithms", needed, offered);
+out:
+	json_decref(names);
+	json_decref(needed);
+}
+
+/* --- TLS 1.2 ---------------------------------------------------------------------------------- */
+
+/* A server's certificate beside what the ClientHello lets it do in TLS 1.2. */
+struct credential {
+	const struct certificate *certificate;
+	bool curve;     /* an ECDSA key's own curve is among the client's groups (RFC 8422 section 5.1) */
+	bool signature; /* they have a signature algorithm in common */
+};
+
+/* Everything that bears on the choice of a suite in TLS 1.2. */
+struct choice {
+	struct credential credentials[16];
+	size_t n_credentials;
+	bool group;       /* they have a group in common */
+	bool shared;      /* ... a suite for one of the certificates */
+	bool works;       /* ... and nothing else is in its way */
+	json_t *servable; /* the suites that the server has for its certificates */
+};
+
+static void look_at_credential(struct choice *choice, const struct question *question,
+                               const struct certificate *certificate)
+{
+	const json_t *curves = extension_list(question->hello, "supported_groups", "named_group_list");
+	const json_t *signatures = extension_list(question->hello, "signature_algorithms",
+	                                          "supported_signature_algorithms");
+	struct credential *credential = &choice->credentials[choice->n_credentials++];
+	json_t *usable = json_made(json_array());
+
+	add_schemes(usable, certificate, question->server, false);
+	*credential = (struct credential){
+		.certificate = certificate,
+		.curve = certificate->curve == NULL || curves == NULL || has(curves, certificate->curve),
+		.signature = signatures == NULL || overlap(usable, signatures),
+	};
+	json_decref(usable);
+}
+
+static bool authenticates(const SSL_CIPHER *suite, enum key key)
+{
+	switch (SSL_CIPHER_get_auth_nid(suite)) {
+	case NID_auth_rsa:
+		return key == KEY_RSA ||
+		       (key == KEY_RSA_PSS && SSL_CIPHER_get_kx_nid(suite) != NID_kx_rsa);
+	case NID_auth_ecdsa:
+		return key == KEY_EC || key == KEY_ED25519;
+	default:
+		return true; /* pre-shared keys and the like: not looked into, so counted as usable */
+	}
+}
+
+/* A static RSA suite needs neither group nor signature. */
+static bool works(const struct choice *choice, const struct credential *credential,
+                  const SSL_CIPHER *suite)
+{
+	int exchange = SSL_CIPHER_get_kx_nid(suite);
+
+	return exchange == NID_kx_rsa || (credential->curve && credential->signature &&
+	                                  (exchange != NID_kx_ecdhe || choice->group));
+}
+
+static void look_at_suite(struct choice *choice, const struct question *question,
+                          const SSL_CIPHER *suite)
+{
+	const json_t *offered = json_object_get(question->hello, "cipher_suites");
+	const char *name = SSL_CIPHER_standard_name(suite);
+
+	if (name == NULL || strcmp(SSL_CIPHER_get_version(suite), "TLSv1.3") == 0)
+		return;
+	for (size_t i = 0; i < choice->n_credentials; i++) {
+		if (!authenticates(suite, choice->credentials[i].certificate->key))
+			continue;
+		add(choice->servable, name);
+		choice->shared |= has(offered, name);
+		choice->works |= has(offered, name) && works(choice, &choice->credentials[i], suite);
+	}
+}
+
+/* libssl's own expansion of the server's cipher list. New context, or NULL if it refuses the words. */
+static SSL_CTX *context_with_ciphers(const json_t *server)
+{
+	json_t *words = configured(server, "cipher_list");
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+	struct buf text = {0};
+	const json_t *item;
+	size_t i;
+
+	CHECK(context != NULL);
+	json_array_foreach(words, i, item)
+		buf_printf(&text, "%s%s", i > 0 ? ":" : "", json_string_value(item));
+	if (text.len > 0 && SSL_CTX_set_cipher_list(context, buf_string(&text)) != 1) {
+		SSL_CTX_free(context);
+		context = NULL;
+	}
+	buf_fini(&text);
+	json_decref(words);
+	return context;
+}
+
+/* False if the configuration has words that are not known here. */
+static bool make_choice(struct choice *choice, const struct question *question)
+{
+	SSL_CTX *context = context_with_ciphers(question->server);
+	json_t *names = configured(question->server, "certificate");
+	json_t *groups_here = server_groups(question->server);
+	bool known = context != NULL && groups_here != NULL && all_words_known(question->server) &&
+	             json_array_size(names) <= COUNT(choice->credentials);
+	const json_t *item;
+	size_t i;
+
+	if (!known)
+		goto out;
+	choice->group = overlap(groups_here, extension_list(question->hello, "supported_groups",
+	                                                    "named_group_list"));
+	json_array_foreach(names, i, item)
+		look_at_credential(choice, question, certificate_named(json_string_value(item)));
+	for (int k = 0; k < sk_SSL_CIPHER_num(SSL_CTX_get_ciphers(context)); k++)
+		look_at_suite(choice, question, sk_SSL_CIPHER_value(SSL_CTX_get_ciphers(context), k));
+out:
+	json_decref(groups_here);
+	json_decref(names);
+	SSL_CTX_free(context);
+	return known;
+}
+
+/* The suites are there; so it is the group, the certificate's curve, or the signature. */
+static void lacks_beside_suite(struct question *question, const struct choice *choice)
+{
+	json_t *needed_groups = choice->group ? json_made(json_array()) : server_groups(question->server);
+	json_t *needed_schemes = json_made(json_array());
+
+	for (size_t i = 0; i < choice->n_credentials; i++) {
+		if (!choice->credentials[i].curve && choice->group)
+			add(needed_groups, choice->credentials[i].certificate->curve);
+		if (!choice->credentials[i].signature)
+			add_schemes(needed_schemes, choice->credentials[i].certificate,
+			            question->server, false);
+	}
+	if (json_array_size(needed_groups) > 0)
+		lacks(question, "groups", needed_groups,
+		      extension_list(question->hello, "supported_groups", "named_group_list"));
+	if (json_array_size(needed_schemes) > 0)
+		lacks(question, "signature_algorithms", needed_schemes,
+		      extension_list(question->hello, "signature_algorithms",
+		                     "supported_signature_algorithms"));
+	json_decref(needed_groups);
+	json_decref(needed_schemes);
+}
+
+static void look_at_12(struct question *question)
+{
+	struct choice choice = {.servable = json_made(json_array())};
+
+	if (make_choice(&choice, question) && !choice.works && json_array_size(choice.servable) > 0) {
+		if (choice.shared)
+			lacks_beside_suite(question, &choice);
+		else
+			lacks(question, "cipher_list", choice.servable,
+			      json_object_get(question->hello, "cipher_suites"));
+	}
+	json_decref(choice.servable);
+}
+
+/* --- ALPN ------------------------------------------------------------------------------------- */
+
+static void look_at_alpn(struct question *question)
+{
+	const json_t *offered = extension_list(question->hello,
+	                                       "application_layer_protocol_negotiation",
+	                                       "protocol_name_list");
+	json_t *needed = configured(question->server, "alpn");
+
+	if (json_array_size(needed) > 0 && offered != NULL && !overlap(needed, offered))
+		lacks(question, "alpn", needed, offered);
+	json_decref(needed);
+}
+
+/* --- the answers ------------------------------------------------------------------------------ */
+
+static void look_in_version(struct question *question)
+{
+	if (question->alert == ALERT_NO_APPLICATION_PROTOCOL) {
+		look_at_alpn(question);
+	} else if (question->alert == ALERT_HANDSHAKE_FAILURE && strcmp(question->version, "1.3") == 0) {
+		look_at_13_suites(question);
+		look_at_13_groups(question);
+		look_at_13_signatures(question);
+	} else if (question->alert == ALERT_HANDSHAKE_FAILURE && strcmp(question->version, "1.2") == 0) {
+		look_at_12(question);
+	}
+}
+
+json_t *offer_missing(const json_t *server, const json_t *wire, const json_t *alert)
+{
+	struct question question = {.server = server,
+	                            .hello = json_object_get(wire, "client_hello"),
+	                            .alert = json_number(alert, "number"),
+	                            .missing = json_made(json_array())};
+	json_t *offered, *versions;
+
+	if (!json_is_object(question.hello) || alert == NULL)
+		return question.missing;
+	offered = offered_versions(question.hello);
+	versions = configured(server, "versions");
+	question.version = settled_version(versions, offered);
+	look_at_version(&question, alert, offered);
+	if (strcmp(json_text(alert, "from"), "server") == 0 &&
+	    json_object_get(wire, "server_hello") == NULL && question.version[0] != '\0')
+		look_in_version(&question);
+	json_decref(offered);
+	json_decref(versions);
+	return question.missing;
+}
+
+/* The certificates are declared, and it is they that need what is missing. */
+static bool certificates_declared(const char *what, const json_t *server, const json_t *unsupported)
+{
+	json_t *names = configured(server, "certificate");
+	bool declared = covers(json_object_get(unsupported, "certificate"), names);
+
+	json_decref(names);
+	return declared && (strcmp(what, "signature_algorithms") == 0 || strcmp(what, "groups") == 0 ||
+	                    strcmp(what, "cipher_list") == 0);
+}
+
+/* The profile's words for the group, if they are OpenSSL's, become the registered names. */
+static bool values_declared(const json_t *lack, const json_t *unsupported)
+{
+	const char *what = json_text(lack, "what");
+	json_t *words = configured(unsupported, what);
+	json_t *names = json_made(json_array());
+	const json_t *item;
+	bool declared;
+	size_t i;
+
+	json_array_foreach(words, i, item) {
+		const char *name = group_name(json_string_value(item));
+
+		add(names, strcmp(what, "groups") == 0 && name != NULL ? name : json_string_value(item));
+	}
+	declared = covers(names, json_object_get(lack, "needed"));
+	json_decref(words);
+	json_decref(names);
+	return declared;
+}
+
+bool offer_declared(const json_t *missing, const json_t *server, const json_t *unsupported)
+{
+	const json_t *lack;
+	size_t i;
+
+	json_array_foreach(missing, i, lack)
+		if (!values_declared(lack, unsupported) &&
+		    !certificates_declared(json_text(lack, "what"), server, unsupported))
+			return false;
+	return json_array_size(missing) > 0;
+}
+
+static const char *missing_words(const char *what)
+{
+	static const struct {
+		const char *what, *words;
+	} table[] = {
+		{"ciphersuites", "a cipher suite"},
+		{"cipher_list", "a cipher suite for its certificate"},
+		{"groups", "a group"},
+		{"signature_algorithms", "a signature algorithm for its certificate"},
+		{"alpn", "an application protocol"},
+	};
+
+	for (size_t i = 0; i < COUNT(table); i++)
+		if (strcmp(what, table[i].what) == 0)
+			return table[i].words;
+	return what;
+}
+
+/* "a, b or c"; a long list is cut. */
+static void list_words(const json_t *list, const char *prefix, struct buf *out)
+{
+	size_t n = json_array_size(list), shown = n > 5 ? 4 : n;
+
+	for (size_t i = 0; i < shown; i++)
+		buf_printf(out, "%s%s%s", i == 0 ? "" : i + 1 == n ? " or " : ", ", prefix,
+		           json_string_value(json_array_get(list, i)));
+	if (shown < n)
+		buf_printf(out, " or %zu others", n - shown);
+}
+
+void offer_words(const json_t *missing, struct buf *out)
+{
+	const json_t *lack;
+	size_t i;
+
+	json_array_foreach(missing, i, lack) {
+		const char *what = json_text(lack, "what");
+
+		buf_text(out, i > 0 ? ", and " : "");
+		if (strcmp(what, "versions") == 0) {
+			list_words(json_object_get(lack, "needed"), "TLS ", out);
+			continue;
+		}
+		buf_printf(out, "%s in TLS %s (", missing_words(what), json_text(lack, "version"));
+		list_words(json_object_get(lack, "needed"), "", out);
+		buf_text(out, ")");
+	}
+}

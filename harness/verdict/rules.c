@@ -1,0 +1,417 @@
+#include "verdict/rules.h"
+
+#include "base/assert.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/schema.h"
+#include "verdict/witness.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <jq.h>
+#include <jv.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_MAX (1u << 20) /* bytes of one rule file, and of the prelude */
+
+struct rule {
+	char *file;
+	json_t *json;
+};
+
+struct rules {
+	struct rule *rules;
+	size_t n_rules;
+	struct buf prelude;
+	struct jq_state *program;
+};
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+static int is_rule_file(const struct dirent *entry)
+{
+	size_t len = strlen(entry->d_name);
+
+	return entry->d_name[0] != '.' && len > 5 && strcmp(entry->d_name + len - 5, ".json") == 0;
+}
+
+static int load_file(struct rules *rules, const char *folder, const char *name,
+                     const struct schema *schema, struct error *error)
+{
+	struct rule *rule = &rules->rules[rules->n_rules];
+	int rc;
+
+	rule->file = file_join(folder, name);
+	rule->json = NULL;
+	rules->n_rules++;
+	rc = json_load_path(rule->file, &rule->json, error);
+	return rc != 0 ? rc : schema_check(schema, rule->file, rule->json, error);
+}
+
+static int load_files(struct rules *rules, const char *folder, const struct schema *schema,
+                      struct error *error)
+{
+	struct dirent **entries = NULL;
+	int n = scandir(folder, &entries, is_rule_file, alphasort);
+	int rc = 0;
+
+	if (n < 0)
+		return error_system(error, ERR_INPUT, errno, "cannot read the rules in %s", folder);
+	if (n > RULES_MAX)
+		rc = error_set(error, ERR_INPUT, "%s holds %d rules; at most %d are read", folder, n,
+		               RULES_MAX);
+	rules->rules = calloc((size_t)n + 1, sizeof(*rules->rules));
+	CHECK(rules->rules != NULL);
+	for (int i = 0; i < n; i++) {
+		if (rc == 0)
+			rc = load_file(rules, folder, entries[i]->d_name, schema, error);
+		free(entries[i]);
+	}
+	free(entries);
+	return rc;
+}
+
+static int by_order(const void *a, const void *b)
+{
+	const struct rule *x = a, *y = b;
+	long long difference = json_number(x->json, "order") - json_number(y->json, "order");
+
+	if (difference != 0)
+		return difference < 0 ? -1 : 1;
+	return strcmp(json_text(x->json, "id"), json_text(y->json, "id"));
+}
+
+static int check_ids(const struct rules *rules, struct error *error)
+{
+	for (size_t i = 0; i < rules->n_rules; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(json_text(rules->rules[i].json, "id"),
+			           json_text(rules->rules[k].json, "id")) == 0)
+				return error_set(error, ERR_INPUT, "%s and %s are both the rule \"%s\"",
+				                 rules->rules[k].file, rules->rules[i].file,
+				                 json_text(rules->rules[i].json, "id"));
+	return 0;
+}
+
+/* --- the program ------------------------------------------------------------------------------ */
+
+/* One sentence of a rule: the inside of a jq string, so that "\(...)" is filled in. */
+static void put_sentence(struct buf *out, const char *text)
+{
+	buf_printf(out, "\"%s\"", text);
+}
+
+/* {"when": bool, "cause": "...", "evidence": [...]}; a newline ends a comment that a rule ends with. */
+static void put_rule(struct buf *out, const struct rule *rule)
+{
+	const json_t *evidence;
+	size_t i;
+
+	buf_printf(out, "if (%s\n) then {cause: ", json_text(rule->json, "when"));
+	put_sentence(out, json_text(rule->json, "cause"));
+	buf_text(out, ", evidence: [");
+	json_array_foreach(json_object_get(rule->json, "evidence"), i, evidence) {
+		buf_printf(out, "%s{witness: \"%s\", text: ", i > 0 ? ", " : "",
+		           json_text(evidence, "witness"));
+		put_sentence(out, json_text(evidence, "text"));
+		buf_char(out, '}');
+	}
+	buf_text(out, "]} else null end");
+}
+
+/* Input {cell, board}; output a list with one element for each rule: what fits, null, or {error}. */
+static void put_program(struct buf *out, const struct rules *rules, size_t first, size_t n)
+{
+	buf_printf(out, ".board as $board | .cell |\n%s\n[\n", buf_string(&rules->prelude));
+	for (size_t i = first; i < first + n; i++) {
+		buf_printf(out, "%s(try (", i > first ? ",\n" : "");
+		put_rule(out, &rules->rules[i]);
+		buf_text(out, ") catch {error: tostring})");
+	}
+	buf_text(out, "\n]\n");
+}
+
+/* Collects jq's complaints; the first is the one that tells. */
+static void on_jq_message(void *context, jv message)
+{
+	struct buf *complaint = context;
+	jv text = jq_format_error(message);
+
+	if (complaint->len == 0 && jv_get_kind(text) == JV_KIND_STRING)
+		buf_text(complaint, jv_string_value(text));
+	jv_free(text);
+}
+
+static void on_jq_silent(void *context, jv message)
+{
+	(void)context;
+	jv_free(message);
+}
+
+/* Compiles `n` rules from `first` on. NULL, with jq's message in `complaint`, if it cannot. */
+static struct jq_state *compile(const struct rules *rules, size_t first, size_t n,
+                                struct buf *complaint)
+{
+	struct jq_state *program = jq_init();
+	struct buf text = {0};
+
+	CHECK(program != NULL);
+	put_program(&text, rules, first, n);
+	jq_set_error_cb(program, on_jq_message, complaint);
+	if (!jq_compile(program, buf_string(&text)))
+		jq_teardown(&program);
+	else
+		jq_set_error_cb(program, on_jq_silent, NULL);
+	buf_fini(&text);
+	return program;
+}
+
+/* jq's own words, without the place in the program, which is not the user's. */
+static const char *without_place(struct buf *complaint)
+{
+	char *at = strstr((char *)complaint->data, " at <top-level>");
+
+	if (at != NULL)
+		*at = '\0';
+	return buf_string(complaint);
+}
+
+/* The whole does not compile: compiled alone, the rule at fault shows. */
+static int blame(const struct rules *rules, struct buf *complaint, struct error *error)
+{
+	const char *file = "prelude.jq";
+
+	for (size_t i = 0; i < rules->n_rules && strcmp(file, "prelude.jq") == 0; i++) {
+		struct buf of_one = {0};
+		struct jq_state *program = compile(rules, i, 1, &of_one);
+
+		if (program == NULL) {
+			file = rules->rules[i].file;
+			buf_clear(complaint);
+			buf_bytes(complaint, buf_view(&of_one));
+		} else {
+			jq_teardown(&program);
+		}
+		buf_fini(&of_one);
+	}
+	return error_set(error, ERR_INPUT, "%s: its jq does not compile: %s", file,
+	                 without_place(complaint));
+}
+
+static int compile_all(struct rules *rules, struct error *error)
+{
+	struct buf complaint = {0};
+	int rc = 0;
+
+	rules->program = compile(rules, 0, rules->n_rules, &complaint);
+	if (rules->program == NULL)
+		rc = blame(rules, &complaint, error);
+	buf_fini(&complaint);
+	return rc;
+}
+
+/* --- loading ---------------------------------------------------------------------------------- */
+
+static int load_prelude(struct rules *rules, const char *folder, struct error *error)
+{
+	char *path = file_join(folder, "prelude.jq");
+	int rc = file_read(path, FILE_MAX, &rules->prelude, error);
+
+	free(path);
+	return rc;
+}
+
+int rules_load(struct rules **out, const char *folder, const char *schema_path,
+               struct error *error)
+{
+	struct rules *rules = calloc(1, sizeof(*rules));
+	struct schema *schema = NULL;
+	int rc;
+
+	CHECK(rules != NULL);
+	rc = schema_load(&schema, schema_path, error);
+	if (rc == 0)
+		rc = load_prelude(rules, folder, error);
+	if (rc == 0)
+		rc = load_files(rules, folder, schema, error);
+	if (rc != 0)
+		goto out;
+	qsort(rules->rules, rules->n_rules, sizeof(*rules->rules), by_order);
+	rc = check_ids(rules, error);
+	if (rc == 0)
+		rc = compile_all(rules, error);
+out:
+	schema_free(schema);
+	if (rc != 0) {
+		rules_free(rules);
+		return rc;
+	}
+	*out = rules;
+	return 0;
+}
+
+void rules_free(struct rules *rules)
+{
+	if (rules == NULL)
+		return;
+	for (size_t i = 0; i < rules->n_rules; i++) {
+		free(rules->rules[i].file);
+		json_decref(rules->rules[i].json);
+	}
+	free(rules->rules);
+	buf_fini(&rules->prelude);
+	if (rules->program != NULL)
+		jq_teardown(&rules->program);
+	free(rules);
+}
+
+json_t *rules_ids(const struct rules *rules)
+{
+	json_t *ids = json_made(json_array());
+
+	for (size_t i = 0; i < rules->n_rules; i++)
+		json_array_append(ids, json_object_get(rules->rules[i].json, "id"));
+	return ids;
+}
+
+/* --- diagnosing ------------------------------------------------------------------------------- */
+
+/* The first result of the program as JSON text of ours; NULL if jq gave none. */
+static json_t *run(struct rules *rules, const json_t *cell, const json_t *board)
+{
+	json_t *input = json_made(json_pack("{s:O, s:O}", "cell", (json_t *)cell, "board", (json_t *)board));
+	char *text = json_dumps(input, JSON_COMPACT);
+	json_t *output = NULL;
+	jv result, dumped;
+
+	CHECK(text != NULL);
+	jq_start(rules->program, jv_parse(text), 0);
+	result = jq_next(rules->program);
+	if (jv_is_valid(result)) {
+		dumped = jv_dump_string(result, 0);
+		output = json_loads(jv_string_value(dumped), 0, NULL);
+		jv_free(dumped);
+	} else {
+		jv_free(result);
+	}
+	free(text);
+	json_decref(input);
+	return output;
+}
+
+/* The board's remedy is the one for its stack. */
+static json_t *fix_for(const json_t *rule, const json_t *board)
+{
+	const json_t *fix = json_object_get(rule, "fix");
+	json_t *of_board = json_object_get(json_object_get(fix, "board"), json_text(board, "stack"));
+
+	return json_made(json_pack("{s:O*, s:O*}", "board", of_board, "server",
+	                           json_object_get(fix, "server")));
+}
+
+static json_t *diagnosis(const json_t *rule, const json_t *found, const json_t *board)
+{
+	json_t *made = json_made(json_pack("{s:O, s:O, s:O, s:s, s:O, s:o}", "id",
+	                                   json_object_get(rule, "id"), "title",
+	                                   json_object_get(rule, "title"), "cause",
+	                                   json_object_get(found, "cause"), "confidence", "likely",
+	                                   "evidence", json_object_get(found, "evidence"), "fix",
+	                                   fix_for(rule, board)));
+	static const char *const kept[] = {"rfc", "refs", "try"};
+
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (json_object_get(rule, kept[i]) != NULL)
+			json_object_set(made, kept[i], json_object_get(rule, kept[i]));
+	return made;
+}
+
+/* What is known without a rule is the judge's reason. */
+static const char *title_of(const char *reason)
+{
+	static const struct {
+		const char *reason, *title;
+	} titles[] = {
+		{"not-offered", "The board does not offer what the server needs"},
+		{"alert-from-server", "The server ended the connection"},
+		{"alert-from-board", "The board ended the connection"},
+		{"closed-by-server", "The server closed without a word"},
+		{"closed-by-board", "The board closed without a word"},
+		{"no-client-hello", "The board never sent a ClientHello"},
+		{"timeout", "Time was up"},
+		{"app-data", "The handshake worked, the data did not"},
+		{"board-error", "The board reports an error"},
+		{"no-connection", "The board did not reach the server"},
+		{"witnesses-disagree", "The witnesses disagree"},
+		{"reboot", "The board restarted"},
+		{"port-lost", "The board's port vanished"},
+		{"silent", "The board stopped answering"},
+		{"board-not-ready", "The board was not ready"},
+	};
+
+	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
+		if (strcmp(reason, titles[i].reason) == 0)
+			return titles[i].title;
+	return "Shakedown itself failed";
+}
+
+static json_t *unexplained(const json_t *cell)
+{
+	return json_made(json_pack("{s:s, s:s, s:s, s:s, s:o, s:{}}", "id", "unexplained", "title",
+	                           title_of(json_text(cell, "reason")), "cause",
+	                           json_text(cell, "detail"), "confidence", "none", "evidence",
+	                           witness_statements(cell), "fix"));
+}
+
+static void add_fault(json_t *cell, const struct rule *rule, const char *text)
+{
+	json_t *faults = json_object_get(cell, "rule_faults");
+
+	if (faults == NULL) {
+		faults = json_made(json_array());
+		json_object_set_new(cell, "rule_faults", faults);
+	}
+	json_array_append_new(faults, json_made(json_pack("{s:s, s:s}", "file", rule->file, "text", text)));
+}
+
+static void take_findings(struct rules *rules, json_t *cell, const json_t *board, json_t *diagnoses)
+{
+	json_t *findings = run(rules, cell, board);
+
+	for (size_t i = 0; i < rules->n_rules; i++) {
+		const json_t *found = json_array_get(findings, i);
+
+		if (findings == NULL || json_object_get(found, "error") != NULL)
+			add_fault(cell, &rules->rules[i],
+			          findings == NULL ? "jq gave no result" : json_text(found, "error"));
+		else if (json_is_object(found))
+			json_array_append_new(diagnoses, diagnosis(rules->rules[i].json, found, board));
+	}
+	json_decref(findings);
+}
+
+/* Which outcomes the rules explain, and which get a plain account at least. */
+static bool is_one_of(const char *outcome, const char *const *outcomes)
+{
+	for (; *outcomes != NULL; outcomes++)
+		if (strcmp(outcome, *outcomes) == 0)
+			return true;
+	return false;
+}
+
+void rules_diagnose(struct rules *rules, json_t *cell, const json_t *board)
+{
+	static const char *const by_rule[] = {"fail", "unsupported", NULL};
+	static const char *const at_least[] = {"fail", "unsupported", "inconclusive", "error", NULL};
+	const char *outcome = json_text(cell, "outcome");
+	json_t *diagnoses = json_made(json_array());
+
+	json_object_del(cell, "rule_faults");
+	json_object_del(cell, "diagnosis");
+	if (is_one_of(outcome, by_rule))
+		take_findings(rules, cell, board, diagnoses);
+	if (json_array_size(diagnoses) == 0 && is_one_of(outcome, at_least))
+		json_array_append_new(diagnoses, unexplained(cell));
+	json_object_set_new(cell, "diagnosis", diagnoses);
+}
