@@ -1,0 +1,163 @@
+#include "view/junit.h"
+
+#include "base/json.h"
+#include "view/report.h"
+#include "view/text.h"
+
+#include <string.h>
+
+/* The element that an outcome becomes; NULL: none, it passed. */
+static const char *const elements[OUTCOME_MAX] = {
+	[OUTCOME_FAIL] = "failure",       [OUTCOME_XPASS] = "failure",
+	[OUTCOME_INCONCLUSIVE] = "error", [OUTCOME_ERROR] = "error",
+	[OUTCOME_UNSUPPORTED] = "skipped", [OUTCOME_XFAIL] = "skipped",
+	[OUTCOME_SKIP] = "skipped",
+};
+
+static void put_attribute(struct buf *out, const char *name, const char *value)
+{
+	buf_printf(out, " %s=\"", name);
+	text_xml(out, value);
+	buf_char(out, '"');
+}
+
+static double seconds_of(const json_t *cell)
+{
+	return json_number_value(json_object_get(json_object_get(cell, "timings_ms"), "total")) / 1000.0;
+}
+
+static void put_counts(struct buf *out, const json_t *cells)
+{
+	size_t failures = 0, errors = 0, skipped = 0;
+	double seconds = 0;
+	const json_t *cell;
+	size_t i;
+
+	json_array_foreach(cells, i, cell) {
+		const char *element = elements[report_outcome(cell)];
+
+		seconds += seconds_of(cell);
+		failures += element != NULL && strcmp(element, "failure") == 0;
+		errors += element != NULL && strcmp(element, "error") == 0;
+		skipped += element != NULL && strcmp(element, "skipped") == 0;
+	}
+	buf_printf(out, " tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\" time=\"%.3f\"",
+	           json_array_size(cells), failures, errors, skipped, seconds);
+}
+
+/* --- the body of a failure, as plain text ----------------------------------------------------- */
+
+static void put_proof(const json_t *diagnosis, struct buf *text)
+{
+	const json_t *result = json_object_get(diagnosis, "counterfactual");
+
+	if (result == NULL)
+		return;
+	buf_printf(text, "Proof: %s with ",
+	           strcmp(json_text(result, "outcome"), "pass") == 0 ? "it passes" : "it still fails");
+	report_change(json_object_get(result, "change"), text);
+	buf_printf(text, " (%s)\n", json_text(result, "cell"));
+}
+
+static void put_line(const char *label, const char *line, struct buf *text)
+{
+	if (line[0] != '\0')
+		buf_printf(text, "%s: %s\n", label, line);
+}
+
+static void put_diagnosis(const json_t *diagnosis, struct buf *text)
+{
+	const json_t *fix = json_object_get(diagnosis, "fix");
+	const json_t *item;
+	size_t i;
+
+	buf_printf(text, "\n%s (%s)\n%s\n\n", json_text(diagnosis, "title"),
+	           json_text(diagnosis, "confidence"), json_text(diagnosis, "cause"));
+	json_array_foreach(json_object_get(diagnosis, "evidence"), i, item)
+		put_line(json_text(item, "witness"), json_text(item, "text"), text);
+	put_line("Fix on the board", json_text(fix, "board"), text);
+	put_line("Fix on the server", json_text(fix, "server"), text);
+	put_proof(diagnosis, text);
+	json_array_foreach(json_object_get(diagnosis, "rfc"), i, item)
+		put_line("Read", json_string_value(item), text);
+}
+
+static void put_body(struct buf *out, const json_t *cell)
+{
+	const char *capture = json_text(json_object_get(cell, "evidence"), "capture");
+	const json_t *diagnosis;
+	struct buf text = {0};
+	size_t i;
+
+	buf_printf(&text, "%s: %s\n%s\n", json_text(cell, "outcome"), json_text(cell, "reason"),
+	           json_text(cell, "detail"));
+	json_array_foreach(json_object_get(cell, "diagnosis"), i, diagnosis)
+		put_diagnosis(diagnosis, &text);
+	put_line("Capture", capture, &text);
+	text_xml(out, buf_string(&text));
+	buf_fini(&text);
+}
+
+/* --- the document ----------------------------------------------------------------------------- */
+
+static void put_case(struct buf *out, const json_t *cell, const char *classname)
+{
+	const char *element = elements[report_outcome(cell)];
+
+	buf_text(out, "    <testcase");
+	put_attribute(out, "classname", classname);
+	put_attribute(out, "name", json_text(cell, "id"));
+	buf_printf(out, " time=\"%.3f\"", seconds_of(cell));
+	if (element == NULL) {
+		buf_text(out, "/>\n");
+		return;
+	}
+	buf_printf(out, ">\n      <%s", element);
+	put_attribute(out, "type", json_text(cell, "reason"));
+	put_attribute(out, "message", json_text(cell, "detail"));
+	buf_char(out, '>');
+	put_body(out, cell);
+	buf_printf(out, "</%s>\n    </testcase>\n", element);
+}
+
+static void put_suite(struct buf *out, const struct report *report, const struct report_suite *suite,
+                      size_t board)
+{
+	json_t *cells = json_made(json_array());
+	struct buf name = {0};
+	json_t *cell;
+	size_t i;
+
+	for (i = 0; i < suite->n_rows; i++)
+		if (suite->rows[i].cells[board] != NULL)
+			json_array_append(cells, (json_t *)suite->rows[i].cells[board]);
+	buf_printf(&name, "%s.%s", json_text(json_array_get(report->boards, board), "name"), suite->name);
+	if (json_array_size(cells) > 0) {
+		buf_text(out, "  <testsuite");
+		put_attribute(out, "name", buf_string(&name));
+		put_attribute(out, "timestamp", json_text(report->run, "started"));
+		put_counts(out, cells);
+		buf_text(out, ">\n");
+		json_array_foreach(cells, i, cell)
+			put_case(out, cell, buf_string(&name));
+		buf_text(out, "  </testsuite>\n");
+	}
+	buf_fini(&name);
+	json_decref(cells);
+}
+
+void junit_render(struct buf *out, const json_t *results)
+{
+	struct report report;
+
+	report_init(&report, results);
+	buf_text(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites");
+	put_attribute(out, "name", "shakedown");
+	put_counts(out, json_object_get(results, "cells"));
+	buf_text(out, ">\n");
+	for (size_t i = 0; i < report.n_suites; i++)
+		for (size_t k = 0; k < report.n_boards; k++)
+			put_suite(out, &report, &report.suites[i], k);
+	buf_text(out, "</testsuites>\n");
+	report_fini(&report);
+}

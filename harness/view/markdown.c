@@ -1,0 +1,183 @@
+#include "view/markdown.h"
+
+#include "base/json.h"
+#include "view/report.h"
+#include "view/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ROOM_FOR_GROUPS (MARKDOWN_MAX / 2) /* kept free by the matrices */
+#define LOG_LINES 4
+#define CUT "\n*The rest is left out here, as it would be too long; results.json has all of it.*\n"
+
+/* --- the matrices ----------------------------------------------------------------------------- */
+
+static void put_square(struct buf *out, const json_t *cell)
+{
+	struct buf text = {0};
+
+	if (cell != NULL) {
+		buf_printf(&text, "%s %s", report_look(report_outcome(cell))->glyph, report_word(cell));
+		if (strcmp(report_word(cell), "fail") == 0) {
+			buf_char(&text, ' ');
+			report_alert(cell, "→", "→", &text);
+		}
+		if (json_flag(cell, "flaky"))
+			buf_text(&text, " flaky");
+	}
+	text_markdown(out, buf_string(&text));
+	buf_fini(&text);
+}
+
+static void put_heads(struct buf *out, const struct report *report)
+{
+	buf_text(out, "| case |");
+	for (size_t i = 0; i < report->n_boards; i++) {
+		buf_char(out, ' ');
+		text_markdown(out, json_text(json_array_get(report->boards, i), "name"));
+		buf_text(out, " |");
+	}
+	buf_text(out, "\n| --- |");
+	for (size_t i = 0; i < report->n_boards; i++)
+		buf_text(out, " --- |");
+	buf_char(out, '\n');
+}
+
+static void put_row(struct buf *out, const struct report *report, const struct report_row *row)
+{
+	buf_text(out, "| ");
+	text_markdown(out, row->name);
+	buf_text(out, " |");
+	for (size_t i = 0; i < report->n_boards; i++) {
+		buf_char(out, ' ');
+		put_square(out, row->cells[i]);
+		buf_text(out, " |");
+	}
+	buf_char(out, '\n');
+}
+
+static void put_matrices(struct buf *out, const struct report *report)
+{
+	for (size_t i = 0; i < report->n_suites; i++) {
+		const struct report_suite *suite = &report->suites[i];
+
+		buf_text(out, "\n## ");
+		text_markdown(out, suite->name);
+		buf_text(out, "\n\n");
+		put_heads(out, report);
+		for (size_t k = 0; k < suite->n_rows; k++) {
+			if (out->len > MARKDOWN_MAX - ROOM_FOR_GROUPS) {
+				buf_text(out, CUT);
+				return;
+			}
+			put_row(out, report, &suite->rows[k]);
+		}
+	}
+}
+
+/* --- the failures, by cause ------------------------------------------------------------------- */
+
+/* "**label** text" as an item of a list. */
+static void put_item(struct buf *out, const char *label, const char *text)
+{
+	if (text[0] == '\0')
+		return;
+	buf_text(out, "- ");
+	if (label[0] != '\0') {
+		buf_text(out, "**");
+		text_markdown(out, label);
+		buf_text(out, "** ");
+	}
+	text_markdown(out, text);
+	buf_char(out, '\n');
+}
+
+static void put_items(struct buf *out, const char *label, const struct buf *lines)
+{
+	char *copy = strdup(buf_string(lines));
+	char *rest = copy, *line;
+
+	while (rest != NULL && (line = strsep(&rest, "\n")) != NULL)
+		put_item(out, label, line);
+	free(copy);
+}
+
+static void put_lists(struct buf *out, const struct report_group *group)
+{
+	static const struct {
+		const char *key, *label;
+	} lists[] = {{"rfc", "Read"}, {"refs", "See"}};
+	const json_t *item;
+	size_t i;
+
+	for (size_t k = 0; k < sizeof(lists) / sizeof(lists[0]); k++)
+		json_array_foreach(json_object_get(group->diagnosis, lists[k].key), i, item)
+			put_item(out, lists[k].label, json_string_value(item));
+}
+
+static void put_group(struct buf *out, const struct report *report, const struct report_group *group)
+{
+	const json_t *diagnosis = group->diagnosis, *evidence;
+	struct buf lines = {0};
+	size_t i;
+
+	buf_text(out, "\n### ");
+	text_markdown(out, json_text(diagnosis, "title"));
+	report_confidence(group, &lines);
+	buf_printf(out, " (%s)\n\n", buf_string(&lines));
+	text_markdown(out, json_text(diagnosis, "cause"));
+	buf_text(out, "\n\n");
+	json_array_foreach(json_object_get(diagnosis, "evidence"), i, evidence)
+		put_item(out, json_text(evidence, "witness"), json_text(evidence, "text"));
+	buf_clear(&lines);
+	if (strcmp(json_text(diagnosis, "confidence"), "none") == 0)
+		buf_text(&lines, report_log_tail(group->cell, LOG_LINES));
+	put_items(out, "UART", &lines);
+	buf_clear(&lines);
+	report_fixes(report, group, &lines);
+	put_items(out, "Fix", &lines);
+	put_item(out, "Fix on the server", json_text(json_object_get(diagnosis, "fix"), "server"));
+	buf_clear(&lines);
+	report_proof(group, &lines);
+	put_items(out, "Proof", &lines);
+	put_lists(out, group);
+	buf_clear(&lines);
+	report_cells(group, &lines);
+	put_items(out, "Cells", &lines);
+	buf_fini(&lines);
+}
+
+static void put_groups(struct buf *out, const struct report *report)
+{
+	if (report->n_groups > 0)
+		buf_text(out, "\n## Why\n");
+	for (size_t i = 0; i < report->n_groups; i++) {
+		size_t before = out->len;
+
+		put_group(out, report, &report->groups[i]);
+		if (out->len + sizeof(CUT) > MARKDOWN_MAX) {
+			out->len = before;
+			buf_text(out, CUT);
+			return;
+		}
+	}
+}
+
+void markdown_render(struct buf *out, const json_t *results)
+{
+	struct report report;
+
+	report_init(&report, results);
+	buf_text(out, "# Shakedown: ");
+	for (size_t i = 0, n = 0; i < OUTCOME_MAX; i++)
+		if (report.n_outcomes[i] > 0)
+			buf_printf(out, "%s%zu %s", n++ > 0 ? ", " : "", report.n_outcomes[i],
+			           outcome_word((enum outcome)i));
+	buf_char(out, '\n');
+	if (!json_flag(report.run, "complete"))
+		buf_text(out, "\nThe run was interrupted: what is here is what was done.\n");
+	put_matrices(out, &report);
+	put_groups(out, &report);
+	report_fini(&report);
+}

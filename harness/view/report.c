@@ -1,0 +1,387 @@
+#include "view/report.h"
+
+#include "base/assert.h"
+#include "base/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const struct report_look looks[OUTCOME_MAX] = {
+	[OUTCOME_PASS] = {"✓", "+", "32"},      [OUTCOME_FAIL] = {"✗", "x", "1;31"},
+	[OUTCOME_XFAIL] = {"✗", "x", "2"},      [OUTCOME_XPASS] = {"✓", "+", "1;33"},
+	[OUTCOME_UNSUPPORTED] = {"–", "-", "2"}, [OUTCOME_INCONCLUSIVE] = {"?", "?", "33"},
+	[OUTCOME_ERROR] = {"!", "!", "1;35"},   [OUTCOME_SKIP] = {"·", ".", "2"},
+};
+
+const struct report_look *report_look(enum outcome outcome)
+{
+	return &looks[outcome];
+}
+
+enum outcome report_outcome(const json_t *cell)
+{
+	return outcome_named(json_text(cell, "outcome"));
+}
+
+const char *report_word(const json_t *cell)
+{
+	enum outcome outcome = report_outcome(cell);
+
+	if (outcome == OUTCOME_FAIL && strcmp(json_text(cell, "reason"), "not-offered") == 0)
+		return "not-offered";
+	return outcome_word(outcome);
+}
+
+static void *grown(void *array, size_t n, size_t item_size)
+{
+	/* Room for one more, doubled when n is a power of two. */
+	if ((n & (n - 1)) == 0)
+		array = realloc(array, (n == 0 ? 1 : n * 2) * item_size);
+	CHECK(array != NULL);
+	return array;
+}
+
+/* --- the matrices ----------------------------------------------------------------------------- */
+
+/* Names already met, with their index: one look-up a cell, however large the run. */
+static size_t index_of(json_t *seen, const char *name, size_t next)
+{
+	const json_t *known = json_object_get(seen, name);
+
+	if (known != NULL)
+		return (size_t)json_integer_value(known);
+	json_object_set_new(seen, name, json_made(json_integer((json_int_t)next)));
+	return next;
+}
+
+static struct report_suite *suite_of(struct report *report, json_t *seen, const char *name)
+{
+	size_t i = index_of(seen, name, report->n_suites);
+
+	if (i == report->n_suites) {
+		report->suites = grown(report->suites, report->n_suites, sizeof(*report->suites));
+		report->suites[report->n_suites++] = (struct report_suite){.name = name};
+	}
+	return &report->suites[i];
+}
+
+/* The case without its suite. */
+static const char *row_name(const json_t *cell)
+{
+	const char *name = json_text(cell, "case"), *suite = json_text(cell, "suite");
+	size_t len = strlen(suite);
+
+	return strncmp(name, suite, len) == 0 && name[len] == '/' ? name + len + 1 : name;
+}
+
+static struct report_row *row_of(const struct report *report, struct report_suite *suite,
+                                 json_t *seen, const json_t *cell)
+{
+	size_t i = index_of(seen, json_text(cell, "case"), suite->n_rows);
+
+	if (i == suite->n_rows) {
+		suite->rows = grown(suite->rows, suite->n_rows, sizeof(*suite->rows));
+		suite->rows[suite->n_rows] = (struct report_row){.name = row_name(cell)};
+		suite->rows[suite->n_rows].cells = calloc(report->n_boards + 1, sizeof(const json_t *));
+		CHECK(suite->rows[suite->n_rows].cells != NULL);
+		suite->n_rows++;
+	}
+	return &suite->rows[i];
+}
+
+static json_t *board_indexes(const json_t *boards)
+{
+	json_t *indexes = json_made(json_object());
+	const json_t *board;
+	size_t i;
+
+	json_array_foreach(boards, i, board)
+		index_of(indexes, json_text(board, "name"), i);
+	return indexes;
+}
+
+static void arrange(struct report *report)
+{
+	json_t *suites = json_made(json_object()), *rows = json_made(json_object());
+	json_t *boards = board_indexes(report->boards);
+	const json_t *cell;
+	size_t i;
+
+	json_array_foreach(json_object_get(report->results, "cells"), i, cell) {
+		struct report_suite *suite = suite_of(report, suites, json_text(cell, "suite"));
+		struct report_row *row = row_of(report, suite, rows, cell);
+		const json_t *board = json_object_get(boards, json_text(cell, "board"));
+
+		report->n_cells++;
+		report->n_outcomes[report_outcome(cell)]++;
+		if (board != NULL)
+			row->cells[json_integer_value(board)] = cell;
+	}
+	json_decref(suites);
+	json_decref(rows);
+	json_decref(boards);
+}
+
+/* --- the groups ------------------------------------------------------------------------------- */
+
+static bool is_unexplained(const json_t *diagnosis)
+{
+	return strcmp(json_text(diagnosis, "confidence"), "none") == 0;
+}
+
+/* What cells of one group have in common. The caller's to free. */
+static char *group_key(const json_t *cell, const json_t *diagnosis)
+{
+	struct buf key = {0};
+
+	buf_printf(&key, "%s\n", json_text(diagnosis, "id"));
+	if (is_unexplained(diagnosis))
+		buf_printf(&key, "%s\n%s", json_text(cell, "reason"), json_text(diagnosis, "cause"));
+	return (char *)key.data;
+}
+
+/* A cause may say a little more in some cells (TLS 1.2 beside 1.3); the group shows the longest. */
+static void add_to_group(struct report_group *group, const json_t *cell, const json_t *diagnosis)
+{
+	group->cells = grown(group->cells, group->n_cells, sizeof(*group->cells));
+	group->cells[group->n_cells++] = cell;
+	if (strcmp(json_text(diagnosis, "confidence"), "confirmed") == 0)
+		group->n_confirmed++;
+	if (group->diagnosis == NULL ||
+	    strlen(json_text(diagnosis, "cause")) > strlen(json_text(group->diagnosis, "cause"))) {
+		group->diagnosis = diagnosis;
+		group->cell = cell;
+	}
+}
+
+static void group(struct report *report)
+{
+	json_t *seen = json_made(json_object());
+	const json_t *cell, *diagnosis;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(report->results, "cells"), i, cell) {
+		json_array_foreach(json_object_get(cell, "diagnosis"), k, diagnosis) {
+			char *key = group_key(cell, diagnosis);
+			size_t at = index_of(seen, key, report->n_groups);
+
+			free(key);
+			if (at == report->n_groups) {
+				report->groups = grown(report->groups, report->n_groups,
+				                       sizeof(*report->groups));
+				report->groups[report->n_groups++] = (struct report_group){0};
+			}
+			add_to_group(&report->groups[at], cell, diagnosis);
+		}
+	}
+	json_decref(seen);
+}
+
+void report_init(struct report *report, const json_t *results)
+{
+	*report = (struct report){
+		.results = results,
+		.run = json_object_get(results, "run"),
+		.boards = json_object_get(results, "boards"),
+		.n_boards = json_array_size(json_object_get(results, "boards")),
+	};
+	arrange(report);
+	group(report);
+}
+
+void report_fini(struct report *report)
+{
+	for (size_t i = 0; i < report->n_suites; i++) {
+		for (size_t k = 0; k < report->suites[i].n_rows; k++)
+			free(report->suites[i].rows[k].cells);
+		free(report->suites[i].rows);
+	}
+	for (size_t i = 0; i < report->n_groups; i++)
+		free(report->groups[i].cells);
+	free(report->suites);
+	free(report->groups);
+	*report = (struct report){0};
+}
+
+/* --- words ------------------------------------------------------------------------------------ */
+
+void report_alert(const json_t *cell, const char *to_board, const char *from_board, struct buf *out)
+{
+	const json_t *alert = json_object_get(cell, "alert");
+	bool by_board = strcmp(json_text(alert, "from"), "client") == 0;
+
+	if (json_is_integer(json_object_get(alert, "number")))
+		buf_printf(out, "%s%lld%s", by_board ? "" : to_board, json_number(alert, "number"),
+		           by_board ? from_board : "");
+}
+
+static void change_value(const json_t *value, struct buf *out)
+{
+	char *text;
+	const json_t *item;
+	size_t i;
+
+	if (json_is_string(value)) {
+		buf_printf(out, " %s", json_string_value(value));
+	} else if (json_is_array(value)) {
+		json_array_foreach(value, i, item)
+			change_value(item, out);
+	} else {
+		text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+		buf_printf(out, " %s", text != NULL ? text : "");
+		free(text);
+	}
+}
+
+void report_change(const json_t *change, struct buf *out)
+{
+	const char *key;
+	json_t *value;
+	bool first = true;
+
+	json_object_foreach((json_t *)change, key, value) {
+		buf_printf(out, "%s%s%s", first ? "" : ", ", json_is_null(value) ? "no " : "", key);
+		if (!json_is_null(value))
+			change_value(value, out);
+		first = false;
+	}
+}
+
+/* False for what was said before: what several cells share is told once. */
+static bool is_new(json_t *said, const char *words)
+{
+	if (json_object_get(said, words) != NULL)
+		return false;
+	json_object_set_new(said, words, json_made(json_true()));
+	return true;
+}
+
+const json_t *report_diagnosis(const struct report_group *group, const json_t *cell)
+{
+	const char *id = json_text(group->diagnosis, "id");
+	const json_t *diagnosis;
+	size_t i;
+
+	json_array_foreach(json_object_get(cell, "diagnosis"), i, diagnosis)
+		if (strcmp(json_text(diagnosis, "id"), id) == 0)
+			return diagnosis;
+	return NULL;
+}
+
+/* The first cell stands for all in which the same change of the same board came out the same. */
+static void prove(const json_t *cell, const json_t *result, json_t *said, struct buf *out)
+{
+	bool passed = strcmp(json_text(result, "outcome"), "pass") == 0;
+	struct buf words = {0};
+
+	buf_printf(&words, "%s %s with ", json_text(cell, "board"), passed ? "passes" : "still fails");
+	report_change(json_object_get(result, "change"), &words);
+	if (is_new(said, buf_string(&words)))
+		buf_printf(out, "%s (%s)\n", buf_string(&words), json_text(result, "cell"));
+	buf_fini(&words);
+}
+
+void report_proof(const struct report_group *group, struct buf *out)
+{
+	json_t *said = json_made(json_object());
+
+	for (size_t i = 0; i < group->n_cells; i++) {
+		const json_t *diagnosis = report_diagnosis(group, group->cells[i]);
+		const json_t *decisive = json_object_get(diagnosis, "counterfactual");
+		const json_t *other;
+		size_t k;
+
+		json_array_foreach(json_object_get(diagnosis, "also_tried"), k, other)
+			prove(group->cells[i], other, said, out);
+		if (decisive != NULL)
+			prove(group->cells[i], decisive, said, out);
+	}
+	json_decref(said);
+}
+
+static const char *stack_of(const struct report *report, const json_t *cell)
+{
+	const char *name = json_text(cell, "board");
+	const json_t *board;
+	size_t i;
+
+	json_array_foreach(report->boards, i, board)
+		if (strcmp(json_text(board, "name"), name) == 0)
+			return json_text(board, "stack");
+	return "";
+}
+
+void report_fixes(const struct report *report, const struct report_group *group, struct buf *out)
+{
+	json_t *said = json_made(json_object());
+
+	for (size_t i = 0; i < group->n_cells; i++) {
+		const json_t *diagnosis = report_diagnosis(group, group->cells[i]);
+		const char *fix = json_text(json_object_get(diagnosis, "fix"), "board");
+
+		if (fix[0] != '\0' && is_new(said, fix))
+			buf_printf(out, "%s: %s\n", stack_of(report, group->cells[i]), fix);
+	}
+	json_decref(said);
+}
+
+/* Cells of one case follow each other, as results are in the order of the plan. */
+void report_cells(const struct report_group *group, struct buf *out)
+{
+	for (size_t i = 0; i < group->n_cells; i++) {
+		const char *name = json_text(group->cells[i], "case");
+		bool more = i + 1 < group->n_cells &&
+		            strcmp(name, json_text(group->cells[i + 1], "case")) == 0;
+		bool first = i == 0 || strcmp(name, json_text(group->cells[i - 1], "case")) != 0;
+
+		if (first)
+			buf_printf(out, "%s on ", name);
+		buf_printf(out, "%s%s", json_text(group->cells[i], "board"), more ? ", " : "\n");
+	}
+}
+
+void report_confidence(const struct report_group *group, struct buf *out)
+{
+	if (is_unexplained(group->diagnosis))
+		buf_text(out, "not explained by a rule");
+	else if (group->n_confirmed == 0)
+		buf_text(out, "likely");
+	else if (group->n_confirmed == group->n_cells)
+		buf_text(out, "confirmed");
+	else
+		buf_printf(out, "confirmed in %zu of %zu cells", group->n_confirmed, group->n_cells);
+}
+
+const char *report_log_tail(const json_t *cell, unsigned max_lines)
+{
+	const json_t *board = json_object_get(json_object_get(cell, "witnesses"), "board");
+	const char *log = json_text(board, "log");
+	const char *at = log + strlen(log);
+
+	while (at > log && (at[-1] == '\n' || at[-1] == '\r'))
+		at--;
+	for (unsigned n = 0; at > log; at--)
+		if (at[-1] == '\n' && ++n == max_lines)
+			break;
+	return at;
+}
+
+/* "2024-09-18T14:19:29.214Z" in seconds; negative if it is not of that form. */
+static double seconds_of(const char *text)
+{
+	struct tm time = {0};
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &time);
+
+	if (rest == NULL)
+		return -1;
+	return (double)timegm(&time) + (*rest == '.' ? strtod(rest, NULL) : 0);
+}
+
+double report_seconds(const json_t *run)
+{
+	double started = seconds_of(json_text(run, "started"));
+	double finished = seconds_of(json_text(run, "finished"));
+
+	return started < 0 || finished < started ? -1 : finished - started;
+}

@@ -1,0 +1,539 @@
+#include "view/terminal.h"
+
+#include "base/json.h"
+#include "view/report.h"
+#include "view/text.h"
+
+#include <langinfo.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define GAP 2            /* columns between two of the matrix */
+#define MARGIN 2         /* before a row's name */
+#define NAME_LEAST 20    /* a row's name gets at least so many columns */
+#define BOARD_MOST 24    /* a board's name at most */
+#define INDENT 3         /* of a group's text */
+#define LABEL 9          /* columns of "Fix", "Proof", ... */
+#define LOG_LINES 4      /* of the board's UART, where nothing explains a failure */
+#define LINES_MOST 8     /* of one list in a group; the rest is counted */
+
+struct screen {
+	struct buf *out;
+	const struct report *report;
+	const struct terminal_options *options;
+	enum text_charset charset;
+	size_t width;
+};
+
+static const char *glyphs(const struct screen *screen, const char *unicode, const char *ascii)
+{
+	return screen->options->unicode ? unicode : ascii;
+}
+
+static void colour(const struct screen *screen, const char *sgr)
+{
+	if (screen->options->colour)
+		buf_printf(screen->out, "\x1b[%sm", sgr);
+}
+
+/* --- the matrix ------------------------------------------------------------------------------- */
+
+/* "✗ fail 80→"; clean, and without colour, so that its width can be taken. */
+static void square_text(const struct screen *screen, const json_t *cell, struct buf *out)
+{
+	const struct report_look *look = report_look(report_outcome(cell));
+
+	buf_printf(out, "%s %s", glyphs(screen, look->glyph, look->ascii_glyph), report_word(cell));
+	if (report_outcome(cell) == OUTCOME_FAIL && strcmp(report_word(cell), "fail") == 0) {
+		size_t before = out->len;
+
+		buf_char(out, ' ');
+		report_alert(cell, glyphs(screen, "→", ">"), glyphs(screen, "→", ">"), out);
+		if (out->len == before + 1)
+			buf_text(out, json_text(cell, "reason"));
+	}
+	if (json_flag(cell, "flaky"))
+		buf_text(out, " flaky");
+}
+
+static size_t square_width(const struct screen *screen, const json_t *cell)
+{
+	struct buf text = {0};
+	size_t width;
+
+	square_text(screen, cell, &text);
+	width = text_width(buf_string(&text));
+	buf_fini(&text);
+	return width;
+}
+
+static void put_square(const struct screen *screen, const json_t *cell, size_t width)
+{
+	struct buf text = {0};
+
+	if (cell == NULL) {
+		buf_printf(screen->out, "%*s", (int)width, "");
+		return;
+	}
+	square_text(screen, cell, &text);
+	colour(screen, report_look(report_outcome(cell))->colour);
+	text_column(screen->out, buf_string(&text), width, screen->charset);
+	colour(screen, "0");
+	buf_fini(&text);
+}
+
+/* Cleans `text` and puts it in `width` columns. */
+static void put_column(const struct screen *screen, const char *text, size_t width)
+{
+	struct buf clean = {0};
+
+	text_clean(&clean, text, screen->charset);
+	text_column(screen->out, buf_string(&clean), width, screen->charset);
+	buf_fini(&clean);
+}
+
+static size_t clean_width(const struct screen *screen, const char *text)
+{
+	struct buf clean = {0};
+	size_t width;
+
+	text_clean(&clean, text, screen->charset);
+	width = text_width(buf_string(&clean));
+	buf_fini(&clean);
+	return width;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* "netxduo 6.2.0" */
+static void board_stack(const struct screen *screen, size_t board, struct buf *out)
+{
+	const json_t *it = json_array_get(screen->report->boards, board);
+	const char *version = json_text(it, "stack_version");
+
+	buf_printf(out, "%s%s%s", json_text(it, "stack"), version[0] != '\0' ? " " : "", version);
+}
+
+static size_t board_width(const struct screen *screen, size_t board)
+{
+	const json_t *it = json_array_get(screen->report->boards, board);
+	struct buf stack = {0};
+	size_t width, squares = 0;
+
+	board_stack(screen, board, &stack);
+	width = larger(clean_width(screen, json_text(it, "name")),
+	               clean_width(screen, buf_string(&stack)));
+	buf_fini(&stack);
+	for (size_t i = 0; i < screen->report->n_suites; i++)
+		for (size_t k = 0; k < screen->report->suites[i].n_rows; k++) {
+			const json_t *cell = screen->report->suites[i].rows[k].cells[board];
+
+			if (cell != NULL)
+				squares = larger(squares, square_width(screen, cell));
+		}
+	return larger(smaller(width, BOARD_MOST), squares);
+}
+
+static size_t longest_name(const struct screen *screen)
+{
+	size_t longest = 0;
+
+	for (size_t i = 0; i < screen->report->n_suites; i++)
+		for (size_t k = 0; k < screen->report->suites[i].n_rows; k++)
+			longest = larger(longest,
+			                 clean_width(screen, screen->report->suites[i].rows[k].name));
+	return longest;
+}
+
+/* A part of the matrix that fits the width: boards `first` to before `end`. */
+struct block {
+	size_t first, end;
+	size_t name_width;
+	const size_t *widths; /* of all boards */
+};
+
+/* As many boards as fit beside names of a readable width; one at least. */
+static struct block next_block(const struct screen *screen, const size_t *widths, size_t first)
+{
+	size_t longest = longest_name(screen);
+	size_t least = smaller(longest, NAME_LEAST), used = MARGIN + widths[first] + GAP;
+	struct block block = {.first = first, .end = first + 1, .widths = widths};
+
+	while (block.end < screen->report->n_boards &&
+	       used + GAP + widths[block.end] + least <= screen->width)
+		used += GAP + widths[block.end++];
+	block.name_width = screen->width > used ? smaller(longest, screen->width - used) : least;
+	block.name_width = larger(block.name_width, least);
+	return block;
+}
+
+static void end_line(const struct screen *screen)
+{
+	while (screen->out->len > 0 && screen->out->data[screen->out->len - 1] == ' ')
+		screen->out->len--;
+	buf_char(screen->out, '\n');
+}
+
+static void put_heads(const struct screen *screen, const struct block *block)
+{
+	struct buf stack = {0};
+
+	buf_printf(screen->out, "%*s", (int)(MARGIN + block->name_width), "");
+	for (size_t i = block->first; i < block->end; i++) {
+		buf_printf(screen->out, "%*s", GAP, "");
+		colour(screen, "1");
+		put_column(screen, json_text(json_array_get(screen->report->boards, i), "name"),
+		           block->widths[i]);
+		colour(screen, "0");
+	}
+	end_line(screen);
+	buf_printf(screen->out, "%*s", (int)(MARGIN + block->name_width), "");
+	for (size_t i = block->first; i < block->end; i++) {
+		buf_clear(&stack);
+		board_stack(screen, i, &stack);
+		buf_printf(screen->out, "%*s", GAP, "");
+		colour(screen, "2");
+		put_column(screen, buf_string(&stack), block->widths[i]);
+		colour(screen, "0");
+	}
+	end_line(screen);
+	buf_fini(&stack);
+}
+
+static void put_rows(const struct screen *screen, const struct block *block,
+                     const struct report_suite *suite)
+{
+	colour(screen, "1");
+	put_column(screen, suite->name, clean_width(screen, suite->name));
+	colour(screen, "0");
+	buf_char(screen->out, '\n');
+	for (size_t i = 0; i < suite->n_rows; i++) {
+		buf_printf(screen->out, "%*s", MARGIN, "");
+		put_column(screen, suite->rows[i].name, block->name_width);
+		for (size_t k = block->first; k < block->end; k++) {
+			buf_printf(screen->out, "%*s", GAP, "");
+			put_square(screen, suite->rows[i].cells[k], block->widths[k]);
+		}
+		end_line(screen);
+	}
+}
+
+static void put_matrix(const struct screen *screen)
+{
+	size_t n = screen->report->n_boards;
+	size_t *widths = calloc(n + 1, sizeof(*widths));
+
+	for (size_t i = 0; widths != NULL && i < n; i++)
+		widths[i] = board_width(screen, i);
+	for (size_t i = 0; widths != NULL && i < n;) {
+		struct block block = next_block(screen, widths, i);
+
+		put_heads(screen, &block);
+		for (size_t k = 0; k < screen->report->n_suites; k++)
+			put_rows(screen, &block, &screen->report->suites[k]);
+		buf_char(screen->out, '\n');
+		i = block.end;
+	}
+	free(widths);
+}
+
+/* --- the counts, and what the signs mean ------------------------------------------------------- */
+
+static void put_counts(const struct screen *screen)
+{
+	bool first = true;
+
+	for (int i = 0; i < OUTCOME_MAX; i++) {
+		const struct report_look *look = report_look((enum outcome)i);
+
+		if (screen->report->n_outcomes[i] == 0)
+			continue;
+		buf_printf(screen->out, "%s", first ? "" : "   ");
+		colour(screen, look->colour);
+		buf_printf(screen->out, "%s %zu %s", glyphs(screen, look->glyph, look->ascii_glyph),
+		           screen->report->n_outcomes[i], outcome_word((enum outcome)i));
+		colour(screen, "0");
+		first = false;
+	}
+	buf_char(screen->out, '\n');
+}
+
+static bool any_square(const struct screen *screen, bool (*is)(const json_t *cell))
+{
+	const json_t *cell;
+	size_t i;
+
+	json_array_foreach(json_object_get(screen->report->results, "cells"), i, cell)
+		if (is(cell))
+			return true;
+	return false;
+}
+
+static bool shows_alert_from(const json_t *cell, const char *from)
+{
+	return strcmp(report_word(cell), "fail") == 0 &&
+	       strcmp(json_text(json_object_get(cell, "alert"), "from"), from) == 0;
+}
+
+static bool shows_board_alert(const json_t *cell)
+{
+	return shows_alert_from(cell, "client");
+}
+
+static bool shows_server_alert(const json_t *cell)
+{
+	return shows_alert_from(cell, "server");
+}
+
+static bool shows_not_offered(const json_t *cell)
+{
+	return strcmp(report_word(cell), "not-offered") == 0;
+}
+
+/* Only what occurs is explained. */
+static void put_legend(const struct screen *screen)
+{
+	const struct {
+		bool (*is)(const json_t *cell);
+		const char *unicode, *ascii;
+	} signs[] = {
+		{shows_not_offered, "not-offered: a failure; the board did not offer what the server needs",
+		 NULL},
+		{shows_board_alert, "80→: the board sent alert 80", "80>: the board sent alert 80"},
+		{shows_server_alert, "→40: the server sent alert 40", ">40: the server sent alert 40"},
+	};
+
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
+		if (!any_square(screen, signs[i].is))
+			continue;
+		colour(screen, "2");
+		buf_text(screen->out, signs[i].ascii == NULL || screen->options->unicode ? signs[i].unicode
+		                                                                        : signs[i].ascii);
+		colour(screen, "0");
+		buf_char(screen->out, '\n');
+	}
+}
+
+/* --- the failures, by cause ------------------------------------------------------------------- */
+
+static void put_paragraph(const struct screen *screen, const char *text)
+{
+	struct buf clean = {0};
+
+	text_clean(&clean, text, screen->charset);
+	buf_printf(screen->out, "%*s", INDENT, "");
+	text_wrap(screen->out, buf_string(&clean), INDENT, screen->width);
+	buf_fini(&clean);
+}
+
+/* `text` beside a label; neither if there is no text. */
+static void put_beside(const struct screen *screen, const char *label, const char *text)
+{
+	struct buf clean = {0};
+
+	text_clean(&clean, text, screen->charset);
+	if (clean.len > 0) {
+		buf_printf(screen->out, "%*s", INDENT, "");
+		colour(screen, "1");
+		put_column(screen, label, LABEL);
+		colour(screen, "0");
+		text_wrap(screen->out, buf_string(&clean), INDENT + LABEL, screen->width);
+	}
+	buf_fini(&clean);
+}
+
+/* The lines of `text`, the first with the label. */
+static void put_lines(const struct screen *screen, const char *label, const struct buf *text)
+{
+	char *copy = strdup(buf_string(text));
+	char *rest = copy, *line;
+	size_t n = 0, left = 0;
+
+	while (rest != NULL && (line = strsep(&rest, "\n")) != NULL) {
+		if (line[0] == '\0')
+			continue;
+		if (n++ < LINES_MOST)
+			put_beside(screen, n == 1 ? label : "", line);
+		else
+			left++;
+	}
+	if (left > 0)
+		buf_printf(screen->out, "%*sand %zu more\n", INDENT + LABEL, "", left);
+	free(copy);
+}
+
+/* One a line, so that addresses can be copied. */
+static void put_list(const struct screen *screen, const char *label, const json_t *list)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+		put_beside(screen, i == 0 ? label : "", json_string_value(item));
+}
+
+static void put_evidence(const struct screen *screen, const struct report_group *group)
+{
+	const json_t *evidence;
+	size_t i;
+
+	if (group->n_cells > 1)
+		put_beside(screen, "Seen in", json_text(group->cell, "id"));
+	json_array_foreach(json_object_get(group->diagnosis, "evidence"), i, evidence)
+		put_beside(screen, json_text(evidence, "witness"), json_text(evidence, "text"));
+}
+
+/* What the board wrote matters most where nothing else explains the failure. */
+static void put_log(const struct screen *screen, const struct report_group *group)
+{
+	struct buf tail = {0};
+
+	if (strcmp(json_text(group->diagnosis, "confidence"), "none") != 0)
+		return;
+	buf_text(&tail, report_log_tail(group->cell, LOG_LINES));
+	put_lines(screen, "UART", &tail);
+	buf_fini(&tail);
+}
+
+static void put_remedies(const struct screen *screen, const struct report_group *group)
+{
+	struct buf text = {0};
+	const char *server = json_text(json_object_get(group->diagnosis, "fix"), "server");
+
+	report_fixes(screen->report, group, &text);
+	if (server[0] != '\0')
+		buf_printf(&text, "server: %s\n", server);
+	put_lines(screen, "Fix", &text);
+	buf_clear(&text);
+	report_proof(group, &text);
+	put_lines(screen, "Proof", &text);
+	buf_fini(&text);
+}
+
+static void put_group(const struct screen *screen, const struct report_group *group, size_t number)
+{
+	struct buf text = {0}, clean = {0};
+
+	buf_char(screen->out, '\n');
+	colour(screen, "1");
+	buf_printf(&text, "%zu. %s (", number, json_text(group->diagnosis, "title"));
+	report_confidence(group, &text);
+	buf_char(&text, ')');
+	text_clean(&clean, buf_string(&text), screen->charset);
+	text_wrap(screen->out, buf_string(&clean), INDENT, screen->width);
+	colour(screen, "0");
+	put_paragraph(screen, json_text(group->diagnosis, "cause"));
+	put_evidence(screen, group);
+	put_log(screen, group);
+	put_remedies(screen, group);
+	put_list(screen, "Read", json_object_get(group->diagnosis, "rfc"));
+	put_list(screen, "", json_object_get(group->diagnosis, "refs"));
+	buf_clear(&text);
+	report_cells(group, &text);
+	put_lines(screen, "Cells", &text);
+	buf_fini(&text);
+	buf_fini(&clean);
+}
+
+/* A rule of the user's that fails in jq must not be silent. */
+static void put_rule_faults(const struct screen *screen)
+{
+	json_t *said = json_made(json_object());
+	const json_t *cell, *fault;
+	struct buf text = {0};
+	size_t i, k;
+
+	json_array_foreach(json_object_get(screen->report->results, "cells"), i, cell)
+		json_array_foreach(json_object_get(cell, "rule_faults"), k, fault) {
+			const char *file = json_text(fault, "file");
+
+			if (json_object_get(said, file) != NULL)
+				continue;
+			json_object_set_new(said, file, json_made(json_true()));
+			buf_clear(&text);
+			buf_printf(&text, "The rule %s fails in jq: %s", file, json_text(fault, "text"));
+			buf_char(screen->out, '\n');
+			put_paragraph(screen, buf_string(&text));
+		}
+	buf_fini(&text);
+	json_decref(said);
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+static void put_title(const struct screen *screen)
+{
+	const struct report *report = screen->report;
+	double seconds = report_seconds(report->run);
+	struct buf text = {0};
+
+	for (size_t i = 0; i < report->n_suites; i++)
+		buf_printf(&text, "%s%s", i > 0 ? ", " : "", report->suites[i].name);
+	buf_printf(&text, ": %zu cell%s on %zu board%s", report->n_cells, report->n_cells == 1 ? "" : "s",
+	           report->n_boards, report->n_boards == 1 ? "" : "s");
+	if (seconds >= 0)
+		buf_printf(&text, " in %.1f s", seconds);
+	if (!json_flag(report->run, "complete"))
+		buf_text(&text, ". The run was interrupted: what is here is what was done");
+	put_column(screen, buf_string(&text), clean_width(screen, buf_string(&text)));
+	buf_text(screen->out, "\n\n");
+	buf_fini(&text);
+}
+
+void terminal_render(const json_t *results, const struct terminal_options *options, struct buf *out)
+{
+	size_t width = options->width > 0 ? (size_t)options->width : TERMINAL_WIDTH_USUAL;
+	struct report report;
+	struct screen screen = {
+		.out = out,
+		.report = &report,
+		.options = options,
+		.charset = options->unicode ? TEXT_UTF8 : TEXT_ASCII,
+		.width = larger(width, TERMINAL_WIDTH_LEAST),
+	};
+
+	report_init(&report, results);
+	put_title(&screen);
+	put_matrix(&screen);
+	put_counts(&screen);
+	put_legend(&screen);
+	for (size_t i = 0; i < report.n_groups; i++)
+		put_group(&screen, &report.groups[i], i + 1);
+	put_rule_faults(&screen);
+	report_fini(&report);
+}
+
+void view_terminal(const json_t *results, FILE *file, const struct terminal_options *options)
+{
+	struct buf out = {0};
+
+	terminal_render(results, options, &out);
+	fwrite(buf_string(&out), 1, out.len, file);
+	fflush(file);
+	buf_fini(&out);
+}
+
+struct terminal_options terminal_options_for(FILE *file)
+{
+	struct winsize window = {0};
+	bool terminal = isatty(fileno(file)) == 1;
+	const char *no_colour = getenv("NO_COLOR");
+
+	if (terminal)
+		ioctl(fileno(file), TIOCGWINSZ, &window);
+	return (struct terminal_options){
+		.unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
+		.colour = terminal && (no_colour == NULL || no_colour[0] == '\0'),
+		.width = window.ws_col,
+	};
+}

@@ -1,0 +1,38 @@
+/*
+ * terminal.h: the run as people read it in a terminal. Layer: view.
+ *
+ * First the matrix, then what failed, grouped by cause, with the evidence and what helps. Rendered from
+ * results.json alone. Text of boards, peers and files is cleaned (text.h), so that nothing in it can
+ * reach the terminal as a control.
+ */
+#ifndef SHAKEDOWN_VIEW_TERMINAL_H
+#define SHAKEDOWN_VIEW_TERMINAL_H
+
+#include "base/buf.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#define TERMINAL_WIDTH_USUAL 100
+#define TERMINAL_WIDTH_LEAST 60 /* narrower ones are written as if they had this many columns */
+
+struct terminal_options {
+	bool unicode; /* else ASCII alone */
+	bool colour;
+	int width; /* columns; 0: TERMINAL_WIDTH_USUAL */
+};
+
+/*
+ * What suits `file`: the locale's character set (the program has called setlocale), the window's width,
+ * and colours if it is a terminal and NO_COLOR is not set.
+ */
+struct terminal_options terminal_options_for(FILE *file);
+
+/* Appends the report of `results` (checked, see results.h) to `out`. */
+void terminal_render(const json_t *results, const struct terminal_options *options, struct buf *out);
+
+/* The same, written to `file`. */
+void view_terminal(const json_t *results, FILE *file, const struct terminal_options *options);
+
+#endif
