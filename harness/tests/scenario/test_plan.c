@@ -75,7 +75,8 @@ static void cell_holds_what_its_case_and_its_board_say(void **state)
 {
 	static const char expected[] =
 		"{\"id\":\"story/rsa-certificate-in-tls-1.2/wolfssl\",\"suite\":\"story\","
-		"\"scenario\":\"rsa-certificate-in-tls-1.2\",\"case\":\"\",\"board\":\"wolfssl\","
+		"\"scenario\":\"rsa-certificate-in-tls-1.2\","
+		"\"case\":\"rsa-certificate-in-tls-1.2\",\"board\":\"wolfssl\","
 		"\"server\":{\"versions\":[\"1.2\"],\"certificate\":[\"rsa-2048\"],\"client_auth\":\"none\","
 		"\"tickets\":true},\"client\":{},\"expect\":{\"result\":\"connect\"},\"why\":";
 	struct plan plan = make_plan(NULL);
