@@ -321,10 +321,14 @@ static void on_never_started(uv_handle_t *handle)
 int board_start(struct board **started, uv_loop_t *loop, const json_t *profile,
                 const struct board_events *events, void *context, struct error *error)
 {
-	struct board *board = calloc(1, sizeof(*board));
 	const json_t *port = json_object_get(profile, "port");
+	struct board *board;
 	int rc = 0;
 
+	/* What any board lacks is said before one is started. */
+	if (file_data_root(error) == NULL || python_find(error) == NULL)
+		return error->code;
+	board = calloc(1, sizeof(*board));
 	CHECK(board != NULL);
 	*board = (struct board){
 		.loop = loop, .profile = profile, .events = events, .context = context};

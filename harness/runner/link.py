@@ -12,6 +12,7 @@ from .port import Port
 
 PATIENCE_S = 6.0  # without any answer for this long, a board is silent
 RETRY_FIRST_S = 0.25  # until it is known how fast the board answers
+RETRY_GROWTH = 1.5
 RETRY_MIN_S = 0.02
 RETRY_MAX_S = 1.0
 NAKS_AT_ONCE = 4  # resent without delay; later NAKs to the same request wait for its time-out
@@ -68,7 +69,7 @@ class Link:
             self._port.write(request)
             reply = self._await(now + retry, n_naks < NAKS_AT_ONCE)
             if reply is None:
-                retry = on_the_wire + min(2 * retry, RETRY_MAX_S)
+                retry = on_the_wire + min(RETRY_GROWTH * retry, RETRY_MAX_S)
             elif reply.word == "NAK" and (verb == "HELLO" or "seq" not in reply.fields):
                 n_naks += 1
             else:

@@ -191,7 +191,7 @@ static int run_into_silence(struct bench *bench)
 
 static void virtual_board_runs_and_is_ready_again(void **state)
 {
-	struct bench bench;
+	static struct bench bench;
 	int port, fd = open_port(false, &port);
 
 	(void)state;
@@ -213,7 +213,7 @@ static void virtual_board_runs_and_is_ready_again(void **state)
 
 static void run_in_progress_can_be_aborted(void **state)
 {
-	struct bench bench;
+	static struct bench bench;
 	int fd;
 
 	(void)state;
@@ -229,7 +229,7 @@ static void run_in_progress_can_be_aborted(void **state)
 
 static void run_that_cannot_start_fails_and_the_board_stays_ready(void **state)
 {
-	struct bench bench;
+	static struct bench bench;
 	json_t *message = json_made(json_pack("{s:s, s:s, s:i, s:s, s:i}", "id", "1", "host", "127.0.0.1",
 	                                      "port", 1, "ca", "/nowhere.der", "timeout_ms", 1000));
 	struct event *failed;
@@ -248,7 +248,7 @@ static void run_that_cannot_start_fails_and_the_board_stays_ready(void **state)
 
 static void stop_in_the_middle_of_a_run_leaves_nothing(void **state)
 {
-	struct bench bench;
+	static struct bench bench;
 	int fd;
 
 	(void)state;
@@ -261,7 +261,7 @@ static void stop_in_the_middle_of_a_run_leaves_nothing(void **state)
 static void killed_in_the_middle_of_a_run(int (*victim)(const struct board *), const char *who,
                                           const char *text)
 {
-	struct bench bench;
+	static struct bench bench;
 	struct event *down;
 	int fd;
 
@@ -293,7 +293,7 @@ static void killed_virtual_board_takes_it_down_once(void **state)
 
 static void virtual_board_that_ends_is_told_with_its_last_words(void **state)
 {
-	struct bench bench;
+	static struct bench bench;
 	struct event *down;
 
 	(void)state;
@@ -307,7 +307,7 @@ static void virtual_board_that_ends_is_told_with_its_last_words(void **state)
 
 static void virtual_board_that_is_not_built_is_refused(void **state)
 {
-	struct bench bench;
+	static struct bench bench;
 
 	(void)state;
 	assert_int_equal(start(&bench, json_pack("{s:s, s:[s]}", "name", "bench", "virtual",
@@ -320,7 +320,7 @@ static void virtual_board_that_is_not_built_is_refused(void **state)
 
 static void absent_port_is_down_with_reason_and_remedy(void **state)
 {
-	struct bench bench;
+	static struct bench bench;
 	struct event *down;
 
 	(void)state;
@@ -369,7 +369,7 @@ static bool port_is_free(const char *device)
 
 static void port_belongs_to_one_board_until_it_is_stopped(void **state)
 {
-	struct bench first, second;
+	static struct bench first, second;
 	char device[64], rest;
 	int master = open_silent_port(device);
 
@@ -393,7 +393,7 @@ static void port_belongs_to_one_board_until_it_is_stopped(void **state)
 
 static void pulled_cable_is_told_of_the_port(void **state)
 {
-	struct bench bench;
+	static struct bench bench;
 	struct event *down;
 	char device[64];
 	int master = open_silent_port(device);
