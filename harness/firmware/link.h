@@ -1,0 +1,59 @@
+/*
+ * link.h: the virtual board's network: one TCP connection. Virtual board, not for firmware.
+ *
+ * Every call waits, until it is done, the run's deadline is over or the run is aborted, so that a
+ * stack can be driven as on a board with a simple blocking socket. The first failure sticks: later
+ * calls fail at once, and `end` keeps why, for the stack to put into its own status.
+ */
+#ifndef SHAKEDOWN_FIRMWARE_LINK_H
+#define SHAKEDOWN_FIRMWARE_LINK_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum link_end {
+	LINK_UP,
+	LINK_NO_NAME,     /* the host name has no address */
+	LINK_REFUSED,     /* the host answered with a reset */
+	LINK_UNREACHABLE, /* no way to the host */
+	LINK_CLOSED,      /* the peer closed its side */
+	LINK_RESET,       /* the peer reset the connection */
+	LINK_TIMEOUT,     /* the deadline is over */
+	LINK_ABORTED,     /* the host asked for the end */
+	LINK_N_ENDS,
+};
+
+struct link {
+	int fd;               /* owned; -1 while not connected */
+	int abort_fd;         /* borrowed; readable once the run is to end */
+	uint64_t deadline_ns; /* on the steady clock */
+	enum link_end end;
+};
+
+/* A link that is not connected. */
+void link_init(struct link *link, int abort_fd, uint64_t deadline_ns);
+
+/* Finds the address of `host` (a name, or an IP address in text). 0, or -1 with `end` set. */
+struct addrinfo;
+int link_resolve(struct link *link, const char *host, uint16_t port, struct addrinfo **addresses);
+
+/* Connects to the first address that answers, and frees `addresses`. 0, or -1 with `end` set. */
+int link_connect(struct link *link, struct addrinfo *addresses);
+
+/* Reads what is there: its length; 0 at the peer's end; -1. `end` is set below 1. */
+ssize_t link_read(struct link *link, void *data, size_t size);
+
+/*
+ * Writes all of it: `len`, or -1 with `end` set. After a reset by a peer whose last words have not
+ * been read yet, it only seems to, so that the words are.
+ */
+ssize_t link_write(struct link *link, const void *data, size_t len);
+
+/* Brings the deadline nearer: to at most `ms` milliseconds from now. */
+void link_hurry(struct link *link, uint64_t ms);
+
+/* Closes the connection. */
+void link_fini(struct link *link);
+
+#endif

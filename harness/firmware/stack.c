@@ -1,0 +1,114 @@
+#include "firmware/stack.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool run_handshake(const struct stack *stack, void *session, struct stack_report *report)
+{
+	uint64_t start_ns = clock_steady_ns();
+	bool done = stack->handshake(session);
+
+	report->handshake_ms = (uint32_t)((clock_steady_ns() - start_ns) / 1000000);
+	return done;
+}
+
+static bool exchange(const struct stack *stack, void *session, const struct stack_run *run,
+                     struct stack_report *report)
+{
+	size_t len = strlen(run->send), done = 0;
+	char answer[sizeof(run->send)];
+
+	if (!stack->write(session, run->send, len))
+		return false;
+	while (done < len) {
+		int n = stack->read(session, answer + done, len - done);
+
+		if (n <= 0)
+			return false;
+		done += (size_t)n;
+	}
+	if (memcmp(answer, run->send, len) == 0)
+		return true;
+	snprintf(report->status, sizeof(report->status), "%s", STACK_ECHO);
+	return false;
+}
+
+/*
+ * Sends close_notify and reads on until the server's, which also brings to light what a TLS 1.3
+ * server says about the client's certificate. A server that does not answer is no failure: each
+ * side closes for itself (RFC 8446 section 6.1).
+ */
+static bool finish(const struct stack *stack, void *session, struct link *link)
+{
+	char ignored[256];
+	int n;
+
+	if (!stack->close(session))
+		return false;
+	link_hurry(link, STACK_CLOSE_MS);
+	do {
+		n = stack->read(session, ignored, sizeof(ignored));
+	} while (n > 0);
+	return n == 0 || link->end == LINK_CLOSED || link->end == LINK_RESET ||
+	       link->end == LINK_TIMEOUT;
+}
+
+void stack_drive(const struct stack *stack, const struct stack_run *run, struct link *link,
+                 struct stack_report *report)
+{
+	void *session;
+	bool ok;
+
+	report->phase = "hs";
+	session = stack->open(run, link, report);
+	if (session == NULL)
+		return;
+	ok = run_handshake(stack, session, report);
+	if (ok && run->send[0] != '\0') {
+		report->phase = "app";
+		ok = exchange(stack, session, run, report);
+	}
+	if (ok) {
+		report->phase = "close";
+		ok = finish(stack, session, link);
+	}
+	if (ok)
+		snprintf(report->status, sizeof(report->status), "0");
+	stack->describe(session);
+	stack->free(session);
+}
+
+struct bytes stack_next_der(struct reader *reader)
+{
+	size_t start = reader_offset(reader);
+	struct bytes rest = reader_rest(reader);
+	uint8_t tag = reader_u8(reader, "tag");
+	uint32_t len = reader_u8(reader, "length");
+
+	/* 0x81 to 0x83: so many bytes of length follow (X.690 section 8.1.3.5). */
+	if (len >= 0x80) {
+		int n = (int)len - 0x80;
+
+		for (len = n < 1 || n > 3 ? UINT32_MAX : 0; n > 0 && len != UINT32_MAX; n--)
+			len = len << 8 | reader_u8(reader, "length");
+	}
+	(void)reader_bytes(reader, len, "content");
+	if (!reader_ok(reader) || tag != 0x30)
+		return (struct bytes){0};
+	rest.len = reader_offset(reader) - start;
+	return rest;
+}
+
+void stack_note_alert(struct stack_report *report, char direction, int number)
+{
+	number &= 0xFF;
+	if (number != 0 && report->alert[0] == '\0')
+		snprintf(report->alert, sizeof(report->alert), "%c%d", direction, number);
+}
+
+void stack_note_version(struct stack_report *report, int wire_version)
+{
+	snprintf(report->version, sizeof(report->version), "1.%d", (wire_version - 1) & 0xF);
+}

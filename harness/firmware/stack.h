@@ -1,0 +1,96 @@
+/*
+ * stack.h: a TLS stack on a virtual board, and how it is driven. Virtual board, not for firmware.
+ *
+ * A stack is one table of functions that put its own API into five steps; stack_drive() takes them
+ * through the phases in the way that the stacks' own firmware examples do. stacks.c
+ * (shakedown-board) and stack_wolfssl.c (shakedown-board-wolfssl) define STACKS.
+ *
+ * All of it runs on the run's own thread. One run at a time, so a stack may keep static storage.
+ */
+#ifndef SHAKEDOWN_FIRMWARE_STACK_H
+#define SHAKEDOWN_FIRMWARE_STACK_H
+
+#include "base/reader.h"
+#include "firmware/agent.h"
+#include "firmware/link.h"
+
+#define STACK_CLOSE_MS 1000 /* of waiting for the server's close_notify, which may not come */
+#define STACK_ECHO "echo"   /* status of a run whose server did not send back what it was sent */
+
+struct virtual_board;
+
+/* A run, with storage of its own. Texts are "" where RUN gave none. */
+struct stack_run {
+	char host[AGENT_LINE_MAX], sni[AGENT_LINE_MAX], alpn[AGENT_LINE_MAX], send[AGENT_LINE_MAX];
+	char min[8], max[8]; /* "1.0" to "1.3"; never outside what the stack has */
+	uint16_t port;
+	struct bytes ca, cert, key;  /* DER, borrowed from the agent's store; empty if none */
+	int64_t now_s;               /* the board's time when the run began */
+	int64_t clock_offset_s;      /* the board's clock less the machine's */
+	int state;                   /* index into the stack's states */
+	struct virtual_board *board; /* for virtual_board_log() */
+};
+
+/* How a run went. The stack fills it in; texts are "" where it does not tell. */
+struct stack_report {
+	const char *phase; /* static text: "dns", "tcp", "hs", "app", "close" */
+	char status[32];   /* "0", or the stack's own status as its engineers print it */
+	char alert[8];     /* "r40" received, "s80" sent: the first that is not close_notify */
+	char version[8];
+	char ciphersuite[64];
+	char group[32];
+	char signature[40];
+	uint32_t handshake_ms; /* AGENT_UNKNOWN before there was one */
+};
+
+struct stack {
+	const char *name;             /* for --stack */
+	const char *const *states;    /* for --state, ended by NULL; NULL: this stack has none */
+	const char *caps;             /* see struct agent_ops; a RUN with other keys is refused */
+	const char *lowest, *highest; /* TLS versions: "1.2", "1.3" */
+	const char *help;             /* what --help tells of it, in whole lines */
+
+	/* Name and version, for HELLO: "OpenSSL/3.0.11". Static storage. */
+	const char *(*version)(void);
+
+	/* Writes the stack's status for a failure of the link. */
+	void (*link_status)(enum link_end end, struct stack_report *report);
+
+	/*
+	 * Makes a session with the run's certificates over a connected link. All three are borrowed
+	 * until `free`. NULL, with report->status set, if that fails.
+	 */
+	void *(*open)(const struct stack_run *run, struct link *link, struct stack_report *report);
+
+	/* These return false, or below 1, with report->status set. */
+	bool (*handshake)(void *session);
+	bool (*write)(void *session, const void *data, size_t len);
+	int (*read)(void *session, void *data, size_t size); /* bytes; 0 after close_notify; -1 */
+	bool (*close)(void *session);                        /* sends close_notify */
+
+	/* Writes what was negotiated, and alerts not noted yet, when all is over. */
+	void (*describe)(void *session);
+
+	void (*free)(void *session);
+};
+
+/* The stacks of this program, ended by NULL. */
+extern const struct stack *const STACKS[];
+
+/* The phases hs, app (if there is something to send) and close. Fills in all of `report`. */
+void stack_drive(const struct stack *stack, const struct stack_run *run, struct link *link,
+                 struct stack_report *report);
+
+/*
+ * The next of several DER values that stand one after the other, with its tag and length. Empty at
+ * the end, and where the bytes are no DER.
+ */
+struct bytes stack_next_der(struct reader *reader);
+
+/* Notes an alert: direction 'r' (received) or 's' (sent); only the low byte of `number` counts. */
+void stack_note_alert(struct stack_report *report, char direction, int number);
+
+/* Notes the negotiated version, given as on the wire: 0x0303 is TLS 1.2. */
+void stack_note_version(struct stack_report *report, int wire_version);
+
+#endif

@@ -1,0 +1,412 @@
+/*
+ * stack_mbedtls.c: Mbed TLS 2.28 (TLS 1.2) or 3.x (TLS 1.3 too, where it was built with it).
+ */
+#include "firmware/stack.h"
+
+#include "base/assert.h"
+#include "firmware/virtual_board.h"
+
+#include <mbedtls/ctr_drbg.h>
+#include <mbedtls/debug.h>
+#include <mbedtls/entropy.h>
+#include <mbedtls/error.h>
+#include <mbedtls/net_sockets.h>
+#include <mbedtls/ssl.h>
+#include <mbedtls/version.h>
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3)
+#include <psa/crypto.h>
+#endif
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3)
+#define HIGHEST "1.3"
+#define VERSIONS "TLS 1.2 and 1.3"
+#else
+#define HIGHEST "1.2"
+#define VERSIONS "TLS 1.2"
+#endif
+
+#define ALPN_MAX 8          /* protocol names; those beyond are not offered */
+#define ALERT_DEBUG_LEVEL 3 /* the library tells of alerts from this level on */
+
+struct session {
+	const struct stack_run *run;
+	struct link *link;
+	struct stack_report *report;
+	mbedtls_entropy_context entropy;
+	mbedtls_ctr_drbg_context random;
+	mbedtls_x509_crt ca, cert;
+	mbedtls_pk_context key;
+	mbedtls_ssl_config config;
+	mbedtls_ssl_context ssl;
+	char alpn[AGENT_LINE_MAX];
+	const char *alpn_names[ALPN_MAX + 1];
+};
+
+static const char *version(void)
+{
+	static char text[32];
+	char number[16];
+
+	mbedtls_version_get_string(number);
+	snprintf(text, sizeof(text), "MbedTLS/%s", number);
+	return text;
+}
+
+static void set_status(struct stack_report *report, int code)
+{
+	snprintf(report->status, sizeof(report->status), "-0x%04X", (unsigned)-code);
+}
+
+static void link_status(enum link_end end, struct stack_report *report)
+{
+	static const int codes[LINK_N_ENDS] = {
+		[LINK_NO_NAME] = MBEDTLS_ERR_NET_UNKNOWN_HOST,
+		[LINK_REFUSED] = MBEDTLS_ERR_NET_CONNECT_FAILED,
+		[LINK_UNREACHABLE] = MBEDTLS_ERR_NET_CONNECT_FAILED,
+		[LINK_CLOSED] = MBEDTLS_ERR_SSL_CONN_EOF,
+		[LINK_RESET] = MBEDTLS_ERR_NET_CONN_RESET,
+		[LINK_TIMEOUT] = MBEDTLS_ERR_SSL_TIMEOUT,
+		/* What a task sees whose socket another one closes. */
+		[LINK_ABORTED] = MBEDTLS_ERR_NET_INVALID_CONTEXT,
+	};
+
+	set_status(report, codes[end]);
+}
+
+/* Writes the status, and the library's words for it into the log. Returns false. */
+static bool fail(struct session *session, int code)
+{
+	char text[160];
+
+	if (session->link->end > LINK_CLOSED)
+		link_status(session->link->end, session->report);
+	else
+		set_status(session->report, code);
+	mbedtls_strerror(code, text, sizeof(text));
+	virtual_board_log(session->run->board, "mbedtls: -0x%04X %s", (unsigned)-code, text);
+	return false;
+}
+
+/* ---- Callbacks ---- */
+
+static int receive(void *context, unsigned char *data, size_t size)
+{
+	struct session *session = context;
+	ssize_t n = link_read(session->link, data, size);
+
+	return n >= 0 ? (int)n : MBEDTLS_ERR_NET_RECV_FAILED;
+}
+
+static int transmit(void *context, const unsigned char *data, size_t len)
+{
+	struct session *session = context;
+	ssize_t n = link_write(session->link, data, len);
+
+	return n >= 0 ? (int)n : MBEDTLS_ERR_NET_SEND_FAILED;
+}
+
+/* A text that ends in "<level><between><number>" after `opening`: the alert's number, or 0. */
+static int alert_in(const char *text, const char *opening, const char *between)
+{
+	const char *at = strstr(text, opening);
+
+	at = at != NULL ? strstr(at, between) : NULL;
+	return at != NULL ? atoi(at + strlen(between)) : 0;
+}
+
+/* Alerts show in the debug output alone, which may begin with the session's address. */
+static void on_debug(void *context, int level, const char *file, int line, const char *text)
+{
+	struct session *session = context;
+
+	(void)level, (void)file, (void)line;
+	stack_note_alert(session->report, 'r', alert_in(text, "got an alert message", "[2:"));
+	stack_note_alert(session->report, 's', alert_in(text, "send alert level=", " message="));
+}
+
+/* Years to seconds as one number that grows with time: only its order matters. */
+static int64_t order_of_time(int year, int month, int day, int hour, int minute, int second)
+{
+	return ((((year * 13LL + month) * 32 + day) * 24 + hour) * 60 + minute) * 61 + second;
+}
+
+static int64_t order_of_x509_time(const mbedtls_x509_time *time)
+{
+	return order_of_time(time->year, time->mon, time->day, time->hour, time->min, time->sec);
+}
+
+/* The library asks the machine's clock; a board whose clock was set looks again. */
+static int on_certificate(void *context, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
+{
+	const struct session *session = context;
+	time_t now = (time_t)session->run->now_s;
+	struct tm t;
+	int64_t order;
+
+	(void)depth;
+	CHECK(gmtime_r(&now, &t) != NULL);
+	order = order_of_time(t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min,
+	                      t.tm_sec);
+	*flags &= ~(uint32_t)(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE);
+	if (order > order_of_x509_time(&certificate->valid_to))
+		*flags |= MBEDTLS_X509_BADCERT_EXPIRED;
+	if (order < order_of_x509_time(&certificate->valid_from))
+		*flags |= MBEDTLS_X509_BADCERT_FUTURE;
+	return 0;
+}
+
+/* ---- Making the session ---- */
+
+/* 0 if at least one certificate can be read, else the library's code for the last. */
+static int read_certificates(mbedtls_x509_crt *chain, struct bytes der)
+{
+	int last = MBEDTLS_ERR_X509_INVALID_FORMAT;
+	bool any = false;
+	struct reader reader;
+	struct fault fault;
+	struct bytes one;
+
+	reader_init(&reader, der.data, der.len, &fault);
+	while ((one = stack_next_der(&reader)).len > 0) {
+		int rc = mbedtls_x509_crt_parse_der(chain, one.data, one.len);
+
+		any = any || rc == 0;
+		last = rc;
+	}
+	return any ? 0 : last;
+}
+
+static int read_key(struct session *session, struct bytes der)
+{
+#if MBEDTLS_VERSION_MAJOR >= 3
+	return mbedtls_pk_parse_key(&session->key, der.data, der.len, NULL, 0,
+	                            mbedtls_ctr_drbg_random, &session->random);
+#else
+	return mbedtls_pk_parse_key(&session->key, der.data, der.len, NULL, 0);
+#endif
+}
+
+static void set_versions(struct session *session)
+{
+	mbedtls_ssl_config *config = &session->config;
+	const struct stack_run *run = session->run;
+
+	/* TLS 1.2 is 3.3 on the wire. */
+	mbedtls_ssl_conf_min_version(config, MBEDTLS_SSL_MAJOR_VERSION_3, run->min[2] - '0' + 1);
+	mbedtls_ssl_conf_max_version(config, MBEDTLS_SSL_MAJOR_VERSION_3, run->max[2] - '0' + 1);
+}
+
+static int set_alpn(struct session *session)
+{
+	char *rest;
+	size_t n = 0;
+
+	snprintf(session->alpn, sizeof(session->alpn), "%s", session->run->alpn);
+	for (char *name = strtok_r(session->alpn, ",", &rest); name != NULL && n < ALPN_MAX;
+	     name = strtok_r(NULL, ",", &rest))
+		session->alpn_names[n++] = name;
+	return n > 0 ? mbedtls_ssl_conf_alpn_protocols(&session->config, session->alpn_names) : 0;
+}
+
+static int set_certificates(struct session *session)
+{
+	const struct stack_run *run = session->run;
+	int rc = 0;
+
+	if (run->ca.len > 0) {
+		rc = read_certificates(&session->ca, run->ca);
+		mbedtls_ssl_conf_ca_chain(&session->config, &session->ca, NULL);
+		mbedtls_ssl_conf_verify(&session->config, on_certificate, session);
+	} else {
+		mbedtls_ssl_conf_authmode(&session->config, MBEDTLS_SSL_VERIFY_NONE);
+		virtual_board_log(run->board, "mbedtls: no ca, the server is not verified");
+	}
+	if (rc != 0 || run->cert.len == 0 || run->key.len == 0)
+		return rc;
+	rc = read_certificates(&session->cert, run->cert);
+	if (rc == 0)
+		rc = read_key(session, run->key);
+	if (rc == 0)
+		rc = mbedtls_ssl_conf_own_cert(&session->config, &session->cert, &session->key);
+	return rc;
+}
+
+static int set_up(struct session *session)
+{
+	int rc = mbedtls_ctr_drbg_seed(&session->random, mbedtls_entropy_func, &session->entropy,
+	                               NULL, 0);
+
+	if (rc == 0)
+		rc = mbedtls_ssl_config_defaults(&session->config, MBEDTLS_SSL_IS_CLIENT,
+		                                 MBEDTLS_SSL_TRANSPORT_STREAM,
+		                                 MBEDTLS_SSL_PRESET_DEFAULT);
+	if (rc != 0)
+		return rc;
+	mbedtls_ssl_conf_rng(&session->config, mbedtls_ctr_drbg_random, &session->random);
+	mbedtls_ssl_conf_dbg(&session->config, on_debug, session);
+	mbedtls_debug_set_threshold(ALERT_DEBUG_LEVEL);
+	set_versions(session);
+	rc = set_alpn(session);
+	if (rc == 0)
+		rc = set_certificates(session);
+	if (rc == 0)
+		rc = mbedtls_ssl_setup(&session->ssl, &session->config);
+	if (rc == 0)
+		rc = mbedtls_ssl_set_hostname(
+			&session->ssl, session->run->sni[0] != '\0' ? session->run->sni : NULL);
+	mbedtls_ssl_set_bio(&session->ssl, session, transmit, receive, NULL);
+	return rc;
+}
+
+static void free_session(void *context)
+{
+	struct session *session = context;
+
+	mbedtls_ssl_free(&session->ssl);
+	mbedtls_ssl_config_free(&session->config);
+	mbedtls_pk_free(&session->key);
+	mbedtls_x509_crt_free(&session->cert);
+	mbedtls_x509_crt_free(&session->ca);
+	mbedtls_ctr_drbg_free(&session->random);
+	mbedtls_entropy_free(&session->entropy);
+	free(session);
+}
+
+static void *open_session(const struct stack_run *run, struct link *link,
+                          struct stack_report *report)
+{
+	struct session *session = calloc(1, sizeof(*session));
+	int rc;
+
+	CHECK(session != NULL);
+	session->run = run;
+	session->link = link;
+	session->report = report;
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3)
+	CHECK(psa_crypto_init() == PSA_SUCCESS);
+#endif
+	mbedtls_entropy_init(&session->entropy);
+	mbedtls_ctr_drbg_init(&session->random);
+	mbedtls_x509_crt_init(&session->ca);
+	mbedtls_x509_crt_init(&session->cert);
+	mbedtls_pk_init(&session->key);
+	mbedtls_ssl_config_init(&session->config);
+	mbedtls_ssl_init(&session->ssl);
+	rc = set_up(session);
+	if (rc == 0)
+		return session;
+	fail(session, rc);
+	free_session(session);
+	return NULL;
+}
+
+/* ---- Using it ---- */
+
+static bool handshake(void *context)
+{
+	struct session *session = context;
+	int rc = mbedtls_ssl_handshake(&session->ssl);
+	uint32_t flags = mbedtls_ssl_get_verify_result(&session->ssl);
+
+	if (rc == 0)
+		return true;
+	if (flags != 0 && flags != UINT32_MAX)
+		virtual_board_log(session->run->board, "mbedtls: verify flags 0x%X",
+		                  (unsigned)flags);
+	return fail(session, rc);
+}
+
+static bool write_all(void *context, const void *data, size_t len)
+{
+	struct session *session = context;
+	const unsigned char *bytes = data;
+	size_t done = 0;
+
+	while (done < len) {
+		int rc = mbedtls_ssl_write(&session->ssl, bytes + done, len - done);
+
+		if (rc < 0)
+			return fail(session, rc);
+		done += (size_t)rc;
+	}
+	return true;
+}
+
+static bool is_no_failure(int rc)
+{
+#if defined(MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
+	if (rc == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
+		return true;
+#endif
+	return rc == MBEDTLS_ERR_SSL_WANT_READ || rc == MBEDTLS_ERR_SSL_WANT_WRITE;
+}
+
+static int read_some(void *context, void *data, size_t size)
+{
+	struct session *session = context;
+	int rc;
+
+	do {
+		rc = mbedtls_ssl_read(&session->ssl, data, size);
+	} while (is_no_failure(rc));
+	if (rc > 0)
+		return rc;
+	fail(session, rc == 0 ? MBEDTLS_ERR_SSL_CONN_EOF : rc);
+	return rc == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY ? 0 : -1;
+}
+
+static bool close_session(void *context)
+{
+	struct session *session = context;
+	int rc = mbedtls_ssl_close_notify(&session->ssl);
+
+	return rc == 0 || fail(session, rc);
+}
+
+/* "TLS-RSA-WITH-AES-128-CCM" and "TLS1-3-AES-128-CCM-SHA256" to IANA's names. */
+static void copy_suite(char *out, size_t size, const char *name)
+{
+	bool tls13 = strncmp(name, "TLS1-3-", 7) == 0;
+
+	snprintf(out, size, "%s%s", tls13 ? "TLS-" : "", tls13 ? name + 7 : name);
+	for (; *out != '\0'; out++) {
+		if (*out == '-')
+			*out = '_';
+	}
+}
+
+/* The library keeps the group and the signature algorithm to itself. */
+static void describe(void *context)
+{
+	struct session *session = context;
+	struct stack_report *report = session->report;
+	const char *suite = mbedtls_ssl_get_ciphersuite(&session->ssl);
+	const char *name = mbedtls_ssl_get_version(&session->ssl);
+
+	if (suite == NULL)
+		return;
+	copy_suite(report->ciphersuite, sizeof(report->ciphersuite), suite);
+	if (strncmp(name, "TLSv", 4) == 0)
+		snprintf(report->version, sizeof(report->version), "%.3s", name + 4);
+}
+
+const struct stack stack_mbedtls = {
+	.name = "mbedtls",
+	.caps = "ca,cert,key,sni,min,max,alpn",
+	.lowest = "1.2",
+	.highest = HIGHEST,
+	.help = "  Mbed TLS in its default configuration, " VERSIONS ".\n",
+	.version = version,
+	.link_status = link_status,
+	.open = open_session,
+	.handshake = handshake,
+	.write = write_all,
+	.read = read_some,
+	.close = close_session,
+	.describe = describe,
+	.free = free_session,
+};

@@ -1,0 +1,318 @@
+/*
+ * stack_wolfssl.c: wolfSSL 5 with TLS 1.2 and 1.3. wolfSSL is under the GPL: this file is linked
+ * into shakedown-board-wolfssl alone, whose table of stacks it holds.
+ */
+#include <wolfssl/options.h>
+#include <wolfssl/ssl.h>
+#include <wolfssl/error-ssl.h>
+#include <wolfssl/wolfcrypt/asn_public.h>
+#include <wolfssl/wolfcrypt/ecc.h>
+
+#include "firmware/stack.h"
+
+#include "base/assert.h"
+#include "firmware/virtual_board.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct session {
+	const struct stack_run *run;
+	struct link *link;
+	struct stack_report *report;
+	WOLFSSL_CTX *context;
+	WOLFSSL *ssl;
+};
+
+/* wolfSSL asks one clock for the whole program. */
+static int64_t clock_offset_s;
+
+static time_t board_time(time_t *out)
+{
+	time_t now = time(NULL) + (time_t)clock_offset_s;
+
+	if (out != NULL)
+		*out = now;
+	return now;
+}
+
+static const char *version(void)
+{
+	static char text[32];
+
+	snprintf(text, sizeof(text), "wolfSSL/%s", wolfSSL_lib_version());
+	return text;
+}
+
+static void set_status(struct stack_report *report, int code)
+{
+	snprintf(report->status, sizeof(report->status), "%d", code);
+}
+
+/* What wolfSSL's own I/O layer returns for these. */
+static void link_status(enum link_end end, struct stack_report *report)
+{
+	set_status(report, end == LINK_CLOSED ? SOCKET_PEER_CLOSED_E : SOCKET_ERROR_E);
+}
+
+/* Writes the status, and the library's words for it into the log. Returns false. */
+static bool fail_with(struct session *session, int code)
+{
+	char text[WOLFSSL_MAX_ERROR_SZ];
+
+	set_status(session->report, code);
+	virtual_board_log(session->run->board, "wolfssl: %d %s", code,
+	                  wolfSSL_ERR_error_string((unsigned long)code, text));
+	return false;
+}
+
+static bool fail(struct session *session, int rc)
+{
+	return fail_with(session, wolfSSL_get_error(session->ssl, rc));
+}
+
+/* ---- The link ---- */
+
+static int io_error(const struct link *link)
+{
+	switch (link->end) {
+	case LINK_CLOSED:
+		return WOLFSSL_CBIO_ERR_CONN_CLOSE;
+	case LINK_RESET:
+		return WOLFSSL_CBIO_ERR_CONN_RST;
+	default:
+		return WOLFSSL_CBIO_ERR_GENERAL;
+	}
+}
+
+static int receive(WOLFSSL *ssl, char *data, int size, void *context)
+{
+	ssize_t n = link_read(context, data, (size_t)size);
+
+	(void)ssl;
+	return n > 0 ? (int)n : io_error(context);
+}
+
+static int transmit(WOLFSSL *ssl, char *data, int len, void *context)
+{
+	ssize_t n = link_write(context, data, (size_t)len);
+
+	(void)ssl;
+	return n >= 0 ? (int)n : io_error(context);
+}
+
+/* ---- Making the session ---- */
+
+static WOLFSSL_METHOD *method_for(const struct stack_run *run)
+{
+	if (strcmp(run->max, "1.2") == 0)
+		return wolfTLSv1_2_client_method();
+	if (strcmp(run->min, "1.3") == 0)
+		return wolfTLSv1_3_client_method();
+	return wolfSSLv23_client_method();
+}
+
+/* WOLFSSL_SUCCESS if at least one certificate can be read, else the library's code for the last. */
+static int load_roots(WOLFSSL_CTX *context, struct bytes ca)
+{
+	int last = WOLFSSL_BAD_FILE;
+	bool any = false;
+	struct reader reader;
+	struct fault fault;
+	struct bytes one;
+
+	reader_init(&reader, ca.data, ca.len, &fault);
+	while ((one = stack_next_der(&reader)).len > 0) {
+		last = wolfSSL_CTX_load_verify_buffer(context, one.data, (long)one.len,
+		                                      WOLFSSL_FILETYPE_ASN1);
+		any = any || last == WOLFSSL_SUCCESS;
+	}
+	return any ? WOLFSSL_SUCCESS : last;
+}
+
+static int load_client(WOLFSSL_CTX *context, const struct stack_run *run)
+{
+	int rc = wolfSSL_CTX_use_certificate_chain_buffer_format(
+		context, run->cert.data, (long)run->cert.len, WOLFSSL_FILETYPE_ASN1);
+
+	if (rc == WOLFSSL_SUCCESS)
+		rc = wolfSSL_CTX_use_PrivateKey_buffer(context, run->key.data, (long)run->key.len,
+		                                       WOLFSSL_FILETYPE_ASN1);
+	return rc;
+}
+
+static int set_up_context(struct session *session)
+{
+	const struct stack_run *run = session->run;
+	int rc = WOLFSSL_SUCCESS;
+
+	wolfSSL_CTX_SetIORecv(session->context, receive);
+	wolfSSL_CTX_SetIOSend(session->context, transmit);
+	if (strcmp(run->min, run->max) != 0)
+		rc = wolfSSL_CTX_SetMinVersion(session->context, WOLFSSL_TLSV1_2);
+	if (rc == WOLFSSL_SUCCESS && run->ca.len > 0) {
+		wolfSSL_CTX_set_verify(session->context, WOLFSSL_VERIFY_PEER, NULL);
+		rc = load_roots(session->context, run->ca);
+	} else if (run->ca.len == 0) {
+		wolfSSL_CTX_set_verify(session->context, WOLFSSL_VERIFY_NONE, NULL);
+		virtual_board_log(run->board, "wolfssl: no ca, the server is not verified");
+	}
+	if (rc == WOLFSSL_SUCCESS && run->cert.len > 0 && run->key.len > 0)
+		rc = load_client(session->context, run);
+	return rc;
+}
+
+static int set_up_ssl(struct session *session)
+{
+	const struct stack_run *run = session->run;
+	int rc = WOLFSSL_SUCCESS;
+
+	wolfSSL_SetIOReadCtx(session->ssl, session->link);
+	wolfSSL_SetIOWriteCtx(session->ssl, session->link);
+	if (run->sni[0] != '\0') {
+		rc = wolfSSL_UseSNI(session->ssl, WOLFSSL_SNI_HOST_NAME, run->sni,
+		                    (unsigned short)strlen(run->sni));
+		if (rc == WOLFSSL_SUCCESS && run->ca.len > 0)
+			rc = wolfSSL_check_domain_name(session->ssl, run->sni);
+	}
+	if (rc == WOLFSSL_SUCCESS && run->alpn[0] != '\0')
+		rc = wolfSSL_UseALPN(session->ssl, (char *)run->alpn, (unsigned)strlen(run->alpn),
+		                     WOLFSSL_ALPN_CONTINUE_ON_MISMATCH);
+	return rc;
+}
+
+static void free_session(void *context)
+{
+	struct session *session = context;
+
+	wolfSSL_free(session->ssl);
+	wolfSSL_CTX_free(session->context);
+#if defined(FP_ECC)
+	wc_ecc_fp_free(); /* a cache that each thread has */
+#endif
+	free(session);
+}
+
+static void *open_session(const struct stack_run *run, struct link *link,
+                          struct stack_report *report)
+{
+	static bool started;
+	struct session *session = calloc(1, sizeof(*session));
+	int rc;
+
+	CHECK(session != NULL);
+	if (!started)
+		CHECK(wolfSSL_Init() == WOLFSSL_SUCCESS && wc_SetTimeCb(board_time) == 0);
+	started = true;
+	clock_offset_s = run->clock_offset_s;
+	*session = (struct session){.run = run, .link = link, .report = report};
+	session->context = wolfSSL_CTX_new(method_for(run));
+	CHECK(session->context != NULL);
+	rc = set_up_context(session);
+	if (rc == WOLFSSL_SUCCESS) {
+		session->ssl = wolfSSL_new(session->context);
+		CHECK(session->ssl != NULL);
+		rc = set_up_ssl(session);
+	}
+	if (rc == WOLFSSL_SUCCESS)
+		return session;
+	fail_with(session, rc);
+	free_session(session);
+	return NULL;
+}
+
+/* ---- Using it ---- */
+
+static bool handshake(void *context)
+{
+	struct session *session = context;
+	int rc = wolfSSL_connect(session->ssl);
+
+	return rc == WOLFSSL_SUCCESS || fail(session, rc);
+}
+
+static bool write_all(void *context, const void *data, size_t len)
+{
+	struct session *session = context;
+	int rc = wolfSSL_write(session->ssl, data, (int)len);
+
+	return rc == (int)len || fail(session, rc);
+}
+
+static int read_some(void *context, void *data, size_t size)
+{
+	struct session *session = context;
+	int rc = wolfSSL_read(session->ssl, data, (int)size);
+	int code;
+
+	if (rc > 0)
+		return rc;
+	code = wolfSSL_get_error(session->ssl, rc);
+	if (code == WOLFSSL_ERROR_ZERO_RETURN)
+		code = ZERO_RETURN; /* the library's own number, not the one of OpenSSL's that
+		                       stands for it */
+	fail_with(session, code);
+	return code == ZERO_RETURN ? 0 : -1;
+}
+
+static bool close_session(void *context)
+{
+	struct session *session = context;
+	int rc = wolfSSL_shutdown(session->ssl);
+
+	return rc == WOLFSSL_SUCCESS || rc == WOLFSSL_SHUTDOWN_NOT_DONE || fail(session, rc);
+}
+
+/* ---- What was negotiated ---- */
+
+static void note_alerts(struct session *session)
+{
+	WOLFSSL_ALERT_HISTORY history;
+
+	if (wolfSSL_get_alert_history(session->ssl, &history) != WOLFSSL_SUCCESS)
+		return;
+	if (history.last_rx.code > 0)
+		stack_note_alert(session->report, 'r', history.last_rx.code);
+	if (history.last_tx.code > 0)
+		stack_note_alert(session->report, 's', history.last_tx.code);
+}
+
+static void describe(void *context)
+{
+	struct session *session = context;
+	struct stack_report *report = session->report;
+	int suite = wolfSSL_get_current_cipher_suite(session->ssl);
+	const char *name = wolfSSL_get_cipher_name_iana_from_suite((unsigned char)(suite >> 8),
+	                                                           (unsigned char)suite);
+	const char *group = wolfSSL_get_curve_name(session->ssl);
+
+	note_alerts(session);
+	if (suite == 0 || name == NULL)
+		return; /* no ServerHello came */
+	snprintf(report->ciphersuite, sizeof(report->ciphersuite), "%s", name);
+	stack_note_version(report, wolfSSL_version(session->ssl));
+	for (size_t i = 0; group != NULL && group[i] != '\0' && i + 1 < sizeof(report->group); i++)
+		report->group[i] = (char)tolower((unsigned char)group[i]);
+}
+
+static const struct stack stack_wolfssl = {
+	.name = "wolfssl",
+	.caps = "ca,cert,key,sni,min,max,alpn",
+	.lowest = "1.2",
+	.highest = "1.3",
+	.help = "  wolfSSL as the distribution builds it, TLS 1.2 and 1.3.\n",
+	.version = version,
+	.link_status = link_status,
+	.open = open_session,
+	.handshake = handshake,
+	.write = write_all,
+	.read = read_some,
+	.close = close_session,
+	.describe = describe,
+	.free = free_session,
+};
+
+const struct stack *const STACKS[] = {&stack_wolfssl, NULL};
