@@ -3,13 +3,14 @@
  * and a crash costs one case. Messages (base/message.h) on standard input and output:
  *
  *   <- {"op":"start","cell":C,"server":{...},"address":A,"timeout_ms":T,"tap":B}
- *   -> {"event":"listening","cell":C,"port":P}   or   {"event":"refused","cell":C,"text":"<sentence>"}
+ *   -> {"event":"listening","cell":C,"port":P}
+ *      or {"event":"refused","cell":C,"text":"<sentence>"}
  *   -> {"event":"testimony","cell":C,"testimony":{...},"keylog":"..."}
  *   <- {"op":"stop","cell":C}
  *
- * The parent builds the contexts and listens; the child does everything with the connection. A child
- * has the listener as its standard input, the pipe to the parent as its standard output, and nothing
- * else open. When standard input closes, all end.
+ * The parent builds the contexts and listens; the child does everything with the connection. A
+ * child has the listener as its standard input, the pipe to the parent as its standard output,
+ * and nothing else open. When standard input closes, all end.
  */
 #include "base/assert.h"
 #include "base/clock.h"
@@ -34,7 +35,7 @@
 #include <unistd.h>
 
 #define CASES_MAX 256       /* servers at one time */
-#define BACKLOG 8           /* connections that wait while the first is served; they are then refused */
+#define BACKLOG 8           /* connections that wait for the first to be accepted, and are then reset */
 #define OVERDUE_MS 3000     /* a child that is silent this long after its end was due is killed */
 #define TIMEOUT_MAX_MS 3600000
 #define CHUNK 65536
@@ -110,14 +111,15 @@ static int open_listener(const char *address, struct error *error)
 	int fd;
 
 	if (rc != 0) {
-		error_set(error, ERR_INPUT, "\"%s\" is no numeric IPv4 or IPv6 address: %s", address,
-		          gai_strerror(rc));
+		error_set(error, ERR_INPUT, "\"%s\" is no numeric IPv4 or IPv6 address: %s",
+		          address, gai_strerror(rc));
 		return -1;
 	}
 	fd = socket(found->ai_family, found->ai_socktype | SOCK_CLOEXEC, found->ai_protocol);
 	if (fd < 0 || bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
-		error_system(error, ERR_ENVIRONMENT, errno, "cannot listen on %s (is it an address of "
-		             "this machine? `ip address` shows them)", address);
+		error_system(error, ERR_ENVIRONMENT, errno,
+		             "cannot listen on %s (\"ip address\" shows this machine's addresses)",
+		             address);
 		if (fd >= 0)
 			close(fd);
 		fd = -1;
@@ -148,8 +150,9 @@ static void live_as_child(const struct serve_plan *plan, const char *cell, int o
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent || dup2(plan->listener, STDIN_FILENO) < 0 ||
-	    dup2(out, STDOUT_FILENO) < 0 || close_range(STDERR_FILENO + 1, ~0u, 0) != 0)
-		_exit(3);
+	    dup2(out, STDOUT_FILENO) < 0)
+		_exit(-ERR_ENVIRONMENT);
+	closefrom(STDERR_FILENO + 1);
 	own.listener = STDIN_FILENO;
 	message = serve(&own, &capture);
 	json_object_set_new(message, "event", json_string("testimony"));
@@ -203,8 +206,11 @@ static int start_case(const char *cell, const json_t *message, struct error *err
 	struct context *context;
 	int port, rc;
 
-	if (running == NULL || find_case(cell) != NULL)
-		return error_set(error, ERR_ENVIRONMENT, "%s runs already, or %d others do", cell, CASES_MAX);
+	if (find_case(cell) != NULL)
+		return error_set(error, ERR_INPUT, "the case %s is running already", cell);
+	if (running == NULL)
+		return error_set(error, ERR_ENVIRONMENT, "%d servers are running already",
+		                 CASES_MAX);
 	if (plan.timeout_ms < 1 || plan.timeout_ms > TIMEOUT_MAX_MS)
 		return error_set(error, ERR_INPUT, "timeout_ms must be 1 to %d", TIMEOUT_MAX_MS);
 	context = contexts_get(&contexts, json_object_get(message, "server"), error);

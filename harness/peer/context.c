@@ -50,13 +50,17 @@ static int refuse_word(struct builder *builder, const char *word)
 		reason = "it gives no reason (a word that it does not know, or one that stands twice)";
 	else if (reason == NULL)
 		reason = "system error";
-	refuse(builder, "OpenSSL %s does not take \"%.*s\": %s%s%s%s", OpenSSL_version(OPENSSL_VERSION_STRING), WORD_SHOWN_MAX,
-	       word, reason, has_data ? " (" : "", has_data ? data : "", has_data ? ")" : "");
+	refuse(builder, "OpenSSL %s does not take \"%.*s\": %s%s%s%s",
+	       OpenSSL_version(OPENSSL_VERSION_STRING), WORD_SHOWN_MAX, word, reason,
+	       has_data ? " (" : "", has_data ? data : "", has_data ? ")" : "");
 	ERR_clear_error();
 	return ERR_INPUT;
 }
 
-/* The text at `index` of a list of texts, or of a single text seen as a list of one; NULL at its end. */
+/*
+ * The text at `index` of a list of texts, or of a single text seen as a list of one; NULL at its
+ * end.
+ */
 static const char *text_at(const json_t *value, size_t index)
 {
 	if (json_is_string(value))
@@ -152,9 +156,9 @@ static char *join_words(const json_t *value)
 typedef int (*word_setter)(SSL_CTX *ssl, const char *words);
 
 /*
- * Each word alone, and then all: OpenSSL's list functions do not say which word they dislike, and those
- * for suites pass over unknown ones. Words that change a cipher list rather than add to it (!MD5,
- * -SHA, +RSA, @STRENGTH) mean nothing alone.
+ * Each word alone, and then all: OpenSSL's list functions do not say which word they dislike, and
+ * those for suites pass over unknown ones. Words that change a cipher list rather than add to it
+ * (!MD5, -SHA, +RSA, @STRENGTH) mean nothing alone.
  */
 static int set_words(struct builder *builder, const json_t *value, word_setter set)
 {
@@ -227,7 +231,10 @@ static int load_certificate(struct builder *builder, const char *name)
 	return rc;
 }
 
-/* OpenSSL keeps one certificate of each type of key, and lets a second replace the first in silence. */
+/*
+ * OpenSSL keeps one certificate of each type of key, and lets a second replace the first in
+ * silence.
+ */
 static int set_certificate(struct builder *builder, const json_t *value)
 {
 	int types[CERTIFICATES_MAX];
@@ -243,8 +250,10 @@ static int set_certificate(struct builder *builder, const json_t *value)
 		types[i] = EVP_PKEY_get_base_id(SSL_CTX_get0_privatekey(builder->context->ssl));
 		for (size_t k = 0; k < i; k++)
 			if (types[k] == types[i])
-				return refuse(builder, "\"%s\" and \"%s\" have keys of one type, of which "
-				              "an OpenSSL server holds one", text_at(value, k), name);
+				return refuse(builder,
+				              "\"%s\" and \"%s\" have keys of one type, of which an "
+				              "OpenSSL server holds one",
+				              text_at(value, k), name);
 	}
 	return 0;
 }
@@ -260,7 +269,8 @@ static int trust_roots(struct builder *builder)
 
 	CHECK(names != NULL);
 	if (glob(pattern, 0, NULL, &roots) != 0)
-		rc = refuse(builder, "there are no roots to trust (%s); `shakedown certs` makes them", pattern);
+		rc = refuse(builder, "there are no roots to trust (%s): make them with \"shakedown certs\"",
+		            pattern);
 	for (size_t i = 0; rc == 0 && i < roots.gl_pathc; i++)
 		if (SSL_CTX_load_verify_file(ssl, roots.gl_pathv[i]) != 1 ||
 		    SSL_add_file_cert_subjects_to_stack(names, roots.gl_pathv[i]) != 1)
@@ -300,8 +310,9 @@ static int select_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *ch
 	unsigned char *found;
 
 	(void)ssl;
-	if (SSL_select_next_proto(&found, chosen_len, context->alpn.data, (unsigned)context->alpn.len,
-	                          offered, offered_len) != OPENSSL_NPN_NEGOTIATED)
+	if (SSL_select_next_proto(&found, chosen_len, context->alpn.data,
+	                          (unsigned)context->alpn.len, offered,
+	                          offered_len) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	*chosen = found;
 	return SSL_TLSEXT_ERR_OK;
@@ -318,7 +329,8 @@ static int set_alpn(struct builder *builder, const json_t *value)
 		size_t len = strlen(name);
 
 		if (len == 0 || len > 255)
-			return refuse(builder, "a protocol's name has 1 to 255 bytes, not %zu", len);
+			return refuse(builder, "a protocol's name has 1 to 255 bytes, not %zu",
+			              len);
 		buf_u8(&context->alpn, (uint8_t)len);
 		buf_text(&context->alpn, name);
 	}
@@ -433,7 +445,8 @@ static void add_age(struct buf *key, const char *certificates, const char *name)
 	struct stat status = {0};
 
 	if (stat(chain, &status) == 0)
-		buf_printf(key, " %lld.%09ld", (long long)status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+		buf_printf(key, " %lld.%09ld", (long long)status.st_mtim.tv_sec,
+		           status.st_mtim.tv_nsec);
 	free(chain);
 	free(folder);
 }

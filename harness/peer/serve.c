@@ -58,8 +58,8 @@ static int ms_left(const struct serve *serve)
 }
 
 /*
- * Waits until `fd` has one of `events`. What has arrived goes before a request to stop: when the board
- * has reported its end, the alert that it sent may still lie here unread.
+ * Waits until `fd` has one of `events`. What has arrived goes before a request to stop: when the
+ * board has reported its end, the alert that it sent may still lie here unread.
  */
 static enum step await(struct serve *serve, int fd, short events)
 {
@@ -132,7 +132,10 @@ static void open_tls(struct serve *serve)
 		wiretap_start(&serve->wiretap, SSL_get_rbio(serve->ssl), &serve->testimony.client);
 }
 
-/* Before each call of libssl, so that neither an old error nor an old errno is taken for a new one. */
+/*
+ * Before each call of libssl, so that neither an old error nor an old errno is taken for a new
+ * one.
+ */
 static void forget_errors(void)
 {
 	ERR_clear_error();
@@ -188,6 +191,12 @@ static size_t unsent(const struct serve *serve)
 	return serve->echo.len - serve->echoed;
 }
 
+static void forget_sent(struct serve *serve)
+{
+	buf_consume(&serve->echo, serve->echoed);
+	serve->echoed = 0;
+}
+
 /* Reads one record at most. SSL_get_error's value. */
 static int receive(struct serve *serve)
 {
@@ -216,9 +225,10 @@ static int send_back(struct serve *serve)
 			return SSL_get_error(serve->ssl, n);
 		serve->testimony.bytes_sent += (uint64_t)n;
 		serve->echoed += (size_t)n;
+		if (serve->echoed >= SERVE_UNSENT_MAX)
+			forget_sent(serve);
 	}
-	buf_clear(&serve->echo);
-	serve->echoed = 0;
+	forget_sent(serve);
 	return SSL_ERROR_NONE;
 }
 
@@ -228,7 +238,10 @@ static bool is_broken(int ssl_error)
 	       ssl_error != SSL_ERROR_WANT_WRITE;
 }
 
-/* The client has sent its close_notify, and may still want to read the rest: RFC 8446 section 6.1. */
+/*
+ * The client has sent its close_notify, and may still want to read the rest: RFC 8446 section
+ * 6.1.
+ */
 static enum step send_rest(struct serve *serve)
 {
 	enum step step = STEP_ON;
@@ -271,8 +284,8 @@ static enum step echo(struct serve *serve)
 }
 
 /*
- * Closes our side and reads on until the client has closed its own: closing a socket with bytes unread
- * would send a reset, which may destroy our alert before the client has read it.
+ * Closes our side and reads on until the client has closed its own: closing a socket with bytes
+ * unread would send a reset, which may destroy our alert before the client has read it.
  */
 static void farewell(struct serve *serve, enum step step)
 {

@@ -2,13 +2,13 @@
  * serve.h: the life of a forked server: one connection, from listening to the goodbye. Layer: peer.
  * Blocks; runs in a process of its own that nothing else uses.
  *
- * The server accepts one connection and closes the listener, shakes hands, echoes what it receives
- * until the client closes, answers close_notify, closes its sending side and waits for the client to
- * close too, so that no reset destroys what is under way. Each of listening, handshake and echo has
- * timeout_ms; the farewell has SERVE_FAREWELL_MS.
+ * The server accepts one connection and closes the listener, shakes hands, echoes what it
+ * receives until the client closes, answers close_notify, closes its sending side and waits for
+ * the client to close too, so that no reset destroys what is under way. Each of listening,
+ * handshake and echo has timeout_ms; the farewell has SERVE_FAREWELL_MS.
  *
- * SIGTERM, which must be blocked, ends it at any time: what has already arrived is still read, for at
- * most SERVE_STOP_MS.
+ * SIGTERM, which must be blocked, ends it at any time: what has already arrived is still read,
+ * for at most SERVE_STOP_MS.
  */
 #ifndef SHAKEDOWN_PEER_SERVE_H
 #define SHAKEDOWN_PEER_SERVE_H

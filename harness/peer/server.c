@@ -39,7 +39,7 @@ static void on_exited(void *context, const char *why)
 int server_start(struct server **started, uv_loop_t *loop, const struct server_events *events,
                  void *context, struct error *error)
 {
-	static const struct child_events child_events = {.message = on_message, .exited = on_exited};
+	static const struct child_events child_events = {on_message, on_exited};
 	char *program = file_sibling_program("shakedown-server");
 	char *arguments[] = {program, NULL};
 	struct server *server = calloc(1, sizeof(*server));
@@ -48,8 +48,8 @@ int server_start(struct server **started, uv_loop_t *loop, const struct server_e
 	CHECK(server != NULL);
 	server->events = events;
 	server->context = context;
-	rc = child_start(&server->child, loop, "shakedown-server", arguments, NULL, &child_events, server,
-	                 error);
+	rc = child_start(&server->child, loop, "shakedown-server", arguments, NULL, &child_events,
+	                 server, error);
 	free(program);
 	if (rc != 0) {
 		free(server);

@@ -2,8 +2,8 @@
  * server.h: the daemon's handle of shakedown-server, which starts an OpenSSL server for each case.
  * Layer: peer. Runs on a libuv loop; all calls and callbacks on that loop's thread.
  *
- * For each case that was asked for comes either `refused`, or `listening` and later `testimony`; unless
- * the program ends before, which `exited` tells once for all.
+ * For each case that was asked for comes either `refused`, or `listening` and later `testimony`;
+ * unless the program ends before, which `exited` tells once for all.
  */
 #ifndef SHAKEDOWN_PEER_SERVER_H
 #define SHAKEDOWN_PEER_SERVER_H
@@ -19,25 +19,34 @@ struct server;
 
 struct server_events {
 	void (*listening)(void *context, const char *cell, int port);
-	/* The case cannot be: `text` is a sentence that names the key of `server`, or the address. */
+	/*
+	 * The case cannot be: `text` is a sentence that names the key of `server`, or the
+	 * address.
+	 */
 	void (*refused)(void *context, const char *cell, const char *text);
 	/*
 	 * The case is over. `message` has "testimony" and "keylog", and where a tap was asked for
 	 * "connections" and its capture in `attached`. Both are borrowed for the call.
 	 */
 	void (*testimony)(void *context, const char *cell, json_t *message, struct bytes attached);
-	/* The program is gone; the handle is freed after this call. `why` is empty after server_stop. */
+	/*
+	 * The program is gone; the handle is freed after this call. `why` is empty after
+	 * server_stop.
+	 */
 	void (*exited)(void *context, const char *why);
 };
 
-/* Starts the program. `events` is borrowed for the handle's life. ERR_ENVIRONMENT if it cannot be. */
+/*
+ * Starts the program. `events` is borrowed for the handle's life. ERR_ENVIRONMENT if it cannot
+ * be.
+ */
 int server_start(struct server **server, uv_loop_t *loop, const struct server_events *events,
                  void *context, struct error *error);
 
 /*
- * Asks for a server for the case `cell`: configured by `configuration` (a suite's `server` object), on
- * a free port of the numeric `address`, with timeout_ms for each phase of its life. `tap`: let it
- * decode what its own socket carries.
+ * Asks for a server for the case `cell`: configured by `configuration` (a suite's `server`
+ * object), on a free port of the numeric `address`, with timeout_ms for each phase of its life.
+ * `tap`: let it decode what its own socket carries.
  */
 void server_case(struct server *server, const char *cell, const json_t *configuration,
                  const char *address, int timeout_ms, bool tap);

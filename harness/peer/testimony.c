@@ -83,8 +83,8 @@ static json_t *text_of_bytes(const void *data, size_t len)
 }
 
 /*
- * libssl answers a FIN that came too early with an alert of its own: that alert ends nothing, the FIN
- * did.
+ * libssl answers a FIN that came too early with an alert of its own: that alert ends nothing, the
+ * FIN did.
  */
 static enum closer alert_closer(SSL *ssl, bool sent)
 {
@@ -367,15 +367,20 @@ static void tell_negotiated(const struct testimony *testimony, SSL *ssl, json_t 
 	json_object_set_new(told, "version", text_or_null(version_word(testimony->version)));
 	json_object_set_new(told, "ciphersuite", text_or_null(ssl ? suite_name(ssl) : NULL));
 	json_object_set_new(told, "group", text_or_null(ssl ? group_name(ssl) : NULL));
-	json_object_set_new(told, "signature_algorithm", text_or_null(signature[0] ? signature : NULL));
+	json_object_set_new(told, "signature_algorithm",
+	                    text_or_null(signature[0] != '\0' ? signature : NULL));
 	json_object_set(told, "sni", testimony->sni);
 	json_object_set_new(told, "alpn", ssl ? chosen_alpn(ssl) : json_null());
 	json_object_set_new(told, "resumed", json_boolean(ssl != NULL && SSL_session_reused(ssl)));
 	json_object_set_new(told, "client_certificate", ssl ? subject_name(ssl) : json_null());
-	json_object_set_new(told, "client_certificate_error", ssl ? certificate_fault(ssl) : json_null());
+	json_object_set_new(told, "client_certificate_error",
+	                    ssl ? certificate_fault(ssl) : json_null());
 }
 
-/* From `start_ns` to `end_ns` in milliseconds to the microsecond, or null if the end was not reached. */
+/*
+ * From `start_ns` to `end_ns` in milliseconds to the microsecond, or null if the end was not
+ * reached.
+ */
 static json_t *span_ms(uint64_t start_ns, uint64_t end_ns)
 {
 	return end_ns != 0 ? json_real((double)((end_ns - start_ns) / 1000) / 1e3) : json_null();
@@ -401,7 +406,8 @@ json_t *testimony_tell(const struct testimony *testimony, SSL *ssl)
 	tell_negotiated(testimony, ssl, told);
 	json_object_set(told, "alerts", testimony->alerts);
 	json_object_set(told, "errors", testimony->errors);
-	json_object_set_new(told, "bytes_received", json_integer((json_int_t)testimony->bytes_received));
+	json_object_set_new(told, "bytes_received",
+	                    json_integer((json_int_t)testimony->bytes_received));
 	json_object_set_new(told, "bytes_sent", json_integer((json_int_t)testimony->bytes_sent));
 	json_object_set_new(told, "closed_by", text_or_null(closer_names[testimony->closed_by]));
 	json_object_set_new(told, "close_notify",
@@ -424,7 +430,8 @@ json_t *testimony_of_crashed(enum reached reached, int signal)
 	testimony.ended = ENDED_CRASHED;
 	told = testimony_tell(&testimony, NULL);
 	json_object_set_new(told, "signal", signal != 0 ? json_integer(signal) : json_null());
-	json_object_set_new(told, "signal_name", text_or_null(signal != 0 ? strsignal(signal) : NULL));
+	json_object_set_new(told, "signal_name",
+	                    text_or_null(signal != 0 ? strsignal(signal) : NULL));
 	testimony_fini(&testimony);
 	return told;
 }

@@ -1,8 +1,9 @@
 /*
  * testimony.h: what a server saw of the one connection that it was started for. Layer: peer.
  *
- * The facts are gathered from libssl's callbacks while serve.h leads the connection, and told as JSON
- * once it is over. Nothing here judges: a malformed ClientHello is as good a fact as an echo.
+ * The facts are gathered from libssl's callbacks while serve.h leads the connection, and told as
+ * JSON once it is over. Nothing here judges: a malformed ClientHello is as good a fact as an
+ * echo.
  */
 #ifndef SHAKEDOWN_PEER_TESTIMONY_H
 #define SHAKEDOWN_PEER_TESTIMONY_H
@@ -66,8 +67,8 @@ void testimony_reach(struct testimony *testimony, enum reached reached);
 void testimony_closed_by(struct testimony *testimony, enum closer closer);
 
 /*
- * Sets the callbacks that fill the testimony: on `context` before, and on `ssl` after SSL_new. Both are
- * for one connection alone; the testimony outlives them.
+ * Sets the callbacks that fill the testimony: on `context` before, and on `ssl` after SSL_new.
+ * Both are for one connection alone; the testimony outlives them.
  */
 void testimony_watch_context(SSL_CTX *context);
 void testimony_watch(struct testimony *testimony, SSL *ssl);
@@ -81,7 +82,10 @@ void testimony_take_errors(struct testimony *testimony);
  */
 json_t *testimony_tell(const struct testimony *testimony, SSL *ssl);
 
-/* What is left to say of a server that died at `reached` by `signal` (0: it ended without a word). */
+/*
+ * What is left to say of a server that died at `reached` by `signal` (0: it ended without a
+ * word).
+ */
 json_t *testimony_of_crashed(enum reached reached, int signal);
 
 #endif

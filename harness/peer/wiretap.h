@@ -14,7 +14,10 @@ struct wiretap {
 	bool client_ended;
 };
 
-/* Taps `socket`, a connected socket's BIO, from now on. `wiretap` stays in place until the BIO is freed. */
+/*
+ * Taps `socket`, a connected socket's BIO, from now on. `wiretap` stays in place until the BIO is
+ * freed.
+ */
 void wiretap_start(struct wiretap *wiretap, BIO *socket, const struct sockaddr_storage *client);
 
 /* The server has closed its direction. */

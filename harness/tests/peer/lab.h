@@ -1,6 +1,6 @@
 /*
- * lab.h: for tests of the server program: the program itself on a libuv loop, and a libssl client that
- * visits its servers. A test's `*state` is its struct lab.
+ * lab.h: for tests of the server program: the program itself on a libuv loop, and a libssl client
+ * that visits its servers. A test's `*state` is its struct lab.
  */
 #ifndef SHAKEDOWN_TESTS_PEER_LAB_H
 #define SHAKEDOWN_TESTS_PEER_LAB_H
@@ -95,11 +95,15 @@ static inline char *certificate_file(const char *name, const char *file)
 static inline int lab_certificates(void **state)
 {
 	struct error error = {0};
-	const char *root = file_data_root(&error);
-	char *recipes, *out;
+	const char *root;
+	char *recipes, *out, *here;
 	struct certs_made made;
 
 	(void)state;
+	here = realpath(".", NULL);
+	setenv("SHAKEDOWN_ROOT", here, 0); /* for a build folder outside of the repository */
+	free(here);
+	root = file_data_root(&error);
 	if (root == NULL)
 		fail_msg("%s", error.text);
 	recipes = file_join(root, "certs/recipes.json");

@@ -19,12 +19,16 @@ static char *certificates;
 static int make_certificates(void **state)
 {
 	struct error error = {0};
-	const char *root = file_data_root(&error);
 	struct certs_made made;
-	char *recipes;
+	const char *root;
+	char *recipes, *here;
 	int rc;
 
 	(void)state;
+	here = realpath(".", NULL);
+	setenv("SHAKEDOWN_ROOT", here, 0); /* for a build folder outside of the repository */
+	free(here);
+	root = file_data_root(&error);
 	if (root == NULL)
 		fail_msg("%s", error.text);
 	recipes = file_join(root, "certs/recipes.json");
