@@ -419,6 +419,7 @@ struct choice {
 	struct credential credentials[16];
 	size_t n_credentials;
 	bool group;       /* they have a group in common */
+	bool scheme;      /* ... a signature algorithm for any key: without one OpenSSL refuses at once */
 	bool shared;      /* ... a suite for one of the certificates */
 	bool works;       /* ... and nothing else is in its way */
 	json_t *servable; /* the suites that the server has for its certificates */
@@ -455,12 +456,14 @@ static bool authenticates(const SSL_CIPHER *suite, enum key key)
 	}
 }
 
-/* A static RSA suite needs neither group nor signature. */
+/* A static RSA suite needs neither group nor signature of the certificate's. */
 static bool works(const struct choice *choice, const struct credential *credential,
                   const SSL_CIPHER *suite)
 {
 	int exchange = SSL_CIPHER_get_kx_nid(suite);
 
+	if (!choice->scheme)
+		return false;
 	return exchange == NID_kx_rsa || (credential->curve && credential->signature &&
 	                                  (exchange != NID_kx_ecdhe || choice->group));
 }
@@ -503,6 +506,25 @@ static SSL_CTX *context_with_ciphers(const json_t *server)
 	return context;
 }
 
+/* A server whose list is not configured signs with all that is common. */
+static bool any_common_scheme(const struct question *question)
+{
+	const json_t *offered = extension_list(question->hello, "signature_algorithms",
+	                                       "supported_signature_algorithms");
+	json_t *allowed = configured(question->server, "signature_algorithms");
+	bool any = offered == NULL || json_array_size(allowed) == 0;
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(allowed, i, item) {
+		const struct scheme *scheme = scheme_named(json_string_value(item));
+
+		any = any || scheme == NULL || has(offered, scheme->name);
+	}
+	json_decref(allowed);
+	return any;
+}
+
 /* False if the configuration has words that are not known here. */
 static bool make_choice(struct choice *choice, const struct question *question)
 {
@@ -518,6 +540,7 @@ static bool make_choice(struct choice *choice, const struct question *question)
 		goto out;
 	choice->group = overlap(groups_here, extension_list(question->hello, "supported_groups",
 	                                                    "named_group_list"));
+	choice->scheme = any_common_scheme(question);
 	json_array_foreach(names, i, item)
 		look_at_credential(choice, question, certificate_named(json_string_value(item)));
 	for (int k = 0; k < sk_SSL_CIPHER_num(SSL_CTX_get_ciphers(context)); k++)

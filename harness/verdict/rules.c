@@ -178,24 +178,30 @@ static const char *without_place(struct buf *complaint)
 	return buf_string(complaint);
 }
 
-/* The whole does not compile: compiled alone, the rule at fault shows. */
+/* Whether `n` rules from `first` on compile alone; if not, `complaint` is theirs. */
+static bool compiles(const struct rules *rules, size_t first, size_t n, struct buf *complaint)
+{
+	struct jq_state *program;
+
+	buf_clear(complaint);
+	program = compile(rules, first, n, complaint);
+	if (program == NULL)
+		return false;
+	jq_teardown(&program);
+	return true;
+}
+
+/* The whole does not compile: taken apart, the file at fault shows. */
 static int blame(const struct rules *rules, struct buf *complaint, struct error *error)
 {
 	const char *file = "prelude.jq";
 
-	for (size_t i = 0; i < rules->n_rules && strcmp(file, "prelude.jq") == 0; i++) {
-		struct buf of_one = {0};
-		struct jq_state *program = compile(rules, i, 1, &of_one);
-
-		if (program == NULL) {
-			file = rules->rules[i].file;
-			buf_clear(complaint);
-			buf_bytes(complaint, buf_view(&of_one));
-		} else {
-			jq_teardown(&program);
-		}
-		buf_fini(&of_one);
-	}
+	if (compiles(rules, 0, 0, complaint))
+		for (size_t i = 0; i < rules->n_rules; i++)
+			if (!compiles(rules, i, 1, complaint)) {
+				file = rules->rules[i].file;
+				break;
+			}
 	return error_set(error, ERR_INPUT, "%s: its jq does not compile: %s", file,
 	                 without_place(complaint));
 }
@@ -281,7 +287,8 @@ json_t *rules_ids(const struct rules *rules)
 /* The first result of the program as JSON text of ours; NULL if jq gave none. */
 static json_t *run(struct rules *rules, const json_t *cell, const json_t *board)
 {
-	json_t *input = json_made(json_pack("{s:O, s:O}", "cell", (json_t *)cell, "board", (json_t *)board));
+	json_t *input = json_made(json_pack("{s:O, s:O?}", "cell", (json_t *)cell, "board",
+	                                    (json_t *)board));
 	char *text = json_dumps(input, JSON_COMPACT);
 	json_t *output = NULL;
 	jv result, dumped;

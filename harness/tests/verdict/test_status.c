@@ -1,0 +1,109 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "verdict/status.h"
+
+struct looked_up {
+	const char *stack, *version, *code, *name, *meaning; /* NULL: any */
+};
+
+static void codes_are_named_by_stack_and_version(void **state)
+{
+	static const struct looked_up codes[] = {
+		{"netxduo", "6.2.0", "0x20007", "NX_CRYPTO_PTR_ERROR", NULL},
+		{"netxduo", "", "0x114", "NX_SECURE_TLS_ALERT_RECEIVED", NULL},
+		{"netxduo", "6.2.0", "276", "NX_SECURE_TLS_ALERT_RECEIVED", NULL},
+		{"mbedtls", "2.28.3", "-0x7780", "MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE",
+		 "the server sent a fatal alert"},
+		{"mbedtls", "2.28.3", "-0x7780", "MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE", NULL},
+		{"mbedtls", "2.28.3", "-0x7800", "MBEDTLS_ERR_SSL_PEER_VERIFY_FAILED", NULL},
+		{"mbedtls", "3.6.0", "-0x7800", "MBEDTLS_ERR_SSL_UNRECOGNIZED_NAME", NULL},
+		{"mbedtls", "", "-0x7800",
+		 "MBEDTLS_ERR_SSL_PEER_VERIFY_FAILED or MBEDTLS_ERR_SSL_UNRECOGNIZED_NAME", ""},
+		{"zephyr", "3.7.0", "-30592", "MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE", NULL},
+		{"wolfssl", "5.5.4", "-313", "FATAL_ERROR", "the server sent a fatal alert"},
+		{"openssl", "3.0", "0x0A000410", "sslv3 alert handshake failure", ""},
+	};
+	struct status status;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		status_look_up(&status, codes[i].stack, codes[i].version, codes[i].code);
+		assert_string_equal(status.name, codes[i].name);
+		if (codes[i].meaning != NULL)
+			assert_string_equal(status.meaning, codes[i].meaning);
+	}
+}
+
+static void sum_of_two_codes_of_mbedtls_is_taken_apart(void **state)
+{
+	struct status status;
+
+	(void)state;
+	status_look_up(&status, "mbedtls", "2.28.3", "-0x4290");
+	assert_string_equal(status.name, "MBEDTLS_ERR_RSA_PUBLIC_FAILED + MBEDTLS_ERR_MPI_ALLOC_FAILED");
+	status_look_up(&status, "mbedtls", "2.28.3", "-0x262E");
+	assert_string_equal(status.name, "MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG + MBEDTLS_ERR_OID_NOT_FOUND");
+	assert_string_not_equal(status.meaning, "");
+}
+
+static void code_that_is_not_known_has_no_name(void **state)
+{
+	static const struct looked_up codes[] = {
+		{"netxduo", "6.2.0", "0x7fffffff", NULL, NULL}, {"netxduo", "6.2.0", "", NULL, NULL},
+		{"netxduo", "6.2.0", "0x114x", NULL, NULL},     {"netxduo", "6.2.0", "NX", NULL, NULL},
+		{"bearssl", "0.6", "0x114", NULL, NULL},        {"", "", "1", NULL, NULL},
+		{"mbedtls", "2.28.3", "-0x6B7F", NULL, NULL},   {"mbedtls", "2.28.3", "-1000000", NULL, NULL},
+		{"mbedtls", "2.28.3", "0x7780", NULL, NULL},    {"openssl", "3.0", "-5", NULL, NULL},
+		{"wolfssl", "5", "99999999999999999999", NULL, NULL},
+	};
+	struct status status;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		status_look_up(&status, codes[i].stack, codes[i].version, codes[i].code);
+		if (status.name[0] != '\0' || status.meaning[0] != '\0')
+			fail_msg("%s of %s is %s", codes[i].code, codes[i].stack, status.name);
+	}
+}
+
+#define STATUS(value, name, first, last, meaning) {value, meaning},
+
+static void tables_are_sorted_by_value(void **state)
+{
+	static const struct {
+		long value;
+		const char *meaning;
+	} netxduo[] = {
+#include "verdict/status_netxduo.def"
+	}, mbedtls[] = {
+#include "verdict/status_mbedtls.def"
+	}, wolfssl[] = {
+#include "verdict/status_wolfssl.def"
+	};
+
+	(void)state;
+	for (size_t i = 1; i < sizeof(netxduo) / sizeof(netxduo[0]); i++)
+		assert_true(netxduo[i - 1].value < netxduo[i].value);
+	for (size_t i = 1; i < sizeof(mbedtls) / sizeof(mbedtls[0]); i++)
+		assert_true(mbedtls[i - 1].value <= mbedtls[i].value);
+	for (size_t i = 1; i < sizeof(wolfssl) / sizeof(wolfssl[0]); i++)
+		assert_true(wolfssl[i - 1].value < wolfssl[i].value);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(codes_are_named_by_stack_and_version),
+		cmocka_unit_test(sum_of_two_codes_of_mbedtls_is_taken_apart),
+		cmocka_unit_test(code_that_is_not_known_has_no_name),
+		cmocka_unit_test(tables_are_sorted_by_value),
+	};
+
+	return cmocka_run_group_tests_name("verdict/status", tests, NULL, NULL);
+}
