@@ -355,8 +355,12 @@ static int read_some(void *context, void *data, size_t size)
 	} while (is_no_failure(rc));
 	if (rc > 0)
 		return rc;
+	if (rc == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) {
+		set_status(session->report, rc);
+		return 0;
+	}
 	fail(session, rc == 0 ? MBEDTLS_ERR_SSL_CONN_EOF : rc);
-	return rc == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY ? 0 : -1;
+	return -1;
 }
 
 static bool close_session(void *context)

@@ -251,11 +251,13 @@ static int read_some(void *context, void *data, size_t size)
 	if (rc > 0)
 		return rc;
 	code = wolfSSL_get_error(session->ssl, rc);
-	if (code == WOLFSSL_ERROR_ZERO_RETURN)
-		code = ZERO_RETURN; /* the library's own number, not the one of OpenSSL's that
-		                       stands for it */
+	if (code == WOLFSSL_ERROR_ZERO_RETURN) {
+		/* The library's own number, not the one that stands for it in OpenSSL. */
+		set_status(session->report, ZERO_RETURN);
+		return 0;
+	}
 	fail_with(session, code);
-	return code == ZERO_RETURN ? 0 : -1;
+	return -1;
 }
 
 static bool close_session(void *context)
