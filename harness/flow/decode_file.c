@@ -72,9 +72,9 @@ static void sum_up(const struct decoding *decoding, const struct tracker *tracke
 		const char *text;
 	} notes[] = {
 		{SEGMENT_OTHER, "not TCP"},
-		{SEGMENT_FRAGMENT, "fragments of IP packets, which are not put together"},
+		{SEGMENT_FRAGMENT, "part of a fragmented IP packet, which is not put together"},
 		{SEGMENT_LINK, "of a link type that is not read"},
-		{SEGMENT_MALFORMED, "with headers that are cut short or damaged"},
+		{SEGMENT_MALFORMED, "with headers cut short or damaged"},
 	};
 
 	fprintf(decoding->out, "%" PRIu64 " packet%s, %" PRIu64 " connection%s", n_packets,
@@ -92,14 +92,13 @@ static void sum_up(const struct decoding *decoding, const struct tracker *tracke
 static int judge_end(const struct capture *capture, const char *path, const struct tracker *tracker,
                      uint16_t unread, struct error *error)
 {
-	uint64_t n_unread = tracker_count(tracker, SEGMENT_LINK);
 	int rc = capture_end(capture, error);
 
-	if (rc == 0 && n_unread > 0)
+	if (rc == 0 && tracker_count(tracker, SEGMENT_LINK) > 0)
 		rc = error_set(error, ERR_INPUT,
-		               "%s: %" PRIu64 " packets are of link type %u, which is not read; "
-		               "Ethernet, Linux cooked, loopback and raw IP are",
-		               path, n_unread, unread);
+		               "%s: link type %u is not read; Ethernet, Linux cooked, loopback and raw "
+		               "IP are",
+		               path, unread);
 	return rc;
 }
 

@@ -1,0 +1,217 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "flow/decode_file.h"
+#include "flow/pcapng.h"
+#include "tests/flow/data.h"
+#include "tests/flow/frames.h"
+
+#include <unistd.h>
+
+#define SEED "st-forum-rsa-refused.pcap"
+
+/* What decode_file writes of `path`; the caller frees it. */
+static char *decode(const char *path, enum emit_format format, int expected_rc, struct error *error)
+{
+	static char *text;
+	static size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	assert_int_equal(decode_file(path, format, out, error), expected_rc);
+	fclose(out);
+	return text;
+}
+
+/* The same of a file that holds `content`. */
+static char *decode_content(struct bytes content, enum emit_format format, int expected_rc,
+                            struct error *error)
+{
+	char path[] = "/tmp/shakedown-test-XXXXXX";
+	int fd = mkstemp(path);
+	char *text;
+
+	assert_int_equal(write(fd, content.data, content.len), content.len);
+	close(fd);
+	text = decode(path, format, expected_rc, error);
+	unlink(path);
+	return text;
+}
+
+static void assert_holds(const char *text, const char *part)
+{
+	if (strstr(text, part) == NULL)
+		fail_msg("no \"%s\" in: %s", part, text);
+}
+
+static void the_forum_capture_is_one_line_of_json(void **state)
+{
+	struct error error = {0};
+	char *path = data_capture(SEED);
+	char *text = decode(path, EMIT_JSON, 0, &error);
+	json_t *connection = json_loads(text, 0, NULL), *hello, *alert;
+
+	(void)state;
+	assert_non_null(connection);
+	assert_ptr_equal(strchr(text, '\n') + 1, text + strlen(text));
+	hello = json_object_get(connection, "client_hello");
+	assert_string_equal(json_string_value(json_object_get(hello, "ja3")),
+	                    "0fe05bb12fd3c7ca77de173a4deb6eae");
+	assert_string_equal(json_string_value(json_object_get(hello, "ja4")),
+	                    "t13i120500_300ad538f728_2ddaf29219d6");
+	alert = json_array_get(json_object_get(connection, "alerts"), 0);
+	assert_string_equal(json_string_value(json_object_get(alert, "from")), "server");
+	assert_int_equal(json_integer_value(json_object_get(alert, "number")), 40);
+	json_decref(connection);
+	free(text);
+	free(path);
+}
+
+static void the_forum_capture_is_a_tree_for_people(void **state)
+{
+	struct error error = {0};
+	char *path = data_capture(SEED);
+	char *text = decode(path, EMIT_TEXT, 0, &error);
+
+	(void)state;
+	assert_memory_equal(
+		text, "Connection 1: 192.168.1.5 port 62509 to 192.168.1.10 port 6000, TLS\n", 68);
+	assert_holds(text, "Cipher Suite: TLS_AES_128_CCM_8_SHA256 (0x1305)\n");
+	assert_holds(text, "JA4: t13i120500_300ad538f728_2ddaf29219d6\n");
+	assert_holds(text, "Description: handshake_failure (40)\n");
+	assert_holds(text, "\n2 packets, 1 connection\n");
+	free(text);
+	free(path);
+}
+
+static void a_cut_capture_is_told_up_to_the_cut_and_where_that_is(void **state)
+{
+	struct error error = {0};
+	char *path = data_capture(SEED);
+	struct buf file = {0};
+	char *text;
+
+	(void)state;
+	assert_int_equal(file_read(path, 1 << 20, &file, &error), 0);
+	file.len -= 70;
+	text = decode_content(buf_view(&file), EMIT_TEXT, ERR_INPUT, &error);
+	assert_holds(text, "JA4: t13i120500_300ad538f728_2ddaf29219d6\n");
+	assert_holds(text, "1 packet, 1 connection\n");
+	assert_holds(error.text, ": the file ends at byte 297, inside packet 2, which begins at byte 290 "
+	                         "and takes 16 bytes; what came before was read");
+	free(text);
+	buf_fini(&file);
+	free(path);
+}
+
+/* `fragment` and `protocol` replace what IP says of the packet. */
+static void put_changed(struct buf *file, const struct frame *frame, uint8_t fragment,
+                        uint8_t protocol)
+{
+	struct buf out = {0};
+	struct packet packet = frame_raw(&out, frame);
+
+	out.data[6] = fragment;
+	out.data[9] = protocol;
+	pcapng_packet(file, &packet);
+	buf_fini(&out);
+}
+
+static void put_packet(struct buf *file, const struct frame *frame)
+{
+	put_changed(file, frame, 0, 6);
+}
+
+static void connections_come_as_they_end_and_the_open_ones_last(void **state)
+{
+	const struct frame frames[] = {
+		{.flags = TCP_SYN, .seq = 9, .client_port = 1001},
+		{.flags = TCP_SYN, .seq = 9, .client_port = 1002},
+		{.flags = TCP_SYN, .seq = 9, .client_port = 1003},
+		{.flags = TCP_RST, .seq = 10, .client_port = 1002},
+		{.flags = TCP_RST, .seq = 10, .client_port = 1003, .t_ns = 2000000000u},
+		{.flags = TCP_SYN, .seq = 9, .client_port = 1004, .t_ns = 2000000001u},
+	};
+	struct error error = {0};
+	struct buf file = {0};
+	char *text;
+
+	(void)state;
+	pcapng_begin(&file, "x", LINKTYPE_RAW, (struct bytes){0});
+	for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++)
+		put_packet(&file, &frames[i]);
+	text = decode_content(buf_view(&file), EMIT_TEXT, 0, &error);
+	assert_holds(text, "Connection 1: 10.0.0.1 port 1002 to 10.0.0.2 port 443, no TLS seen\n");
+	assert_holds(text, "Connection 2: 10.0.0.1 port 1001");
+	assert_holds(text, "Connection 3: 10.0.0.1 port 1003");
+	assert_holds(text, "Connection 4: 10.0.0.1 port 1004");
+	free(text);
+	buf_fini(&file);
+}
+
+static void what_is_not_tcp_is_counted(void **state)
+{
+	const struct frame frame = {.flags = TCP_SYN};
+	struct error error = {0};
+	struct buf file = {0};
+	char *text;
+
+	(void)state;
+	pcapng_begin(&file, "x", LINKTYPE_RAW, (struct bytes){0});
+	put_packet(&file, &frame);
+	put_changed(&file, &frame, 0, 17);
+	put_changed(&file, &frame, 0x20, 6);
+	text = decode_content(buf_view(&file), EMIT_TEXT, 0, &error);
+	assert_holds(text, "3 packets, 1 connection; 1 not TCP; 1 part of a fragmented IP packet");
+	free(text);
+	buf_fini(&file);
+}
+
+static void a_link_type_that_is_not_read_is_said(void **state)
+{
+	const struct frame frame = {.flags = TCP_SYN};
+	struct error error = {0};
+	struct buf file = {0};
+	char *text;
+
+	(void)state;
+	pcapng_begin(&file, "wlan0", 105, (struct bytes){0});
+	put_packet(&file, &frame);
+	text = decode_content(buf_view(&file), EMIT_JSON, ERR_INPUT, &error);
+	assert_string_equal(text, "");
+	assert_holds(error.text, ": link type 105 is not read; Ethernet, ");
+	free(text);
+	buf_fini(&file);
+}
+
+static void a_full_disk_is_told(void **state)
+{
+	struct error error = {0};
+	char *path = data_capture(SEED);
+	FILE *full = fopen("/dev/full", "w");
+
+	(void)state;
+	assert_int_equal(decode_file(path, EMIT_TEXT, full, &error), ERR_ENVIRONMENT);
+	assert_string_equal(error.text, "cannot write what was decoded: No space left on device");
+	fclose(full);
+	free(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_forum_capture_is_one_line_of_json),
+		cmocka_unit_test(the_forum_capture_is_a_tree_for_people),
+		cmocka_unit_test(a_cut_capture_is_told_up_to_the_cut_and_where_that_is),
+		cmocka_unit_test(connections_come_as_they_end_and_the_open_ones_last),
+		cmocka_unit_test(what_is_not_tcp_is_counted),
+		cmocka_unit_test(a_link_type_that_is_not_read_is_said),
+		cmocka_unit_test(a_full_disk_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
