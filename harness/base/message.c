@@ -32,7 +32,9 @@ void message_feed(struct message_reader *reader, const void *data, size_t len)
 static int parse_line(struct message_reader *reader, size_t line_len, struct error *error)
 {
 	json_error_t where;
-	json_t *message = json_loadb((char *)reader->held.data, line_len, 0, &where);
+	/* What a peer sent may stand in it, zero bytes included. */
+	json_t *message =
+		json_loadb((char *)reader->held.data, line_len, JSON_ALLOW_NUL, &where);
 	json_int_t n_attached = json_integer_value(json_object_get(message, "attached"));
 
 	if (!json_is_object(message) || n_attached < 0 || n_attached > (json_int_t)MESSAGE_ATTACHED_MAX) {

@@ -198,6 +198,32 @@ static void beyond_the_cap_packets_are_left_out_and_that_is_said(void **state)
 	json_decref(message);
 }
 
+/* A ClientHello with the host name "a\0b". */
+static void a_zero_byte_from_a_peer_breaks_no_message(void **state)
+{
+	static const char hello[] =
+		"\x16\3\1\0\x3b\1\0\0\x37\3\3RRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRR\0\0\2\x13\1\1\0"
+		"\0\x0c\0\0\0\x08\0\6\0\0\3a\0b";
+	const struct frame syn = {.flags = TCP_SYN, .seq = 9};
+	const struct frame data = {
+		.flags = TCP_ACK, .seq = 10, .data = hello, .len = sizeof(hello) - 1};
+	struct collector *collector = *state;
+	size_t n_packets;
+	json_t *message, *value;
+
+	give(collector, &syn);
+	give(collector, &data);
+	ask(collector, 443, 0, 0);
+	message = answer(collector, 0, 0, &n_packets);
+	value = json_array_get(json_object_get(message, "connections"), 0);
+	value = json_object_get(json_object_get(value, "client_hello"), "extensions");
+	value = json_object_get(json_array_get(value, 0), "server_name_list");
+	value = json_array_get(value, 0);
+	assert_int_equal(json_string_length(value), 3);
+	assert_memory_equal(json_string_value(value), "a\0b", 3);
+	json_decref(message);
+}
+
 static void what_is_no_request_is_refused(void **state)
 {
 	struct collector *collector = *state;
@@ -222,6 +248,7 @@ int main(void)
 		TEST(a_port_without_connections_is_answered_with_none),
 		TEST(packets_that_the_kernel_dropped_meanwhile_are_told),
 		TEST(beyond_the_cap_packets_are_left_out_and_that_is_said),
+		TEST(a_zero_byte_from_a_peer_breaks_no_message),
 		TEST(what_is_no_request_is_refused),
 	};
 
