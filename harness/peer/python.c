@@ -88,6 +88,7 @@ const char *python_find(struct error *error)
 {
 	static char found[PATH_MAX];
 	const char *named = getenv("SHAKEDOWN_PYTHON");
+	struct error tried = {0};
 
 	if (found[0] != '\0')
 		return found;
@@ -102,9 +103,11 @@ const char *python_find(struct error *error)
 		          named, named);
 		return NULL;
 	}
-	error_set(error, ERR_ENVIRONMENT, "no Python with pyserial; tried:");
-	if (take_if_good("/usr/bin/python3", found, error) || search_path(found, error))
+	error_set(&tried, ERR_ENVIRONMENT, "no Python with pyserial; tried:");
+	if (take_if_good("/usr/bin/python3", found, &tried) || search_path(found, &tried))
 		return found;
-	error_append(error, "; install the package python3-serial, or `pip install pyserial` for one");
+	error_set(error, ERR_ENVIRONMENT,
+	          "%s; install the package python3-serial, or `pip install pyserial` for one",
+	          tried.text);
 	return NULL;
 }

@@ -35,6 +35,7 @@ static void python_that_has_pyserial_is_found_and_remembered(void **state)
 
 	(void)state;
 	assert_non_null(python);
+	assert_int_equal(error.code, 0);
 	setenv("PATH", "/nowhere", 1);
 	assert_ptr_equal(python_find(&error), python);
 }
