@@ -213,8 +213,9 @@ static void read_alerts(struct facts *facts, const json_t *server, const json_t 
                         const json_t *board)
 {
 	const json_t *reported = json_object_get(board, "alert");
-	const json_t *of_wire = fatal_alert(wire, NULL);
-	const json_t *of_server = fatal_alert(server, NULL);
+	const char *whose = (facts->bits & CLOSED_BY_BOARD) != 0 ? "client" : NULL;
+	const json_t *of_wire = fatal_alert(wire, whose);
+	const json_t *of_server = fatal_alert(server, whose);
 
 	facts->alert = of_wire != NULL ? of_wire : of_server;
 	if (facts->alert != NULL)

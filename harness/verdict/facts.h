@@ -4,7 +4,8 @@
  *
  * Facts only: what they mean stands in the judge's table. Testimony that is not there leaves its facts
  * unset. Alerts are fatal here if they end the connection: by their level, or, in TLS 1.3, by being
- * neither close_notify nor user_canceled (RFC 8446 section 6).
+ * neither close_notify nor user_canceled (RFC 8446 section 6). An alert that the server sends to a board
+ * that has closed already ends nothing: OpenSSL answers an early end of the stream with decode_error.
  */
 #ifndef SHAKEDOWN_VERDICT_FACTS_H
 #define SHAKEDOWN_VERDICT_FACTS_H

@@ -67,6 +67,10 @@ static const struct judge_row rows[] = {
 	{BOARD_OK, 0, "pass", "connected", "Handshake, data there and back, and an orderly end."},
 
 	/* The board says that it failed, or never came to its end. */
+	{BOARD_ERROR, HELLO, "fail", "no-client-hello",
+	 "The board connected, and no ClientHello came{server-error}. It reports {board}."},
+	{0, HELLO, "fail", "no-client-hello",
+	 "The board connected, and no ClientHello came until time was up{server-error}."},
 	{ALERT_FROM_SERVER | NOT_OFFERED | DECLARED, 0, "unsupported", "not-offered",
 	 "The server needs {missing}; the board does not offer it, as its profile declares."},
 	{ALERT_FROM_BOARD | NOT_OFFERED | DECLARED, 0, "unsupported", "not-offered",
@@ -80,16 +84,12 @@ static const struct judge_row rows[] = {
 	 "The server ended the connection with alert {alert}{server-error}."},
 	{ALERT_FROM_BOARD, 0, "fail", "alert-from-board",
 	 "The board ended the connection with alert {alert}; it reports {board}."},
-	{BOARD_ERROR, HELLO, "fail", "no-client-hello",
-	 "The board connected and failed before it sent a ClientHello: it reports {board}."},
-	{0, HELLO, "fail", "no-client-hello",
-	 "The board connected and sent no ClientHello until time was up."},
 	{0, BOARD_ERROR, "fail", "timeout",
 	 "The board did not come to an end: it was still in phase {phase} when time was up."},
 	{ESTABLISHED | BOARD_IN_APP, 0, "fail", "app-data",
 	 "The handshake worked; then the board failed with {board}."},
 	{CLOSED_BY_SERVER, 0, "fail", "closed-by-server",
-	 "The server closed the connection without an alert{server-error}; the board reports {board}."},
+	 "The server closed the connection without an alert{server-error}. The board reports {board}."},
 	{CLOSED_BY_BOARD, 0, "fail", "closed-by-board",
 	 "The board closed the connection without an alert; it reports {board}."},
 	{SERVER_TIMED_OUT, 0, "fail", "timeout",
@@ -172,7 +172,7 @@ static void fill_server_error(const struct scene *scene, struct buf *out)
 
 	witness_server_error(scene->server, &error);
 	if (error.len > 0)
-		buf_printf(out, " (%s)", buf_string(&error));
+		buf_printf(out, ": %s", buf_string(&error));
 	buf_fini(&error);
 }
 

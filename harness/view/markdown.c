@@ -143,7 +143,7 @@ static void put_group(struct buf *out, const struct report *report, const struct
 	put_items(out, "Proof", &lines);
 	put_lists(out, group);
 	buf_clear(&lines);
-	report_cells(group, &lines);
+	report_cells(report, group, &lines);
 	put_items(out, "Cells", &lines);
 	buf_fini(&lines);
 }

@@ -78,7 +78,12 @@ static const char *row_name(const json_t *cell)
 static struct report_row *row_of(const struct report *report, struct report_suite *suite,
                                  json_t *seen, const json_t *cell)
 {
-	size_t i = index_of(seen, json_text(cell, "case"), suite->n_rows);
+	struct buf key = {0};
+	size_t i;
+
+	buf_printf(&key, "%s/%s", suite->name, row_name(cell));
+	i = index_of(seen, buf_string(&key), suite->n_rows);
+	buf_fini(&key);
 
 	if (i == suite->n_rows) {
 		suite->rows = grown(suite->rows, suite->n_rows, sizeof(*suite->rows));
@@ -326,18 +331,25 @@ void report_fixes(const struct report *report, const struct report_group *group,
 	json_decref(said);
 }
 
+static bool same_row(const json_t *a, const json_t *b)
+{
+	return strcmp(json_text(a, "suite"), json_text(b, "suite")) == 0 &&
+	       strcmp(json_text(a, "case"), json_text(b, "case")) == 0;
+}
+
 /* Cells of one case follow each other, as results are in the order of the plan. */
-void report_cells(const struct report_group *group, struct buf *out)
+void report_cells(const struct report *report, const struct report_group *group, struct buf *out)
 {
 	for (size_t i = 0; i < group->n_cells; i++) {
-		const char *name = json_text(group->cells[i], "case");
-		bool more = i + 1 < group->n_cells &&
-		            strcmp(name, json_text(group->cells[i + 1], "case")) == 0;
-		bool first = i == 0 || strcmp(name, json_text(group->cells[i - 1], "case")) != 0;
+		const json_t *cell = group->cells[i];
+		bool first = i == 0 || !same_row(cell, group->cells[i - 1]);
+		bool last = i + 1 == group->n_cells || !same_row(cell, group->cells[i + 1]);
 
+		if (first && report->n_suites > 1)
+			buf_printf(out, "%s/", json_text(cell, "suite"));
 		if (first)
-			buf_printf(out, "%s on ", name);
-		buf_printf(out, "%s%s", json_text(group->cells[i], "board"), more ? ", " : "\n");
+			buf_printf(out, "%s on ", row_name(cell));
+		buf_printf(out, "%s%s", json_text(cell, "board"), last ? "\n" : ", ");
 	}
 }
 

@@ -16,7 +16,7 @@
 #include <stdbool.h>
 
 struct report_row {
-	const char *name;     /* the case without its suite */
+	const char *name;     /* the case, without its suite */
 	const json_t **cells; /* one for each board; NULL: there is no such cell */
 };
 
@@ -81,7 +81,7 @@ void report_proof(const struct report_group *group, struct buf *out);
 void report_fixes(const struct report *report, const struct report_group *group, struct buf *out);
 
 /* Appends the group's cells, a line for each case: "rsa-certificate/1.3 on netx-fixed, wolfssl". */
-void report_cells(const struct report_group *group, struct buf *out);
+void report_cells(const struct report *report, const struct report_group *group, struct buf *out);
 
 /* Appends "confirmed in 4 of 4 cells", "likely", or "no rule explains it". */
 void report_confidence(const struct report_group *group, struct buf *out);

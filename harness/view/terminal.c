@@ -439,7 +439,7 @@ static void put_group(const struct screen *screen, const struct report_group *gr
 	put_list(screen, "Read", json_object_get(group->diagnosis, "rfc"));
 	put_list(screen, "", json_object_get(group->diagnosis, "refs"));
 	buf_clear(&text);
-	report_cells(group, &text);
+	report_cells(screen->report, group, &text);
 	put_lines(screen, "Cells", &text);
 	buf_fini(&text);
 	buf_fini(&clean);

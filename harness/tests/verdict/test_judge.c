@@ -38,6 +38,7 @@
 #define ALERT_80 "'alerts': [{'from': 'client', 'level': 'fatal', 'description': 'internal_error', 'number': 80}]"
 #define ALERT_116 \
 	"'alerts': [{'from': 'server', 'level': 'fatal', 'description': 'certificate_required', 'number': 116}]"
+#define ALERT_50 "'alerts': [{'from': 'server', 'level': 'fatal', 'description': 'decode_error', 'number': 50}]"
 #define ALERT_70 \
 	"'alerts': [{'from': 'server', 'level': 'fatal', 'description': 'protocol_version', 'number': 70}]"
 
@@ -57,6 +58,10 @@ static const struct {
 	 "connected"},
 	{"suite names of the firmware's own are not compared",
 	 "{'witnesses': {'board': {'ciphersuite': 'TLS13-AES128-GCM-SHA256'}}}", "pass", "connected"},
+
+	{"a board that ends TCP without close_notify, which OpenSSL answers with an alert",
+	 "{'witnesses': {'server': {'state': 'established', " ALERT_50 "}, 'wire': {" ALERT_50 "}}}", "pass",
+	 "connected"},
 
 	/* the harness */
 	{"not run", "{'skipped': 'the suite is for other boards', 'witnesses': null}", "skip", "skipped"},
@@ -110,19 +115,19 @@ static const struct {
 
 	/* the board says that it succeeded */
 	{"TLS 1.3 refused after the client was done",
-	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', " ALERT_116 "},"
+	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', 'closed_by': 'server', " ALERT_116 "},"
 	 " 'wire': {" ALERT_116 "}}}",
 	 "fail", "alert-from-server"},
 	{"the same without a capture",
-	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', " ALERT_116 "},"
+	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', 'closed_by': 'server', " ALERT_116 "},"
 	 " 'wire': null}}",
 	 "fail", "alert-from-server"},
 	{"the same where the capture could not be decrypted",
-	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', " ALERT_116 "},"
+	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', 'closed_by': 'server', " ALERT_116 "},"
 	 " 'wire': {'messages': [{'from': 'server', 'type': 'encrypted'}]}}}",
 	 "fail", "alert-from-server"},
 	{"the server's alert is not in a capture that must show it",
-	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', " ALERT_116 "}}}",
+	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', 'closed_by': 'server', " ALERT_116 "}}}",
 	 "inconclusive", "witnesses-disagree"},
 	{"board sent a fatal alert and says that it succeeded",
 	 "{'witnesses': {'server': {" ALERT_80 "}, 'wire': {" ALERT_80 "}}}", "fail",
@@ -175,7 +180,7 @@ static const struct {
 	 "fail", "alert-from-server"},
 	{"version not offered",
 	 "{'server': {'versions': ['1.0']}, 'witnesses': {'server': {'handshake': false,"
-	 " 'state': 'handshake', " ALERT_70 "}, 'wire': {'server_hello': null, " ALERT_70 "},"
+	 " 'state': 'handshake', 'closed_by': 'server', " ALERT_70 "}, 'wire': {'server_hello': null, " ALERT_70 "},"
 	 " 'board': {'phase': 'hs', 'status': '-0x7780'}}}",
 	 "fail", "not-offered"},
 	{"client refuses the older version that the server chose",
@@ -211,7 +216,7 @@ static const struct {
 	 " 'wire': {" ALERT_80 "}, 'board': {'phase': 'hs', 'status': '0x20007'}}}",
 	 "fail", "alert-from-board"},
 	{"the first alert counts where both sent one",
-	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', 'alerts': ["
+	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', 'closed_by': 'server', 'alerts': ["
 	 " {'from': 'server', 'level': 'fatal', 'description': 'decode_error', 'number': 50}]},"
 	 " 'wire': {'alerts': [{'from': 'server', 'level': 'fatal', 'description': 'decode_error', 'number': 50},"
 	 " {'from': 'client', 'level': 'fatal', 'description': 'internal_error', 'number': 80}]},"
@@ -221,6 +226,18 @@ static const struct {
 	 "{'witnesses': {" NO_BYTES ", 'wire': {'client_hello': null},"
 	 " 'board': {'phase': 'hs', 'status': '-0x7f00'}}}",
 	 "fail", "no-client-hello"},
+	{"board closes before its ClientHello, which OpenSSL answers with an alert",
+	 "{'witnesses': {'server': {'state': 'connected', 'handshake': false, " ALERT_50 "},"
+	 " 'wire': {'client_hello': null, " ALERT_50 "}, 'board': {'phase': 'hs', 'status': '-0x262E'}}}",
+	 "fail", "no-client-hello"},
+	{"board speaks another protocol, which OpenSSL refuses",
+	 "{'witnesses': {'server': {'state': 'connected', 'handshake': false, 'closed_by': 'server',"
+	 " " ALERT_70 "}, 'wire': {'client_hello': null, " ALERT_70 "}, 'board': {'phase': 'hs', 'status': '-1'}}}",
+	 "fail", "no-client-hello"},
+	{"board closes in its handshake, which OpenSSL answers with an alert",
+	 "{'witnesses': {'server': {'state': 'handshake', 'handshake': false, " ALERT_50 "},"
+	 " 'wire': {" ALERT_50 "}, 'board': {'phase': 'hs', 'status': '-0x7100'}}}",
+	 "fail", "closed-by-board"},
 	{"board never sends a ClientHello",
 	 "{'witnesses': {" NO_BYTES ", 'wire': {'client_hello': null}, 'board': {'phase': 'hs'}}}",
 	 "fail", "no-client-hello"},
@@ -339,7 +356,7 @@ static void what_is_left_open_is_said(void **state)
 {
 	json_t *board = profile();
 	json_t *cell = cell_with("{'witnesses': {'wire': null, 'server': {'handshake': false,"
-	                         " 'state': 'handshake', " ALERT_116 "}}}");
+	                         " 'state': 'handshake', 'closed_by': 'server', " ALERT_116 "}}}");
 
 	(void)state;
 	judge_cell(cell, board);
