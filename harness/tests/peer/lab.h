@@ -282,7 +282,8 @@ static inline SSL_CTX *client_context(const struct visit *visit)
 	trust(context);
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, visit->judge);
 	SSL_CTX_set_info_callback(context, on_client_info);
-	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT);
+	SSL_CTX_set_session_cache_mode(context,
+	                               SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
 	SSL_CTX_sess_set_new_cb(context, on_ticket);
 	SSL_CTX_set_cert_cb(context, on_request, NULL);
 	if (visit->cipher_list != NULL)

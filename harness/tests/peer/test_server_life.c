@@ -233,6 +233,31 @@ static void what_is_no_tls_is_told_as_such(void **state)
 	}
 }
 
+/* Bytes that nobody reads any more must not turn the server's end into a reset. */
+static void a_refused_client_that_goes_on_talking_gets_its_alert(void **state)
+{
+	static const uint8_t more[4096] = {0};
+	struct lab *lab = *state;
+	uint8_t hello[1024], alert[7];
+	const json_t *testimony;
+	size_t len = client_hello(hello, sizeof(hello));
+	int fd;
+
+	lab_start(lab, "{\"versions\":[\"1.3\"],\"certificate\":\"ecdsa-p256\","
+	               "\"signature_algorithms\":\"ed25519\"}");
+	fd = tcp_connect(lab->port);
+	assert_int_equal(send(fd, hello, len, MSG_MORE), len);
+	assert_int_equal(send(fd, more, sizeof(more), 0), sizeof(more));
+	assert_int_equal(recv(fd, alert, sizeof(alert), MSG_WAITALL), sizeof(alert));
+	assert_memory_equal(alert, "\x15\x03\x03\x00\x02\x02\x28", sizeof(alert));
+	await_fin(fd);
+	close(fd);
+	testimony = lab_hear(lab);
+	assert_n_alerts(testimony, 1);
+	assert_alert(testimony, 0, "server", "fatal", 40);
+	assert_told(testimony, "closed_by", "server");
+}
+
 static void a_client_that_leaves_after_its_hello_is_told(void **state)
 {
 	struct lab *lab = *state;
@@ -580,6 +605,7 @@ int main(void)
 		TEST(half_a_client_hello_is_waited_for_and_left),
 		TEST(a_client_that_stays_after_the_handshake_is_left_with_close_notify),
 		TEST(what_is_no_tls_is_told_as_such),
+		TEST(a_refused_client_that_goes_on_talking_gets_its_alert),
 		TEST(a_client_that_leaves_after_its_hello_is_told),
 		TEST(a_reset_is_told),
 		TEST(an_end_without_close_notify_is_not_orderly),
