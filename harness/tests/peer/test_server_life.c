@@ -463,6 +463,19 @@ static void a_killed_child_is_testified_for(void **state)
 	assert_told(lab_hear(lab), "ended", "closed");
 }
 
+static void a_child_that_hangs_is_killed_once_it_was_stopped(void **state)
+{
+	struct lab *lab = *state;
+	const json_t *testimony;
+
+	lab_start(lab, ECDSA);
+	assert_int_equal(kill(only_child(lab), SIGSTOP), 0);
+	server_end_case(lab->server, "case");
+	testimony = lab_hear(lab);
+	assert_told(testimony, "ended", "crashed");
+	assert_int_equal(json_number(testimony, "signal"), SIGKILL);
+}
+
 static void no_child_outlives_a_killed_program(void **state)
 {
 	struct lab *lab = *state;
@@ -615,6 +628,7 @@ int main(void)
 		TEST(ten_megabytes_come_back),
 		TEST(a_second_connection_is_refused),
 		TEST(a_killed_child_is_testified_for),
+		TEST(a_child_that_hangs_is_killed_once_it_was_stopped),
 		TEST(no_child_outlives_a_killed_program),
 		TEST(no_child_outlives_its_daemon),
 		TEST(two_hundred_cases_leave_nothing_behind),
