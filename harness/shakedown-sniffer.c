@@ -3,7 +3,7 @@
  *
  * It opens the capture, gives up every right, and only then looks at packets. It speaks messages
  * (base/message.h) on standard input and output:
- *   -> {"event":"ready","interface":"lo"}  or  {"event":"refused","text":"<sentence>"} and exit status 3
+ *   -> {"event":"ready","interface":"lo"}, or {"event":"refused","text":"<sentence>"} and exit 3
  *   <- {"op":"collect","port":39999,"keylog":"<SSLKEYLOGFILE text>","wait_ms":300}
  *   -> {"event":"collected","port":39999,"connections":[...],"dropped":0} and a pcapng capture
  * It ends when its standard input closes. What a capture costs in memory is bounded: see
@@ -30,7 +30,8 @@ struct sniffer {
 	struct live *live;
 	struct collector *collector;
 	struct message_reader requests;
-	struct buf answers; /* not yet written */
+	struct buf answers;
+	size_t n_written;   /* of the answers */
 	uint64_t n_dropped; /* by the kernel's last count */
 	bool over;          /* standard input has closed */
 };
@@ -62,7 +63,7 @@ static int take_requests(struct sniffer *sniffer, struct error *error)
 
 		json_decref(request);
 		if (!taken)
-			return error_set(error, ERR_INPUT, "a message that is no request to collect a port");
+			return error_set(error, ERR_INPUT, "a message that asks for no port");
 	}
 	return rc;
 }
@@ -87,24 +88,30 @@ static int read_requests(struct sniffer *sniffer, struct error *error)
  */
 static int write_answers(struct sniffer *sniffer, struct error *error)
 {
-	ssize_t n = write(STDOUT_FILENO, sniffer->answers.data, sniffer->answers.len);
+	ssize_t n = write(STDOUT_FILENO, sniffer->answers.data + sniffer->n_written,
+	                  sniffer->answers.len - sniffer->n_written);
 
 	if (n < 0 && errno == EPIPE)
 		sniffer->over = true;
 	else if (n < 0 && errno != EAGAIN && errno != EINTR)
 		return error_system(error, ERR_ENVIRONMENT, errno, "cannot write answers");
 	if (n > 0)
-		buf_consume(&sniffer->answers, (size_t)n);
+		sniffer->n_written += (size_t)n;
+	if (sniffer->n_written == sniffer->answers.len) {
+		buf_clear(&sniffer->answers);
+		sniffer->n_written = 0;
+	}
 	return 0;
 }
 
 static int turn(struct sniffer *sniffer, struct error *error)
 {
 	enum { PACKETS, REQUESTS, ANSWERS };
+	size_t n_answers = sniffer->answers.len;
 	struct pollfd polled[] = {
 		[PACKETS] = {.fd = live_fd(sniffer->live), .events = POLLIN},
 		[REQUESTS] = {.fd = STDIN_FILENO, .events = POLLIN},
-		[ANSWERS] = {.fd = sniffer->answers.len > 0 ? STDOUT_FILENO : -1, .events = POLLOUT},
+		[ANSWERS] = {.fd = n_answers > 0 ? STDOUT_FILENO : -1, .events = POLLOUT},
 	};
 	int rc = 0;
 
