@@ -59,6 +59,7 @@ static const char *iana_group(const char *name)
 
 static void tell_key(struct emit *emit, const EVP_PKEY *key)
 {
+	const char *type_name = key != NULL ? EVP_PKEY_get0_type_name(key) : NULL;
 	char group[GROUP_NAME_MAX];
 
 	switch (key != NULL ? EVP_PKEY_get_base_id(key) : EVP_PKEY_NONE) {
@@ -80,7 +81,7 @@ static void tell_key(struct emit *emit, const EVP_PKEY *key)
 		emit_text(emit, "key", "Ed448");
 		break;
 	default:
-		emit_printf(emit, "key", "%s %d", OBJ_nid2sn(EVP_PKEY_get_base_id(key)),
+		emit_printf(emit, "key", "%s %d", type_name != NULL ? type_name : "unknown",
 		            EVP_PKEY_get_bits(key));
 	}
 }

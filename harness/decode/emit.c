@@ -8,7 +8,7 @@
 
 #define INDENT 4     /* spaces of the text tree for each level */
 #define LABEL_MAX 64 /* bytes of a label made from a key, with the final zero */
-#define SHORT_MAX 160 /* bytes of text made by emit_printf and emit_item, with the final zero */
+#define SHORT_MAX 256 /* bytes of text made by emit_printf, emit_item and emit_line, with the final zero */
 
 struct label {
 	const char *key;

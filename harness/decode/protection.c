@@ -422,12 +422,14 @@ static bool open_cbc(struct protection *protection, const struct record *record,
 	struct bytes covered, iv, sealed;
 	size_t len;
 
-	if (record->body.len < mac_len + block_len)
+	if (record->body.len < mac_len)
 		return false;
 	covered = (struct bytes){record->body.data, record->body.len - (etm ? mac_len : 0)};
 	reader_init(&body, covered.data, covered.len, &fault);
 	iv = reader_bytes(&body, chained ? 0 : block_len, "IV");
 	sealed = reader_rest(&body);
+	if (!reader_ok(&body))
+		return false;
 	if (etm && !is_authentic(protection, record, sequence, covered, covered.data + covered.len))
 		return false;
 	if (!decrypt_cbc(protection, chained ? protection->iv : iv.data, sealed, out, &len))

@@ -1,0 +1,776 @@
+/* Handshakes that libssl makes with itself in memory, decoded with its key log. */
+#include "tests/decode/support.h"
+
+#include <openssl/core_names.h>
+#include <openssl/kdf.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+
+#define CHUNKS_MAX 256
+
+/* What went over the wire, in order. */
+struct wire {
+	struct chunk {
+		enum side from;
+		struct buf bytes;
+	} chunks[CHUNKS_MAX];
+	size_t n_chunks;
+	struct buf keylog;
+};
+
+/* Both ends of a connection. */
+struct ends {
+	SSL_CTX *contexts[2];
+	SSL *ssl[2];
+	struct wire wire;
+};
+
+static EVP_PKEY *server_key, *client_key;
+static X509 *server_certificate, *client_certificate;
+
+static X509 *self_signed(EVP_PKEY *key, const char *name)
+{
+	X509 *x509 = X509_new();
+	X509_EXTENSION *names = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name,
+	                                            "DNS:server.shakedown.test,IP:127.0.0.1,IP:::1");
+
+	X509_set_version(x509, X509_VERSION_3);
+	ASN1_INTEGER_set(X509_get_serialNumber(x509), 0x1234);
+	X509_gmtime_adj(X509_getm_notBefore(x509), 0);
+	X509_gmtime_adj(X509_getm_notAfter(x509), 3600);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_UTF8,
+	                           (const uint8_t *)name, -1, -1, 0);
+	X509_set_issuer_name(x509, X509_get_subject_name(x509));
+	X509_set_pubkey(x509, key);
+	X509_add_ext(x509, names, -1);
+	X509_EXTENSION_free(names);
+	assert_true(X509_sign(x509, key, EVP_sha256()) > 0);
+	return x509;
+}
+
+static int make_certificates(void **state)
+{
+	(void)state;
+	server_key = EVP_RSA_gen(2048);
+	client_key = EVP_EC_gen("P-256");
+	server_certificate = self_signed(server_key, "a server");
+	client_certificate = self_signed(client_key, "a client");
+	return 0;
+}
+
+static int free_certificates(void **state)
+{
+	(void)state;
+	X509_free(server_certificate);
+	X509_free(client_certificate);
+	EVP_PKEY_free(server_key);
+	EVP_PKEY_free(client_key);
+	return 0;
+}
+
+static void on_keylog(const SSL *ssl, const char *line)
+{
+	struct wire *wire = SSL_get_app_data(ssl);
+
+	buf_printf(&wire->keylog, "%s\n", line);
+}
+
+static int accept_any(int ok, X509_STORE_CTX *store)
+{
+	(void)ok;
+	(void)store;
+	return 1;
+}
+
+static struct ends *make_ends(int version)
+{
+	struct ends *ends = calloc(1, sizeof(*ends));
+
+	ends->contexts[SIDE_CLIENT] = SSL_CTX_new(TLS_client_method());
+	ends->contexts[SIDE_SERVER] = SSL_CTX_new(TLS_server_method());
+	for (int i = 0; i < 2; i++) {
+		SSL_CTX_set_security_level(ends->contexts[i], 0);
+		SSL_CTX_set_min_proto_version(ends->contexts[i], version);
+		SSL_CTX_set_max_proto_version(ends->contexts[i], version);
+	}
+	SSL_CTX_use_certificate(ends->contexts[SIDE_SERVER], server_certificate);
+	SSL_CTX_use_PrivateKey(ends->contexts[SIDE_SERVER], server_key);
+	SSL_CTX_set_keylog_callback(ends->contexts[SIDE_SERVER], on_keylog);
+	return ends;
+}
+
+static void connect_ends(struct ends *ends)
+{
+	for (int i = 0; i < 2; i++) {
+		ends->ssl[i] = SSL_new(ends->contexts[i]);
+		SSL_set_app_data(ends->ssl[i], &ends->wire);
+		SSL_set_bio(ends->ssl[i], BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+	}
+	SSL_set_connect_state(ends->ssl[SIDE_CLIENT]);
+	SSL_set_accept_state(ends->ssl[SIDE_SERVER]);
+}
+
+/* Takes what a side wrote and hands it to the other. False if it wrote nothing. */
+static bool move_bytes(struct ends *ends, enum side from)
+{
+	char data[32768];
+	int n = BIO_read(SSL_get_wbio(ends->ssl[from]), data, sizeof(data));
+	struct chunk *chunk = &ends->wire.chunks[ends->wire.n_chunks];
+
+	if (n <= 0)
+		return false;
+	assert_true(ends->wire.n_chunks < CHUNKS_MAX);
+	ends->wire.n_chunks++;
+	chunk->from = from;
+	buf_add(&chunk->bytes, data, (size_t)n);
+	BIO_write(SSL_get_rbio(ends->ssl[!from]), data, n);
+	return true;
+}
+
+/* Lets both sides work until neither writes any more. */
+static void run(struct ends *ends)
+{
+	char data[256];
+	bool moved;
+
+	do {
+		moved = false;
+		for (int i = 0; i < 2; i++) {
+			SSL_do_handshake(ends->ssl[i]);
+			SSL_read(ends->ssl[i], data, sizeof(data));
+			while (move_bytes(ends, (enum side)i))
+				moved = true;
+		}
+	} while (moved);
+}
+
+static void send_data(struct ends *ends, enum side from, const char *text)
+{
+	assert_true(SSL_write(ends->ssl[from], text, (int)strlen(text)) > 0);
+	run(ends);
+}
+
+static void close_both(struct ends *ends)
+{
+	for (int i = 0; i < 2; i++) {
+		SSL_shutdown(ends->ssl[i]);
+		move_bytes(ends, (enum side)i);
+	}
+}
+
+static void free_ends(struct ends *ends)
+{
+	for (int i = 0; i < 2; i++) {
+		SSL_free(ends->ssl[i]);
+		SSL_CTX_free(ends->contexts[i]);
+	}
+	for (size_t i = 0; i < ends->wire.n_chunks; i++)
+		buf_fini(&ends->wire.chunks[i].bytes);
+	buf_fini(&ends->wire.keylog);
+	free(ends);
+}
+
+/* What a transcript makes of the wire, fed in chunks of `step` bytes. */
+static json_t *decode_wire(const struct wire *wire, bool with_keys, size_t step)
+{
+	struct keylog *keylog = keylog_new();
+	struct transcript *transcript = transcript_new(keylog);
+	json_t *value;
+
+	if (with_keys)
+		keylog_add(keylog, buf_string(&wire->keylog), wire->keylog.len);
+	for (size_t i = 0; i < wire->n_chunks; i++)
+		feed_in_steps(transcript, wire->chunks[i].from, buf_view(&wire->chunks[i].bytes), step,
+		              T0_NS + i * 1000000);
+	value = emit_json(transcript);
+	transcript_free(transcript);
+	keylog_free(keylog);
+	return value;
+}
+
+static void assert_no_faults(const json_t *value)
+{
+	assert_int_equal(json_array_size(at_path(value, "faults")), 0);
+}
+
+static void assert_alert(const json_t *value, size_t index, const char *from,
+                         const char *description, bool is_protected)
+{
+	const json_t *alert = json_array_get(at_path(value, "alerts"), index);
+
+	assert_text(alert, "from", from);
+	assert_text(alert, "description", description);
+	assert_int_equal(json_is_true(json_object_get(alert, "protected")), is_protected);
+}
+
+/* A whole connection: handshake, data both ways, close_notify both ways, nothing opaque. */
+static void check_connection(struct ends *ends, const char *version, const char *suite)
+{
+	json_t *value;
+
+	connect_ends(ends);
+	run(ends);
+	if (!SSL_is_init_finished(ends->ssl[SIDE_SERVER]))
+		fail_msg("libssl makes no handshake with %s", suite);
+	send_data(ends, SIDE_CLIENT, "ping");
+	send_data(ends, SIDE_SERVER, "pong");
+	close_both(ends);
+	value = decode_wire(&ends->wire, true, SIZE_MAX / 2);
+	assert_text(value, "version", version);
+	assert_text(value, "cipher_suite", suite);
+	assert_no_faults(value);
+	assert_null(find_in(value, "messages", "type", "encrypted"));
+	assert_alert(value, 0, "client", "close_notify", true);
+	assert_alert(value, 1, "server", "close_notify", true);
+	assert_int_equal(json_array_size(at_path(value, "finished")), 2);
+	json_decref(value);
+}
+
+static void opens_every_tls13_cipher_suite(void **state)
+{
+	static const char *const suites[] = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
+	                                     "TLS_CHACHA20_POLY1305_SHA256",
+	                                     "TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
+		struct ends *ends = make_ends(TLS1_3_VERSION);
+
+		SSL_CTX_set_ciphersuites(ends->contexts[SIDE_SERVER], suites[i]);
+		SSL_CTX_set_ciphersuites(ends->contexts[SIDE_CLIENT], suites[i]);
+		check_connection(ends, "TLS 1.3", suites[i]);
+		free_ends(ends);
+	}
+}
+
+static const struct {
+	const char *openssl;
+	const char *iana;
+} tls12_suites[] = {
+	{"ECDHE-RSA-AES128-GCM-SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"},
+	{"ECDHE-RSA-AES256-GCM-SHA384", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"},
+	{"ECDHE-RSA-CHACHA20-POLY1305", "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"},
+	{"AES128-CCM", "TLS_RSA_WITH_AES_128_CCM"},
+	{"AES256-CCM8", "TLS_RSA_WITH_AES_256_CCM_8"},
+	{"DHE-RSA-AES128-SHA256", "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256"},
+	{"ECDHE-RSA-AES256-SHA384", "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384"},
+	{"AES128-SHA", "TLS_RSA_WITH_AES_128_CBC_SHA"},
+	{"ECDHE-RSA-CAMELLIA128-SHA256", "TLS_ECDHE_RSA_WITH_CAMELLIA_128_CBC_SHA256"},
+	{"ECDHE-ARIA128-GCM-SHA256", "TLS_ECDHE_RSA_WITH_ARIA_128_GCM_SHA256"},
+	{"NULL-SHA256", "TLS_RSA_WITH_NULL_SHA256"},
+};
+
+static void check_tls12(size_t i, int version, const char *name, bool encrypt_then_mac)
+{
+	struct ends *ends = make_ends(version);
+
+	SSL_CTX_set_dh_auto(ends->contexts[SIDE_SERVER], 1);
+	SSL_CTX_set_cipher_list(ends->contexts[SIDE_SERVER], tls12_suites[i].openssl);
+	SSL_CTX_set_cipher_list(ends->contexts[SIDE_CLIENT], tls12_suites[i].openssl);
+	if (!encrypt_then_mac)
+		SSL_CTX_set_options(ends->contexts[SIDE_CLIENT], SSL_OP_NO_ENCRYPT_THEN_MAC);
+	check_connection(ends, name, tls12_suites[i].iana);
+	free_ends(ends);
+}
+
+static void opens_tls12_cipher_suites_of_every_mode(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(tls12_suites) / sizeof(tls12_suites[0]); i++) {
+		check_tls12(i, TLS1_2_VERSION, "TLS 1.2", true);
+		check_tls12(i, TLS1_2_VERSION, "TLS 1.2", false);
+	}
+}
+
+static void opens_cbc_records_of_tls_1_0_and_1_1(void **state)
+{
+	(void)state;
+	check_tls12(7, TLS1_1_VERSION, "TLS 1.1", true);
+	check_tls12(7, TLS1_1_VERSION, "TLS 1.1", false);
+	check_tls12(7, TLS1_VERSION, "TLS 1.0", true);
+	check_tls12(7, TLS1_VERSION, "TLS 1.0", false);
+}
+
+static void tells_everything_of_a_handshake_with_client_certificate(void **state)
+{
+	struct ends *ends = make_ends(TLS1_3_VERSION);
+	json_t *value;
+
+	(void)state;
+	SSL_CTX_use_certificate(ends->contexts[SIDE_CLIENT], client_certificate);
+	SSL_CTX_use_PrivateKey(ends->contexts[SIDE_CLIENT], client_key);
+	SSL_CTX_set_verify(ends->contexts[SIDE_SERVER],
+	                   SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, accept_any);
+	check_connection(ends, "TLS 1.3", "TLS_AES_256_GCM_SHA384");
+	value = decode_wire(&ends->wire, true, 1);
+	assert_text(value, "group", "x25519");
+	assert_text(value, "signature_algorithm", "rsa_pss_rsae_sha256");
+	assert_text(value, "certificates.0.from", "server");
+	assert_true(json_is_true(at_path(value, "certificates.0.protected")));
+	assert_text(value, "certificates.0.chain.0.subject", "CN=a server");
+	assert_text(value, "certificates.0.chain.0.key", "RSA 2048");
+	assert_text(value, "certificates.0.chain.0.signature", "sha256WithRSAEncryption");
+	assert_text(value, "certificates.0.chain.0.serial", "1234");
+	assert_text(value, "certificates.0.chain.0.names.0", "DNS:server.shakedown.test");
+	assert_text(value, "certificates.0.chain.0.names.1", "IP:127.0.0.1");
+	assert_text(value, "certificates.0.chain.0.names.2", "IP:0:0:0:0:0:0:0:1");
+	assert_text(value, "certificates.1.from", "client");
+	assert_text(value, "certificates.1.chain.0.key", "EC secp256r1");
+	assert_text(value, "certificate_verify.1.algorithm", "ecdsa_secp256r1_sha256");
+	assert_text(value, "certificate_request.extensions.0.name", "signature_algorithms");
+	assert_non_null(at_path(value, "encrypted_extensions.extensions"));
+	assert_int_equal(json_array_size(at_path(value, "new_session_tickets")), 2);
+	json_decref(value);
+	free_ends(ends);
+}
+
+static void tells_a_tls12_handshake_with_client_certificate(void **state)
+{
+	struct ends *ends = make_ends(TLS1_2_VERSION);
+	json_t *value;
+
+	(void)state;
+	SSL_CTX_use_certificate(ends->contexts[SIDE_CLIENT], client_certificate);
+	SSL_CTX_use_PrivateKey(ends->contexts[SIDE_CLIENT], client_key);
+	SSL_CTX_set_verify(ends->contexts[SIDE_SERVER], SSL_VERIFY_PEER, accept_any);
+	check_connection(ends, "TLS 1.2", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384");
+	value = decode_wire(&ends->wire, false, 7);
+	assert_no_faults(value);
+	assert_text(value, "group", "x25519");
+	assert_text(value, "signature_algorithm", "rsa_pss_rsae_sha256");
+	assert_text(value, "server_key_exchange.named_curve", "x25519");
+	assert_int_equal(strlen(json_string_value(at_path(value, "client_key_exchange.ecdh_Yc"))), 64);
+	assert_text(value, "certificate_request.certificate_types.0", "rsa_sign");
+	assert_text(value, "certificates.1.chain.0.subject", "CN=a client");
+	assert_false(json_is_true(at_path(value, "certificates.1.protected")));
+	assert_text(value, "new_session_tickets.0.from", "server");
+	json_decref(value);
+	free_ends(ends);
+}
+
+static void says_encrypted_without_a_key_log(void **state)
+{
+	struct ends *ends = make_ends(TLS1_3_VERSION);
+	json_t *value;
+
+	(void)state;
+	check_connection(ends, "TLS 1.3", "TLS_AES_256_GCM_SHA384");
+	value = decode_wire(&ends->wire, false, 1);
+	assert_no_faults(value);
+	assert_text(find_in(value, "messages", "type", "encrypted"), "content_type",
+	            "application_data");
+	assert_null(at_path(value, "certificates"));
+	assert_text(value, "group", "x25519");
+	json_decref(value);
+	free_ends(ends);
+}
+
+static void says_a_sealed_tls12_alert_without_a_key_log(void **state)
+{
+	struct ends *ends = make_ends(TLS1_2_VERSION);
+	json_t *value;
+
+	(void)state;
+	check_connection(ends, "TLS 1.2", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384");
+	value = decode_wire(&ends->wire, false, 1000);
+	assert_int_equal(json_array_size(at_path(value, "alerts")), 2);
+	assert_true(json_is_null(at_path(value, "alerts.0.description")));
+	assert_true(json_is_true(at_path(value, "alerts.0.protected")));
+	json_decref(value);
+	free_ends(ends);
+}
+
+static void decodes_the_hello_retry_request_and_the_hello_after_it(void **state)
+{
+	struct ends *ends = make_ends(TLS1_3_VERSION);
+	json_t *value;
+
+	(void)state;
+	SSL_CTX_set1_groups_list(ends->contexts[SIDE_CLIENT], "X25519:P-384");
+	SSL_CTX_set1_groups_list(ends->contexts[SIDE_SERVER], "P-384");
+	check_connection(ends, "TLS 1.3", "TLS_AES_256_GCM_SHA384");
+	value = decode_wire(&ends->wire, true, 3);
+	assert_text(find_in(value, "hello_retry_request.extensions", "name", "key_share"),
+	            "selected_group", "secp384r1");
+	assert_text(find_in(value, "client_hello_2.extensions", "name", "key_share"),
+	            "client_shares.0.group", "secp384r1");
+	assert_text(value, "group", "secp384r1");
+	assert_null(at_path(value, "hello_retry_request.ja3s"));
+	json_decref(value);
+	free_ends(ends);
+}
+
+static void follows_key_updates_of_both_sides(void **state)
+{
+	struct ends *ends = make_ends(TLS1_3_VERSION);
+	json_t *value;
+
+	(void)state;
+	connect_ends(ends);
+	run(ends);
+	for (int i = 0; i < 3; i++) {
+		SSL_key_update(ends->ssl[i % 2], SSL_KEY_UPDATE_REQUESTED);
+		send_data(ends, (enum side)(i % 2), "after the update");
+	}
+	close_both(ends);
+	value = decode_wire(&ends->wire, true, SIZE_MAX / 2);
+	assert_null(find_in(value, "messages", "type", "encrypted"));
+	assert_text(value, "key_updates.0.request_update", "update_requested");
+	assert_alert(value, 1, "server", "close_notify", true);
+	json_decref(value);
+	free_ends(ends);
+}
+
+static int refuse(int ok, X509_STORE_CTX *store)
+{
+	(void)ok;
+	X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_HAS_EXPIRED);
+	return 0;
+}
+
+static void reads_a_plaintext_alert_of_a_tls13_client(void **state)
+{
+	struct ends *ends = make_ends(TLS1_3_VERSION);
+	json_t *value;
+
+	(void)state;
+	SSL_CTX_set_verify(ends->contexts[SIDE_CLIENT], SSL_VERIFY_PEER, refuse);
+	connect_ends(ends);
+	run(ends);
+	value = decode_wire(&ends->wire, true, 1);
+	assert_alert(value, 0, "client", "certificate_expired", false);
+	json_decref(value);
+	free_ends(ends);
+}
+
+static void reads_a_protected_alert_of_a_tls13_server(void **state)
+{
+	struct ends *ends = make_ends(TLS1_3_VERSION);
+	json_t *value;
+
+	(void)state;
+	SSL_CTX_set_verify(ends->contexts[SIDE_SERVER],
+	                   SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, accept_any);
+	connect_ends(ends);
+	run(ends);
+	value = decode_wire(&ends->wire, true, 1);
+	assert_alert(value, 0, "server", "certificate_required", true);
+	json_decref(value);
+	free_ends(ends);
+}
+
+static void opens_records_after_a_gap_in_the_capture(void **state)
+{
+	struct ends *ends = make_ends(TLS1_3_VERSION);
+	struct keylog *keylog = keylog_new();
+	struct transcript *transcript = transcript_new(keylog);
+	json_t *value;
+
+	(void)state;
+	connect_ends(ends);
+	run(ends);
+	for (int i = 0; i < 5; i++)
+		send_data(ends, SIDE_CLIENT, "some data");
+	close_both(ends);
+	keylog_add(keylog, buf_string(&ends->wire.keylog), ends->wire.keylog.len);
+	for (size_t i = 0, n_client = 0; i < ends->wire.n_chunks; i++) {
+		struct chunk *chunk = &ends->wire.chunks[i];
+
+		n_client += chunk->from == SIDE_CLIENT;
+		if (chunk->from == SIDE_CLIENT && (n_client == 4 || n_client == 5))
+			transcript_gap(transcript, SIDE_CLIENT, chunk->bytes.len, T0_NS);
+		else
+			transcript_feed(transcript, chunk->from, buf_view(&chunk->bytes), T0_NS);
+	}
+	value = emit_json(transcript);
+	assert_alert(value, 0, "client", "close_notify", true);
+	assert_int_equal(json_array_size(at_path(value, "faults")), 2);
+	json_decref(value);
+	transcript_free(transcript);
+	keylog_free(keylog);
+	free_ends(ends);
+}
+
+/* The key or IV that a traffic secret gives (RFC 8446 section 7.3), by libcrypto's own schedule. */
+static void expand(struct bytes secret, const char *label, uint8_t *out, size_t len)
+{
+	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS13-KDF", NULL);
+	EVP_KDF_CTX *context = EVP_KDF_CTX_new(kdf);
+	int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_int("mode", &mode),
+		OSSL_PARAM_construct_utf8_string("digest", "SHA384", 0),
+		OSSL_PARAM_construct_octet_string("key", (void *)secret.data, secret.len),
+		OSSL_PARAM_construct_octet_string("prefix", "tls13 ", 6),
+		OSSL_PARAM_construct_octet_string("label", (void *)label, strlen(label)),
+		OSSL_PARAM_construct_end(),
+	};
+
+	assert_int_equal(EVP_KDF_derive(context, out, len, params), 1);
+	EVP_KDF_CTX_free(context);
+	EVP_KDF_free(kdf);
+}
+
+/* A record of AES-256-GCM with sequence number 0 under a traffic secret: an alert and some zeros. */
+static struct buf sealed_alert(struct bytes secret)
+{
+	static const uint8_t inner[] = {2, 42, CONTENT_alert, 0, 0, 0};
+	struct buf record = from_hex("1703030016");
+	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+	uint8_t key[32], iv[12], sealed[sizeof(inner)], tag[16];
+	int n;
+
+	expand(secret, "key", key, sizeof(key));
+	expand(secret, "iv", iv, sizeof(iv));
+	EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), NULL, key, iv);
+	EVP_EncryptUpdate(context, NULL, &n, record.data, (int)record.len);
+	EVP_EncryptUpdate(context, sealed, &n, inner, sizeof(inner));
+	EVP_EncryptFinal_ex(context, sealed, &n);
+	EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, sizeof(tag), tag);
+	EVP_CIPHER_CTX_free(context);
+	buf_add(&record, sealed, sizeof(sealed));
+	buf_add(&record, tag, sizeof(tag));
+	return record;
+}
+
+/* A client that refuses the certificate may already use either of its keys, before its Finished. */
+static void opens_a_client_alert_under_either_of_its_keys(void **state)
+{
+	static const enum keylog_label labels[] = {KEYLOG_CLIENT_HANDSHAKE,
+	                                           KEYLOG_CLIENT_APPLICATION};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct ends *ends = make_ends(TLS1_3_VERSION);
+		struct keylog *keylog = keylog_new();
+		struct transcript *transcript = transcript_new(keylog);
+		const struct chunk *hello, *flight;
+		struct buf alert;
+		json_t *value;
+
+		connect_ends(ends);
+		run(ends);
+		keylog_add(keylog, buf_string(&ends->wire.keylog), ends->wire.keylog.len);
+		hello = &ends->wire.chunks[0];
+		flight = &ends->wire.chunks[1];
+		transcript_feed(transcript, hello->from, buf_view(&hello->bytes), T0_NS);
+		transcript_feed(transcript, flight->from, buf_view(&flight->bytes), T0_NS);
+		alert = sealed_alert(
+			keylog_find(keylog, hello->bytes.data + 11 /* random */, labels[i]));
+		transcript_feed(transcript, SIDE_CLIENT, buf_view(&alert), T0_NS);
+		value = emit_json(transcript);
+		assert_alert(value, 0, "client", "bad_certificate", true);
+		assert_no_faults(value);
+		json_decref(value);
+		buf_fini(&alert);
+		transcript_free(transcript);
+		keylog_free(keylog);
+		free_ends(ends);
+	}
+}
+
+/* A session ticket that came, for resumption with early data. */
+static SSL_SESSION *session;
+
+static int keep_session(SSL *ssl, SSL_SESSION *ticket)
+{
+	(void)ssl;
+	SSL_SESSION_free(session);
+	session = ticket;
+	return 1;
+}
+
+static void opens_early_data(void **state)
+{
+	struct ends *ends = make_ends(TLS1_3_VERSION);
+	struct ends *again = calloc(1, sizeof(*again));
+	json_t *value;
+	size_t n;
+	char data[32];
+
+	(void)state;
+	SSL_CTX_set_max_early_data(ends->contexts[SIDE_SERVER], 1000);
+	SSL_CTX_set_session_cache_mode(ends->contexts[SIDE_CLIENT], SSL_SESS_CACHE_CLIENT);
+	SSL_CTX_sess_set_new_cb(ends->contexts[SIDE_CLIENT], keep_session);
+	check_connection(ends, "TLS 1.3", "TLS_AES_256_GCM_SHA384");
+	assert_non_null(session);
+	for (int i = 0; i < 2; i++) {
+		again->contexts[i] = ends->contexts[i];
+		SSL_CTX_up_ref(again->contexts[i]);
+	}
+	connect_ends(again);
+	SSL_set_session(again->ssl[SIDE_CLIENT], session);
+	assert_int_equal(SSL_write_early_data(again->ssl[SIDE_CLIENT], "early", 5, &n), 1);
+	move_bytes(again, SIDE_CLIENT);
+	SSL_read_early_data(again->ssl[SIDE_SERVER], data, sizeof(data), &n);
+	run(again);
+	close_both(again);
+	value = decode_wire(&again->wire, true, 2);
+	assert_null(find_in(value, "messages", "type", "encrypted"));
+	assert_non_null(find_in(value, "messages", "type", "end_of_early_data"));
+	assert_non_null(find_in(value, "client_hello.extensions", "name", "pre_shared_key"));
+	assert_no_faults(value);
+	json_decref(value);
+	SSL_SESSION_free(session);
+	session = NULL;
+	free_ends(again);
+	free_ends(ends);
+}
+
+static void a_wrong_key_log_leaves_records_encrypted(void **state)
+{
+	struct ends *ends = make_ends(TLS1_3_VERSION);
+	json_t *value;
+
+	(void)state;
+	check_connection(ends, "TLS 1.3", "TLS_AES_256_GCM_SHA384");
+	for (size_t i = 0; i < ends->wire.keylog.len; i++)
+		if (i > 0 && ends->wire.keylog.data[i] == '\n')
+			ends->wire.keylog.data[i - 1] = ends->wire.keylog.data[i - 1] == '0' ? '1' : '0';
+	value = decode_wire(&ends->wire, true, 5);
+	assert_non_null(find_in(value, "messages", "type", "encrypted"));
+	assert_null(at_path(value, "certificates"));
+	json_decref(value);
+	free_ends(ends);
+}
+
+/* What is told does not depend on how the bytes came. */
+static void any_chunks_give_the_same(void **state)
+{
+	struct ends *ends = make_ends(TLS1_2_VERSION);
+	json_t *whole;
+
+	(void)state;
+	check_connection(ends, "TLS 1.2", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384");
+	whole = decode_wire(&ends->wire, true, SIZE_MAX / 2);
+	for (size_t step = 1; step < 40; step++) {
+		json_t *value = decode_wire(&ends->wire, true, step);
+
+		assert_true(json_equal(whole, value));
+		json_decref(value);
+	}
+	json_decref(whole);
+	free_ends(ends);
+}
+
+/* The connection is cut after each byte of each side: what came before is told, and it is JSON. */
+static void check_prefixes(int version, bool with_keys)
+{
+	struct ends *ends = make_ends(version);
+	struct keylog *keylog = keylog_new();
+
+	SSL_CTX_use_certificate(ends->contexts[SIDE_CLIENT], client_certificate);
+	SSL_CTX_use_PrivateKey(ends->contexts[SIDE_CLIENT], client_key);
+	SSL_CTX_set_verify(ends->contexts[SIDE_SERVER], SSL_VERIFY_PEER, accept_any);
+	connect_ends(ends);
+	run(ends);
+	close_both(ends);
+	if (with_keys)
+		keylog_add(keylog, buf_string(&ends->wire.keylog), ends->wire.keylog.len);
+	for (size_t last = 0; last < ends->wire.n_chunks; last++) {
+		for (size_t n = 1; n <= ends->wire.chunks[last].bytes.len; n += 1 + n / 50) {
+			struct transcript *transcript = transcript_new(keylog);
+
+			for (size_t i = 0; i <= last; i++) {
+				struct bytes data = buf_view(&ends->wire.chunks[i].bytes);
+
+				if (i == last)
+					data.len = n;
+				feed_in_steps(transcript, ends->wire.chunks[i].from, data, data.len, T0_NS);
+			}
+			json_decref(emit_json(transcript));
+			transcript_free(transcript);
+		}
+	}
+	keylog_free(keylog);
+	free_ends(ends);
+}
+
+static void a_connection_cut_anywhere_is_told(void **state)
+{
+	(void)state;
+	check_prefixes(TLS1_3_VERSION, true);
+	check_prefixes(TLS1_2_VERSION, true);
+	check_prefixes(TLS1_2_VERSION, false);
+}
+
+/* A record cut short on the wire shows the messages in it that are whole. */
+static void a_server_flight_in_one_record_shows_what_came_of_it(void **state)
+{
+	struct ends *ends = make_ends(TLS1_2_VERSION);
+	struct buf messages = {0}, record = {0};
+	struct transcript *transcript = transcript_new(NULL);
+	struct bytes flight;
+	json_t *value;
+
+	(void)state;
+	connect_ends(ends);
+	run(ends);
+	flight = buf_view(&ends->wire.chunks[1].bytes);
+	for (size_t at = 0; at < flight.len;) {
+		size_t length = (size_t)flight.data[at + 3] << 8 | flight.data[at + 4];
+
+		buf_add(&messages, flight.data + at + 5, length);
+		at += 5 + length;
+	}
+	add_record(&record, CONTENT_handshake, buf_view(&messages));
+	transcript_feed(transcript, SIDE_SERVER, (struct bytes){record.data, record.len - 3}, T0_NS);
+	value = emit_json(transcript);
+	assert_text(value, "server_hello.cipher_suite", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384");
+	assert_text(value, "version", "TLS 1.2");
+	assert_text(value, "certificates.0.chain.0.subject", "CN=a server");
+	assert_text(value, "server_key_exchange.named_curve", "x25519");
+	assert_text(value, "messages.3.type", "server_hello_done");
+	json_decref(value);
+	transcript_free(transcript);
+	buf_fini(&messages);
+	buf_fini(&record);
+	free_ends(ends);
+}
+
+/* Every message of the handshake with every bit changed, one at a time, the records being in plaintext. */
+static void every_flipped_bit_of_a_tls12_flight_is_told(void **state)
+{
+	struct ends *ends = make_ends(TLS1_2_VERSION);
+	struct buf *flight;
+
+	(void)state;
+	SSL_CTX_set_verify(ends->contexts[SIDE_SERVER], SSL_VERIFY_PEER, accept_any);
+	connect_ends(ends);
+	run(ends);
+	flight = &ends->wire.chunks[1].bytes;
+	for (size_t bit = 0; bit < flight->len * 8; bit += 13) {
+		flight->data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		json_decref(decode_wire(&ends->wire, true, SIZE_MAX / 2));
+		flight->data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	free_ends(ends);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(opens_every_tls13_cipher_suite),
+		cmocka_unit_test(opens_tls12_cipher_suites_of_every_mode),
+		cmocka_unit_test(opens_cbc_records_of_tls_1_0_and_1_1),
+		cmocka_unit_test(tells_everything_of_a_handshake_with_client_certificate),
+		cmocka_unit_test(tells_a_tls12_handshake_with_client_certificate),
+		cmocka_unit_test(says_encrypted_without_a_key_log),
+		cmocka_unit_test(says_a_sealed_tls12_alert_without_a_key_log),
+		cmocka_unit_test(decodes_the_hello_retry_request_and_the_hello_after_it),
+		cmocka_unit_test(follows_key_updates_of_both_sides),
+		cmocka_unit_test(reads_a_plaintext_alert_of_a_tls13_client),
+		cmocka_unit_test(reads_a_protected_alert_of_a_tls13_server),
+		cmocka_unit_test(opens_records_after_a_gap_in_the_capture),
+		cmocka_unit_test(opens_a_client_alert_under_either_of_its_keys),
+		cmocka_unit_test(opens_early_data),
+		cmocka_unit_test(a_wrong_key_log_leaves_records_encrypted),
+		cmocka_unit_test(any_chunks_give_the_same),
+		cmocka_unit_test(a_connection_cut_anywhere_is_told),
+		cmocka_unit_test(a_server_flight_in_one_record_shows_what_came_of_it),
+		cmocka_unit_test(every_flipped_bit_of_a_tls12_flight_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, make_certificates, free_certificates);
+}
