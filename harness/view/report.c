@@ -95,33 +95,41 @@ static struct report_row *row_of(const struct report *report, struct report_suit
 	return &suite->rows[i];
 }
 
-static json_t *board_indexes(const json_t *boards)
+/* The columns: the run's boards, and, so that no cell is lost, those that only cells name. */
+static void collect_boards(struct report *report, json_t *indexes)
 {
-	json_t *indexes = json_made(json_object());
-	const json_t *board;
+	const json_t *listed = json_object_get(report->results, "boards");
+	const json_t *board, *cell;
 	size_t i;
 
-	json_array_foreach(boards, i, board)
+	report->boards = json_made(json_is_array(listed) ? json_copy((json_t *)listed) : json_array());
+	json_array_foreach(report->boards, i, board)
 		index_of(indexes, json_text(board, "name"), i);
-	return indexes;
+	json_array_foreach(json_object_get(report->results, "cells"), i, cell) {
+		const char *name = json_text(cell, "board");
+		size_t next = json_array_size(report->boards);
+
+		if (index_of(indexes, name, next) == next)
+			json_array_append_new(report->boards, json_made(json_pack("{s:s}", "name", name)));
+	}
+	report->n_boards = json_array_size(report->boards);
 }
 
 static void arrange(struct report *report)
 {
 	json_t *suites = json_made(json_object()), *rows = json_made(json_object());
-	json_t *boards = board_indexes(report->boards);
+	json_t *boards = json_made(json_object());
 	const json_t *cell;
 	size_t i;
 
+	collect_boards(report, boards);
 	json_array_foreach(json_object_get(report->results, "cells"), i, cell) {
 		struct report_suite *suite = suite_of(report, suites, json_text(cell, "suite"));
 		struct report_row *row = row_of(report, suite, rows, cell);
-		const json_t *board = json_object_get(boards, json_text(cell, "board"));
 
 		report->n_cells++;
 		report->n_outcomes[report_outcome(cell)]++;
-		if (board != NULL)
-			row->cells[json_integer_value(board)] = cell;
+		row->cells[index_of(boards, json_text(cell, "board"), report->n_boards)] = cell;
 	}
 	json_decref(suites);
 	json_decref(rows);
@@ -188,8 +196,6 @@ void report_init(struct report *report, const json_t *results)
 	*report = (struct report){
 		.results = results,
 		.run = json_object_get(results, "run"),
-		.boards = json_object_get(results, "boards"),
-		.n_boards = json_array_size(json_object_get(results, "boards")),
 	};
 	arrange(report);
 	group(report);
@@ -204,6 +210,7 @@ void report_fini(struct report *report)
 	}
 	for (size_t i = 0; i < report->n_groups; i++)
 		free(report->groups[i].cells);
+	json_decref(report->boards);
 	free(report->suites);
 	free(report->groups);
 	*report = (struct report){0};

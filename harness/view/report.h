@@ -36,7 +36,8 @@ struct report_group {
 };
 
 struct report {
-	const json_t *results, *run, *boards;
+	const json_t *results, *run;
+	json_t *boards; /* owned: as in the results, and those that only cells name */
 	size_t n_boards, n_cells;
 	struct report_suite *suites;
 	size_t n_suites;

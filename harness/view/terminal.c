@@ -16,8 +16,14 @@
 #define BOARD_MOST 24    /* a board's name at most */
 #define INDENT 3         /* of a group's text */
 #define LABEL 9          /* columns of "Fix", "Proof", ... */
+#define COUNTS_GAP 3     /* between two counts */
 #define LOG_LINES 4      /* of the board's UART, where nothing explains a failure */
 #define LINES_MOST 8     /* of one list in a group; the rest is counted */
+
+/* ANSI SGR parameters. */
+#define PLAIN "0"
+#define BOLD "1"
+#define FAINT "2"
 
 struct screen {
 	struct buf *out;
@@ -32,9 +38,10 @@ static const char *glyphs(const struct screen *screen, const char *unicode, cons
 	return screen->options->unicode ? unicode : ascii;
 }
 
+/* NULL: as it is. */
 static void colour(const struct screen *screen, const char *sgr)
 {
-	if (screen->options->colour)
+	if (screen->options->colour && sgr != NULL)
 		buf_printf(screen->out, "\x1b[%sm", sgr);
 }
 
@@ -69,29 +76,32 @@ static size_t square_width(const struct screen *screen, const json_t *cell)
 	return width;
 }
 
+/* Cleans `text` and puts it in `width` columns; what fills them up is not coloured. */
+static void put_column(const struct screen *screen, const char *text, size_t width, const char *sgr)
+{
+	struct buf clean = {0}, column = {0};
+	size_t used;
+
+	text_clean(&clean, text, screen->charset);
+	text_column(&column, buf_string(&clean), width, screen->charset);
+	for (used = column.len; used > 0 && column.data[used - 1] == ' ';)
+		used--;
+	colour(screen, used > 0 ? sgr : NULL);
+	buf_add(screen->out, column.data, used);
+	colour(screen, used > 0 && sgr != NULL ? PLAIN : NULL);
+	buf_printf(screen->out, "%*s", (int)(column.len - used), "");
+	buf_fini(&clean);
+	buf_fini(&column);
+}
+
 static void put_square(const struct screen *screen, const json_t *cell, size_t width)
 {
 	struct buf text = {0};
 
-	if (cell == NULL) {
-		buf_printf(screen->out, "%*s", (int)width, "");
-		return;
-	}
-	square_text(screen, cell, &text);
-	colour(screen, report_look(report_outcome(cell))->colour);
-	text_column(screen->out, buf_string(&text), width, screen->charset);
-	colour(screen, "0");
+	if (cell != NULL)
+		square_text(screen, cell, &text);
+	put_column(screen, buf_string(&text), width, report_look(report_outcome(cell))->colour);
 	buf_fini(&text);
-}
-
-/* Cleans `text` and puts it in `width` columns. */
-static void put_column(const struct screen *screen, const char *text, size_t width)
-{
-	struct buf clean = {0};
-
-	text_clean(&clean, text, screen->charset);
-	text_column(screen->out, buf_string(&clean), width, screen->charset);
-	buf_fini(&clean);
 }
 
 static size_t clean_width(const struct screen *screen, const char *text)
@@ -191,10 +201,8 @@ static void put_heads(const struct screen *screen, const struct block *block)
 	buf_printf(screen->out, "%*s", (int)(MARGIN + block->name_width), "");
 	for (size_t i = block->first; i < block->end; i++) {
 		buf_printf(screen->out, "%*s", GAP, "");
-		colour(screen, "1");
 		put_column(screen, json_text(json_array_get(screen->report->boards, i), "name"),
-		           block->widths[i]);
-		colour(screen, "0");
+		           block->widths[i], BOLD);
 	}
 	end_line(screen);
 	buf_printf(screen->out, "%*s", (int)(MARGIN + block->name_width), "");
@@ -202,9 +210,7 @@ static void put_heads(const struct screen *screen, const struct block *block)
 		buf_clear(&stack);
 		board_stack(screen, i, &stack);
 		buf_printf(screen->out, "%*s", GAP, "");
-		colour(screen, "2");
-		put_column(screen, buf_string(&stack), block->widths[i]);
-		colour(screen, "0");
+		put_column(screen, buf_string(&stack), block->widths[i], FAINT);
 	}
 	end_line(screen);
 	buf_fini(&stack);
@@ -213,13 +219,11 @@ static void put_heads(const struct screen *screen, const struct block *block)
 static void put_rows(const struct screen *screen, const struct block *block,
                      const struct report_suite *suite)
 {
-	colour(screen, "1");
-	put_column(screen, suite->name, clean_width(screen, suite->name));
-	colour(screen, "0");
+	put_column(screen, suite->name, clean_width(screen, suite->name), BOLD);
 	buf_char(screen->out, '\n');
 	for (size_t i = 0; i < suite->n_rows; i++) {
 		buf_printf(screen->out, "%*s", MARGIN, "");
-		put_column(screen, suite->rows[i].name, block->name_width);
+		put_column(screen, suite->rows[i].name, block->name_width, NULL);
 		for (size_t k = block->first; k < block->end; k++) {
 			buf_printf(screen->out, "%*s", GAP, "");
 			put_square(screen, suite->rows[i].cells[k], block->widths[k]);
@@ -251,21 +255,27 @@ static void put_matrix(const struct screen *screen)
 
 static void put_counts(const struct screen *screen)
 {
-	bool first = true;
+	struct buf text = {0};
+	size_t at = 0;
 
 	for (int i = 0; i < OUTCOME_MAX; i++) {
 		const struct report_look *look = report_look((enum outcome)i);
 
 		if (screen->report->n_outcomes[i] == 0)
 			continue;
-		buf_printf(screen->out, "%s", first ? "" : "   ");
-		colour(screen, look->colour);
-		buf_printf(screen->out, "%s %zu %s", glyphs(screen, look->glyph, look->ascii_glyph),
+		buf_clear(&text);
+		buf_printf(&text, "%s %zu %s", glyphs(screen, look->glyph, look->ascii_glyph),
 		           screen->report->n_outcomes[i], outcome_word((enum outcome)i));
-		colour(screen, "0");
-		first = false;
+		if (at > 0 && at + COUNTS_GAP + text_width(buf_string(&text)) > screen->width) {
+			buf_char(screen->out, '\n');
+			at = 0;
+		}
+		buf_printf(screen->out, "%*s", at > 0 ? COUNTS_GAP : 0, "");
+		put_column(screen, buf_string(&text), text_width(buf_string(&text)), look->colour);
+		at += text_width(buf_string(&text)) + COUNTS_GAP;
 	}
 	buf_char(screen->out, '\n');
+	buf_fini(&text);
 }
 
 static bool any_square(const struct screen *screen, bool (*is)(const json_t *cell))
@@ -300,6 +310,8 @@ static bool shows_not_offered(const json_t *cell)
 	return strcmp(report_word(cell), "not-offered") == 0;
 }
 
+#define NOT_OFFERED_MEANS "not-offered: a failure; the board did not offer what the server needs"
+
 /* Only what occurs is explained. */
 static void put_legend(const struct screen *screen)
 {
@@ -307,8 +319,7 @@ static void put_legend(const struct screen *screen)
 		bool (*is)(const json_t *cell);
 		const char *unicode, *ascii;
 	} signs[] = {
-		{shows_not_offered, "not-offered: a failure; the board did not offer what the server needs",
-		 NULL},
+		{shows_not_offered, NOT_OFFERED_MEANS, NOT_OFFERED_MEANS},
 		{shows_board_alert, "80→: the board sent alert 80", "80>: the board sent alert 80"},
 		{shows_server_alert, "→40: the server sent alert 40", ">40: the server sent alert 40"},
 	};
@@ -316,11 +327,9 @@ static void put_legend(const struct screen *screen)
 	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
 		if (!any_square(screen, signs[i].is))
 			continue;
-		colour(screen, "2");
-		buf_text(screen->out, signs[i].ascii == NULL || screen->options->unicode ? signs[i].unicode
-		                                                                        : signs[i].ascii);
-		colour(screen, "0");
-		buf_char(screen->out, '\n');
+		colour(screen, FAINT);
+		text_wrap(screen->out, glyphs(screen, signs[i].unicode, signs[i].ascii), 0, screen->width);
+		colour(screen, PLAIN);
 	}
 }
 
@@ -344,9 +353,7 @@ static void put_beside(const struct screen *screen, const char *label, const cha
 	text_clean(&clean, text, screen->charset);
 	if (clean.len > 0) {
 		buf_printf(screen->out, "%*s", INDENT, "");
-		colour(screen, "1");
-		put_column(screen, label, LABEL);
-		colour(screen, "0");
+		put_column(screen, label, LABEL, BOLD);
 		text_wrap(screen->out, buf_string(&clean), INDENT + LABEL, screen->width);
 	}
 	buf_fini(&clean);
@@ -425,13 +432,13 @@ static void put_group(const struct screen *screen, const struct report_group *gr
 	struct buf text = {0}, clean = {0};
 
 	buf_char(screen->out, '\n');
-	colour(screen, "1");
+	colour(screen, BOLD);
 	buf_printf(&text, "%zu. %s (", number, json_text(group->diagnosis, "title"));
 	report_confidence(group, &text);
 	buf_char(&text, ')');
 	text_clean(&clean, buf_string(&text), screen->charset);
 	text_wrap(screen->out, buf_string(&clean), INDENT, screen->width);
-	colour(screen, "0");
+	colour(screen, PLAIN);
 	put_paragraph(screen, json_text(group->diagnosis, "cause"));
 	put_evidence(screen, group);
 	put_log(screen, group);
@@ -475,7 +482,7 @@ static void put_title(const struct screen *screen)
 {
 	const struct report *report = screen->report;
 	double seconds = report_seconds(report->run);
-	struct buf text = {0};
+	struct buf text = {0}, clean = {0};
 
 	for (size_t i = 0; i < report->n_suites; i++)
 		buf_printf(&text, "%s%s", i > 0 ? ", " : "", report->suites[i].name);
@@ -485,9 +492,11 @@ static void put_title(const struct screen *screen)
 		buf_printf(&text, " in %.1f s", seconds);
 	if (!json_flag(report->run, "complete"))
 		buf_text(&text, ". The run was interrupted: what is here is what was done");
-	put_column(screen, buf_string(&text), clean_width(screen, buf_string(&text)));
-	buf_text(screen->out, "\n\n");
+	text_clean(&clean, buf_string(&text), screen->charset);
+	text_wrap(screen->out, buf_string(&clean), 0, screen->width);
+	buf_char(screen->out, '\n');
 	buf_fini(&text);
+	buf_fini(&clean);
 }
 
 void terminal_render(const json_t *results, const struct terminal_options *options, struct buf *out)

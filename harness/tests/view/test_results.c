@@ -1,0 +1,360 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "view/results.h"
+
+#define RUN "harness/tests/view/run/results.json"
+#define SCHEMA "scenarios/schema/results.schema.json"
+
+static char folder[] = "/tmp/shakedown-results-XXXXXX";
+
+static json_t *stored_run(void)
+{
+	json_t *results = NULL;
+	struct error error = {0};
+
+	if (results_load(RUN, SCHEMA, &results, &error) != 0)
+		fail_msg("%s", error.text);
+	return results;
+}
+
+static const char *in_folder(const char *name)
+{
+	static char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return path;
+}
+
+static bool exists(const char *name)
+{
+	return access(in_folder(name), F_OK) == 0;
+}
+
+static int make_folder(void **state)
+{
+	(void)state;
+	snprintf(folder, sizeof(folder), "/tmp/shakedown-results-XXXXXX");
+	return mkdtemp(folder) != NULL ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+	static const char *const names[] = {"results.json", "junit.xml", "summary.md", "journal.jsonl"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		unlink(in_folder(names[i]));
+	return rmdir(folder); /* fails, and with it the test, if a temporary file was left */
+}
+
+/* A journal's header for the stored run; its plan is what the cells were planned as. */
+static json_t *header_of(const json_t *results)
+{
+	json_t *header = json_pack("{s:{s:s, s:[], s:s, s:{}}, s:o, s:[]}", "run", "id", "r", "suites", "started",
+	                           "2024-09-18T14:19:29.214Z", "versions", "boards",
+	                           json_deep_copy(json_object_get(results, "boards")), "plan");
+	const json_t *cell;
+	size_t i;
+
+	json_array_foreach(json_object_get(results, "cells"), i, cell) {
+		json_t *planned = json_object();
+		static const char *const keys[] = {"id", "suite", "scenario", "case", "board", "server", "expect"};
+
+		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
+			json_object_set(planned, keys[k], json_object_get(cell, keys[k]));
+		json_array_append_new(json_object_get(header, "plan"), planned);
+	}
+	return header;
+}
+
+static struct results *opened(const json_t *run)
+{
+	json_t *header = header_of(run);
+	struct results *results = NULL;
+	struct error error = {0};
+
+	if (results_open(&results, folder, header, &error) != 0)
+		fail_msg("%s", error.text);
+	json_decref(header);
+	return results;
+}
+
+static void add(struct results *results, const json_t *run, size_t cell)
+{
+	struct error error = {0};
+
+	if (results_add(results, json_array_get(json_object_get(run, "cells"), cell), &error) != 0)
+		fail_msg("%s", error.text);
+}
+
+static json_t *written(void)
+{
+	json_t *results = NULL;
+	struct error error = {0};
+
+	if (results_load(in_folder("results.json"), SCHEMA, &results, &error) != 0)
+		fail_msg("%s", error.text);
+	return results;
+}
+
+static const json_t *cell_at(const json_t *results, size_t i)
+{
+	return json_array_get(json_object_get(results, "cells"), i);
+}
+
+static void run_ends_with_its_cells_in_the_order_of_the_plan(void **state)
+{
+	json_t *run = stored_run(), *after;
+	size_t n = json_array_size(json_object_get(run, "cells"));
+	struct results *results = opened(run);
+	struct error error;
+
+	(void)state;
+	for (size_t i = n; i-- > 0;)
+		add(results, run, i);
+	assert_true(exists("journal.jsonl"));
+	assert_false(exists("results.json"));
+	assert_int_equal(results_close(results, true, &error), 0);
+	assert_false(exists("journal.jsonl"));
+	assert_true(exists("junit.xml") && exists("summary.md"));
+	after = written();
+	assert_true(json_flag(json_object_get(after, "run"), "complete"));
+	assert_int_equal(json_array_size(json_object_get(after, "cells")), n);
+	for (size_t i = 0; i < n; i++)
+		assert_string_equal(json_text(cell_at(after, i), "id"), json_text(cell_at(run, i), "id"));
+	json_decref(run);
+	json_decref(after);
+}
+
+static void diagnoses_are_confirmed_at_the_end(void **state)
+{
+	json_t *run = stored_run(), *after;
+	struct results *results;
+	struct error error;
+	const json_t *diagnosis;
+	json_t *cell;
+	size_t i;
+
+	(void)state;
+	json_array_foreach(json_object_get(run, "cells"), i, cell) {
+		diagnosis = json_array_get(json_object_get(cell, "diagnosis"), 0);
+		if (json_object_get(diagnosis, "counterfactual") != NULL)
+			json_object_set_new((json_t *)diagnosis, "confidence", json_string("likely"));
+		json_object_del((json_t *)diagnosis, "counterfactual");
+	}
+	results = opened(run);
+	for (i = 0; i < json_array_size(json_object_get(run, "cells")); i++)
+		add(results, run, i);
+	assert_int_equal(results_close(results, true, &error), 0);
+	after = written();
+	diagnosis = json_array_get(json_object_get(cell_at(after, 0), "diagnosis"), 0);
+	assert_string_equal(json_text(diagnosis, "confidence"), "confirmed");
+	json_decref(run);
+	json_decref(after);
+}
+
+static void board_that_tells_its_version_later_is_in_the_results(void **state)
+{
+	json_t *run = stored_run(), *after;
+	json_t *board = json_pack("{s:s, s:s, s:s}", "name", "wolfssl", "stack", "wolfssl", "stack_version", "9.9");
+	struct results *results = opened(run);
+	struct error error;
+
+	(void)state;
+	assert_int_equal(results_board(results, board, &error), 0);
+	assert_int_equal(results_close(results, false, &error), 0);
+	after = written();
+	assert_int_equal(json_array_size(json_object_get(after, "boards")), 4);
+	assert_string_equal(json_text(json_array_get(json_object_get(after, "boards"), 2), "stack_version"), "9.9");
+	json_decref(board);
+	json_decref(run);
+	json_decref(after);
+}
+
+static void crashed_run_is_recovered_with_what_was_whole(void **state)
+{
+	json_t *run = stored_run(), *after;
+	struct error error = {0};
+	pid_t child = fork();
+	int status;
+
+	(void)state;
+	if (child == 0) {
+		struct results *results = opened(run);
+
+		for (size_t i = 0; i < 5; i++)
+			add(results, run, i);
+		raise(SIGKILL);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(stat(in_folder("journal.jsonl"), &(struct stat){0}), 0);
+	{
+		struct buf journal = {0};
+
+		assert_int_equal(file_read(in_folder("journal.jsonl"), 1 << 24, &journal, &error), 0);
+		journal.len -= 20; /* the last line is torn */
+		assert_int_equal(file_write(in_folder("journal.jsonl"), buf_view(&journal), 0644, &error), 0);
+		buf_fini(&journal);
+	}
+	if (results_recover(folder, &error) != 0)
+		fail_msg("%s", error.text);
+	after = written();
+	assert_false(json_flag(json_object_get(after, "run"), "complete"));
+	assert_int_equal(json_array_size(json_object_get(after, "cells")),
+	                 json_array_size(json_object_get(run, "cells")));
+	assert_string_equal(json_text(cell_at(after, 3), "outcome"), json_text(cell_at(run, 3), "outcome"));
+	assert_string_equal(json_text(cell_at(after, 4), "outcome"), "skip");
+	assert_string_equal(json_text(cell_at(after, 4), "reason"), "not-run");
+	assert_false(exists("journal.jsonl"));
+	json_decref(run);
+	json_decref(after);
+}
+
+/* The disk of a test: no file may grow beyond `bytes`. */
+static void limit_files(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &limit);
+	limit.rlim_cur = bytes == 0 ? limit.rlim_max : bytes;
+	setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+static void full_disk_loses_nothing_that_was_written(void **state)
+{
+	json_t *run = stored_run(), *after;
+	struct results *results = opened(run);
+	struct error error = {0};
+	struct stat status;
+
+	(void)state;
+	add(results, run, 0);
+	assert_int_equal(stat(in_folder("journal.jsonl"), &status), 0);
+	limit_files((rlim_t)status.st_size + 100);
+	assert_int_equal(results_add(results, cell_at(run, 1), &error), ERR_ENVIRONMENT);
+	assert_non_null(strstr(error.text, "journal.jsonl"));
+	assert_int_equal(results_close(results, false, &error), ERR_ENVIRONMENT);
+	assert_true(exists("journal.jsonl"));
+	assert_false(exists("results.json"));
+	limit_files(0);
+	assert_int_equal(results_recover(folder, &error), 0);
+	after = written();
+	assert_string_equal(json_text(cell_at(after, 0), "outcome"), json_text(cell_at(run, 0), "outcome"));
+	assert_string_equal(json_text(cell_at(after, 1), "outcome"), "skip");
+	json_decref(run);
+	json_decref(after);
+}
+
+static void journal_of_another_run_is_not_overwritten(void **state)
+{
+	json_t *run = stored_run(), *header = header_of(run);
+	struct results *results = opened(run), *second = NULL;
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(results_open(&second, folder, header, &error), ERR_ENVIRONMENT);
+	assert_non_null(strstr(error.text, "journal.jsonl"));
+	assert_int_equal(results_close(results, false, &error), 0);
+	json_decref(run);
+	json_decref(header);
+}
+
+static void nothing_to_recover_is_said(void **state)
+{
+	struct error error = {0};
+	struct bytes text = {(const uint8_t *)"{}\n", 3};
+
+	(void)state;
+	assert_int_equal(results_recover(folder, &error), ERR_INPUT);
+	assert_int_equal(file_write(in_folder("journal.jsonl"), text, 0644, &error), 0);
+	assert_int_equal(results_recover(folder, &error), ERR_INPUT);
+	assert_non_null(strstr(error.text, "not the journal"));
+}
+
+static void results_of_another_format_are_refused(void **state)
+{
+	struct error error = {0};
+	json_t *results = NULL;
+	struct bytes text = {(const uint8_t *)"{\"format\": \"shakedown.results/2\"}", 33};
+
+	(void)state;
+	assert_int_equal(file_write(in_folder("results.json"), text, 0644, &error), 0);
+	assert_int_equal(results_load(in_folder("results.json"), SCHEMA, &results, &error), ERR_INPUT);
+	assert_non_null(strstr(error.text, "results.json"));
+}
+
+static void exit_status_is_the_worst_of_all_cells(void **state)
+{
+	static const struct {
+		const char *cells;
+		int status;
+	} runs[] = {
+		{"[]", 0},
+		{"[{\"outcome\":\"pass\"},{\"outcome\":\"skip\"},{\"outcome\":\"unsupported\"},{\"outcome\":\"xfail\"}]", 0},
+		{"[{\"outcome\":\"pass\"},{\"outcome\":\"inconclusive\"}]", 1},
+		{"[{\"outcome\":\"fail\"},{\"outcome\":\"pass\"}]", 1},
+		{"[{\"outcome\":\"xpass\"}]", 1},
+		{"[{\"outcome\":\"error\"},{\"outcome\":\"fail\"}]", 3},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+		json_t *results = json_pack("{s:o}", "cells", json_loads(runs[i].cells, 0, NULL));
+
+		assert_int_equal(results_exit_status(results), runs[i].status);
+		json_decref(results);
+	}
+}
+
+/* For test_reports.py: writes all reports of the results file into the folder. */
+static int write_reports(const char *path, const char *into)
+{
+	json_t *results = NULL;
+	struct error error = {0};
+	int rc = results_load(path, SCHEMA, &results, &error);
+
+	if (rc == 0)
+		rc = results_write(into, results, &error);
+	if (rc != 0)
+		fprintf(stderr, "%s\n", error.text);
+	json_decref(results);
+	return rc == 0 ? 0 : 1;
+}
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(run_ends_with_its_cells_in_the_order_of_the_plan),
+		IN_FOLDER(diagnoses_are_confirmed_at_the_end),
+		IN_FOLDER(board_that_tells_its_version_later_is_in_the_results),
+		IN_FOLDER(crashed_run_is_recovered_with_what_was_whole),
+		IN_FOLDER(full_disk_loses_nothing_that_was_written),
+		IN_FOLDER(journal_of_another_run_is_not_overwritten),
+		IN_FOLDER(nothing_to_recover_is_said),
+		IN_FOLDER(results_of_another_format_are_refused),
+		cmocka_unit_test(exit_status_is_the_worst_of_all_cells),
+	};
+
+	if (argc == 3)
+		return write_reports(argv[1], argv[2]);
+	return cmocka_run_group_tests_name("view/results", tests, NULL, NULL);
+}
