@@ -176,7 +176,7 @@ int main(int argc, char **argv)
 {
 	if (argc != 3 || strcmp(argv[1], "--interface") != 0) {
 		fprintf(stderr, "usage: shakedown-sniffer --interface NAME\n"
-		                "Speaks messages on standard input and output; shakedownd starts it.\n");
+		                "Speaks messages on its standard streams; shakedownd starts it.\n");
 		return -ERR_INPUT;
 	}
 	rights_close_files();

@@ -348,7 +348,7 @@ static bool next_of_pcapng(struct capture *capture, struct packet *packet)
 			stop_cut(capture, "a block", block.begin, block.length);
 		else if (!capture->over && !reader_ok(&block.body))
 			stop(capture,
-			     "the file is damaged at byte %zu, where a block holds less than it says",
+			     "the file is damaged at byte %zu, where a block ends too early",
 			     block.begin);
 	}
 	if (found)

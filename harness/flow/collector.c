@@ -206,8 +206,8 @@ static void answer(struct collector *collector, const struct request *request, u
 
 	if (port == NULL)
 		port = &no_port;
-	n_omitted = evidence_make(&port->packets, collector->name, collector->linktype, keylog, &json,
-	                          &pcapng);
+	n_omitted = evidence_make(&port->packets, collector->name, collector->linktype, keylog,
+	                          &json, &pcapng);
 	message = json_made(json_pack("{s:s, s:i, s:o, s:I}", "event", "collected", "port",
 	                              (int)request->port, "connections", parse_connections(&json),
 	                              "dropped", (json_int_t)(n_dropped - dropped_before)));

@@ -113,7 +113,8 @@ void connection_segment(struct connection *connection, const struct segment *seg
 	if ((segment->flags & TCP_RST) == 0)
 		stream_segment(stream, segment);
 	if (acknowledges)
-		stream_acknowledged(&connection->stream[side_other(side)], segment->ack, segment->t_ns);
+		stream_acknowledged(&connection->stream[side_other(side)], segment->ack,
+		                    segment->t_ns);
 	note_ending(connection, side, segment);
 }
 

@@ -96,8 +96,8 @@ static int judge_end(const struct capture *capture, const char *path, const stru
 
 	if (rc == 0 && tracker_count(tracker, SEGMENT_LINK) > 0)
 		rc = error_set(error, ERR_INPUT,
-		               "%s: link type %u is not read; Ethernet, Linux cooked, loopback and raw "
-		               "IP are",
+		               "%s: link type %u is not read; Ethernet, Linux cooked, loopback and "
+		               "raw IP are",
 		               path, unread);
 	return rc;
 }

@@ -57,8 +57,8 @@ static int set_capabilities(struct capabilities set)
 static int advise(struct error *error)
 {
 	return error_append(error, "; on Ubuntu 24.04 \"sudo sysctl "
-	                           "kernel.apparmor_restrict_unprivileged_userns=0\" allows it, in a "
-	                           "container CAP_SYS_ADMIN does");
+	                           "kernel.apparmor_restrict_unprivileged_userns=0\" allows it, "
+	                           "in a container CAP_SYS_ADMIN does");
 }
 
 static int make_namespaces(bool privileged, struct error *error)
@@ -81,7 +81,7 @@ static int write_text(const char *path, const char *text, struct error *error)
 
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
 		rc = error_system(error, ERR_ENVIRONMENT, errno,
-		                  "cannot set up the user namespace of a private network: %s", path);
+		                  "cannot set up a private network's user namespace: %s", path);
 	if (fd >= 0)
 		close(fd);
 	return rc;
@@ -175,7 +175,7 @@ static int try_in_child(struct error *error)
 		enter_in_child(ends[1]);
 	close(ends[1]);
 	if (pid < 0 || read(ends[0], &found, sizeof(found)) != (ssize_t)sizeof(found))
-		error_system(&found, ERR_ENVIRONMENT, errno, "cannot try a private network in a child");
+		error_system(&found, ERR_ENVIRONMENT, errno, "cannot try a private network");
 	close(ends[0]);
 	if (pid > 0)
 		waitpid(pid, NULL, 0);

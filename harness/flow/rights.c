@@ -28,7 +28,8 @@ int rights_drop(struct error *error)
 		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	if (syscall(SYS_capset, &header, none) != 0)
-		return error_system(error, ERR_ENVIRONMENT, errno, "cannot give up the capabilities");
+		return error_system(error, ERR_ENVIRONMENT, errno,
+		                    "cannot give up the capabilities");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return error_system(error, ERR_ENVIRONMENT, errno, "cannot forbid new privileges");
 	return 0;
@@ -121,6 +122,7 @@ int rights_confine(struct error *error)
 		rc = seccomp_load(filter);
 	seccomp_release(filter);
 	if (rc != 0)
-		return error_system(error, ERR_ENVIRONMENT, -rc, "cannot confine the sniffer with seccomp");
+		return error_system(error, ERR_ENVIRONMENT, -rc,
+		                    "cannot confine the sniffer with seccomp");
 	return 0;
 }

@@ -193,8 +193,8 @@ static enum segment_result skip_extension(struct reader *ip, uint8_t *protocol)
 
 /*
  * RFC 8200 section 3
- *   Version 4 bits, Traffic Class 8 bits, Flow Label 20 bits, Payload Length, Next Header, Hop Limit,
- *   Source Address, Destination Address
+ *   Version 4 bits, Traffic Class 8 bits, Flow Label 20 bits, Payload Length, Next Header,
+ *   Hop Limit, Source Address, Destination Address
  */
 static enum segment_result decode_ipv6(struct reader *ip, size_t n_uncaptured,
                                        struct segment *segment, struct datagram *datagram)

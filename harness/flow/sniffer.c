@@ -94,8 +94,8 @@ int sniffer_start(struct sniffer **started, uv_loop_t *loop, const char *program
 	sniffer->context = context;
 	STAILQ_INIT(&sniffer->pending);
 	private_network_spawn_begin();
-	rc = child_start(&sniffer->child, loop, "the sniffer", arguments, NULL, &child_events, sniffer,
-	                 error);
+	rc = child_start(&sniffer->child, loop, "the sniffer", arguments, NULL, &child_events,
+	                 sniffer, error);
 	private_network_spawn_end();
 	if (rc != 0) {
 		free(sniffer);
@@ -110,8 +110,8 @@ void sniffer_collect(struct sniffer *sniffer, uint16_t port, const char *keylog,
                      void *context)
 {
 	struct collect *collect = calloc(1, sizeof(*collect));
-	json_t *request = json_made(json_pack("{s:s, s:i, s:s, s:i}", "op", "collect", "port", (int)port,
-	                                      "keylog", keylog, "wait_ms", wait_ms));
+	json_t *request = json_made(json_pack("{s:s, s:i, s:s, s:i}", "op", "collect", "port",
+	                                      (int)port, "keylog", keylog, "wait_ms", wait_ms));
 
 	CHECK(collect != NULL);
 	*collect = (struct collect){.port = port, .collected = collected, .context = context};

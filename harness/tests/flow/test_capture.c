@@ -52,7 +52,8 @@ static void put_pcap_header(struct writer *writer, uint32_t magic, uint32_t link
 	put32(writer, linktype);
 }
 
-static void put_pcap_packet(struct writer *writer, uint32_t seconds, uint32_t part, const char *data)
+static void put_pcap_packet(struct writer *writer, uint32_t seconds, uint32_t part,
+                            const char *data)
 {
 	put32(writer, seconds);
 	put32(writer, part);
@@ -84,8 +85,8 @@ static void put_section(struct writer *writer)
 }
 
 /* `resolution`: the if_tsresol option, or -1 for none. */
-static void put_interface(struct writer *writer, uint16_t linktype, uint32_t snaplen, int resolution,
-                          int offset_s)
+static void put_interface(struct writer *writer, uint16_t linktype, uint32_t snaplen,
+                          int resolution, int offset_s)
 {
 	struct writer body = {.big = writer->big};
 
@@ -416,11 +417,14 @@ static void damage_ends_the_reading_with_its_place(void **state)
 	put_interface(&writer, 1, 0, -1, 0);
 	put_packet(&writer, 0, 0, "four");
 	writer.out.data[writer.out.len - 16] = 99; /* the captured length */
-	check_damage(&writer, "where a block holds less than it says");
+	check_damage(&writer, "where a block ends too early");
 	put_section(&writer);
 	writer.out.data[8] = 0;
 	check_damage(&writer, "damaged at byte 0, where a block should begin");
 }
+
+#define NO_CAPTURE "x.pcap is not a capture: it begins with the bytes "
+#define READ "; pcap and pcapng files are read"
 
 static void refuse(const char *content, size_t len, const char *sentence)
 {
@@ -436,13 +440,11 @@ static void refuse(const char *content, size_t len, const char *sentence)
 static void what_is_no_capture_is_refused_in_one_sentence(void **state)
 {
 	(void)state;
-	refuse("", 0, "x.pcap is empty; pcap and pcapng files are read");
-	refuse("\xd4\xc3", 2,
-	       "x.pcap is not a capture: it begins with the bytes d4 c3; pcap and pcapng files are read");
-	refuse("hello, world", 12, "x.pcap is not a capture: it begins with the bytes 68 65 6c 6c 6f 2c "
-	                           "20 77; pcap and pcapng files are read");
-	refuse("\x1f\x8b\x08\x08", 4, "x.pcap is not a capture: it begins with the bytes 1f 8b 08 08, "
-	                              "which is gzip: unpack it first; pcap and pcapng files are read");
+	refuse("", 0, "x.pcap is empty" READ);
+	refuse("\xd4\xc3", 2, NO_CAPTURE "d4 c3" READ);
+	refuse("hello, world", 12, NO_CAPTURE "68 65 6c 6c 6f 2c 20 77" READ);
+	refuse("\x1f\x8b\x08\x08", 4,
+	       NO_CAPTURE "1f 8b 08 08, which is gzip: unpack it first" READ);
 }
 
 static void a_file_that_cannot_be_read_is_named_with_the_reason(void **state)

@@ -13,7 +13,8 @@ static const struct frame hello = {
 	.seq = 0x01020304, .ack = 0x05060708, .flags = TCP_ACK | TCP_PSH, .data = "hello"};
 
 /* Decodes an exact-size copy, so that a sanitizer sees any step beyond it. */
-static enum segment_result decode_copy(struct packet packet, struct segment *segment, struct buf *kept)
+static enum segment_result decode_copy(struct packet packet, struct segment *segment,
+                                       struct buf *kept)
 {
 	uint8_t *copy = malloc(packet.data.len > 0 ? packet.data.len : 1);
 	enum segment_result result;
@@ -129,7 +130,8 @@ static void padding_of_a_short_ethernet_frame_is_no_payload(void **state)
 	put_header(&out, 0, false);
 	frame_put_ipv4(&out, &bare);
 	buf_add(&out, "PADDIN", 6);
-	assert_int_equal(decode_copy(frame_packet(&out, LINKTYPE_ETHERNET, 0), &segment, NULL), SEGMENT_OK);
+	assert_int_equal(decode_copy(frame_packet(&out, LINKTYPE_ETHERNET, 0), &segment, NULL),
+	                 SEGMENT_OK);
 	assert_int_equal(segment.length, 0);
 	assert_int_equal(segment.data.len, 0);
 	buf_fini(&out);

@@ -1,6 +1,7 @@
 /*
- * The real sniffer on a real loopback interface, in a private network: TLS by libssl goes over it and
- * comes back decrypted. Where no private network is allowed, and the user is not root, the tests skip.
+ * The real sniffer on a real loopback interface, in a private network: TLS by libssl goes over it
+ * and comes back decrypted. Where no private network is allowed, and the user is not root, the
+ * tests skip.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -135,7 +136,8 @@ static void make_certificate(SSL_CTX *context)
 	X509 *certificate = X509_new();
 	X509_NAME *name = X509_get_subject_name(certificate);
 
-	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *)"tested.example", -1, -1, 0);
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *)"tested.example", -1,
+	                           -1, 0);
 	X509_set_issuer_name(certificate, name);
 	X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
 	X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
@@ -266,7 +268,8 @@ static void tls_1_3_comes_back_decrypted(void **state)
 	assert_string_equal(json_text(connection, "signature_algorithm"), "ecdsa_secp256r1_sha256");
 	assert_true(has_message(connection, "server", "finished", true));
 	assert_true(has_message(connection, "client", "finished", true));
-	chain = json_object_get(json_array_get(json_object_get(connection, "certificates"), 0), "chain");
+	chain = json_array_get(json_object_get(connection, "certificates"), 0);
+	chain = json_object_get(chain, "chain");
 	assert_non_null(strstr(json_text(json_array_get(chain, 0), "subject"), "tested.example"));
 	assert_int_equal(json_array_size(json_object_get(connection, "alerts")), 2);
 	assert_int_equal(json_array_size(json_object_get(connection, "faults")), 0);
@@ -285,7 +288,9 @@ static void tls_1_2_comes_back_too(void **state)
 	assert_true(has_message(connection, "client", "finished", true));
 }
 
-/* Writes the last capture to a file and returns the lines that `tshark -r FILE <arguments>` prints. */
+/*
+ * Writes the last capture to a file and returns the lines that `tshark -r FILE <arguments>` prints.
+ */
 static char *tshark(const struct told *told, const char *arguments)
 {
 	static char printed[8192];
@@ -296,8 +301,8 @@ static char *tshark(const struct told *told, const char *arguments)
 
 	assert_int_equal(write(fd, told->pcapng.data, told->pcapng.len), told->pcapng.len);
 	close(fd);
-	snprintf(command, sizeof(command), "WIRESHARK_CONFIG_DIR=/nonexistent tshark -r %s %s 2>/dev/null", path,
-	         arguments);
+	snprintf(command, sizeof(command),
+	         "WIRESHARK_CONFIG_DIR=/nonexistent tshark -r %s %s 2>/dev/null", path, arguments);
 	pipe = popen(command, "r");
 	len = fread(printed, 1, sizeof(printed) - 1, pipe);
 	printed[len] = '\0';

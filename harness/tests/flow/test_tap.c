@@ -123,7 +123,8 @@ static void addresses_times_and_endings_are_kept(void **state)
 	struct tap *tap = tap_new(&client, &server, 1726669169214045000u);
 	struct bytes text = {(const uint8_t *)"not TLS", 7};
 	struct buf pcapng = {0};
-	json_t *list, *expected, *connection;
+	json_t *list, *expected, *connection, *value;
+	const char *key;
 
 	(void)state;
 	tap_data(tap, SIDE_CLIENT, text, 1726669169215045000u);
@@ -138,9 +139,8 @@ static void addresses_times_and_endings_are_kept(void **state)
 	                     "rst", "server", "fin", "t_ms", 3.0);
 	assert_string_equal(json_string_value(json_object_get(connection, "start")),
 	                    "2024-09-18T14:19:29.214Z");
-	assert_true(json_equal(json_object_get(connection, "client"), json_object_get(expected, "client")));
-	assert_true(json_equal(json_object_get(connection, "server"), json_object_get(expected, "server")));
-	assert_true(json_equal(json_object_get(connection, "close"), json_object_get(expected, "close")));
+	json_object_foreach(expected, key, value)
+		assert_true(json_equal(json_object_get(connection, key), value));
 	json_decref(expected);
 	json_decref(list);
 	buf_fini(&pcapng);
@@ -168,8 +168,9 @@ static void wireshark_reads_the_capture(void **state)
 	json_decref(collect(tap, "", &pcapng));
 	assert_int_equal(write(fd, pcapng.data, pcapng.len), pcapng.len);
 	snprintf(command, sizeof(command),
-	         "WIRESHARK_CONFIG_DIR=/nonexistent tshark -r %s -o ip.check_checksum:TRUE -o tcp.check_checksum:TRUE "
-	         "-Y 'tcp.checksum.status == 1 && ip.checksum.status == 1' 2>/dev/null | wc -l", path);
+	         "WIRESHARK_CONFIG_DIR=/nonexistent tshark -r %s -o ip.check_checksum:TRUE "
+	         "-o tcp.check_checksum:TRUE -Y 'tcp.checksum.status == 1 && "
+	         "ip.checksum.status == 1' 2>/dev/null | wc -l", path);
 	tshark = popen(command, "r");
 	assert_non_null(fgets(line, sizeof(line), tshark));
 	assert_int_equal(atoi(line), 11); /* the handshake, three of data each way, two FINs */
