@@ -34,8 +34,9 @@ static void tell_serial(struct emit *emit, const X509 *x509)
 	const ASN1_INTEGER *serial = X509_get0_serialNumber(x509);
 	size_t len = (size_t)ASN1_STRING_length(serial);
 
-	emit_hex(emit, "serial",
-	         (struct bytes){ASN1_STRING_get0_data(serial), len < SERIAL_MAX ? len : SERIAL_MAX});
+	emit_hex(
+		emit, "serial",
+		(struct bytes){ASN1_STRING_get0_data(serial), len < SERIAL_MAX ? len : SERIAL_MAX});
 }
 
 static void tell_time(struct emit *emit, const char *key, const ASN1_TIME *time)

@@ -8,7 +8,7 @@
 
 #define INDENT 4     /* spaces of the text tree for each level */
 #define LABEL_MAX 64 /* bytes of a label made from a key, with the final zero */
-#define SHORT_MAX 256 /* bytes of text made by emit_printf, emit_item and emit_line, with the final zero */
+#define SHORT_MAX 256 /* bytes of formatted text, with the final zero */
 
 struct label {
 	const char *key;
@@ -198,9 +198,9 @@ void emit_close(struct emit *emit)
 /* Bytes of the UTF-8 character (RFC 3629) at the start of `text`; 0 if there is none. */
 static size_t utf8_length(const uint8_t *text, size_t len)
 {
-	size_t n = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : 4;
+	size_t n = text[0] < 0x80 ? 1 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : 4;
 
-	if (text[0] > 0xf4 || n > len)
+	if ((text[0] >= 0x80 && text[0] < 0xc2) || text[0] > 0xf4 || n > len)
 		return 0;
 	for (size_t i = 1; i < n; i++)
 		if ((text[i] & 0xc0) != 0x80)
@@ -226,8 +226,10 @@ static void add_escape(struct emit *emit, uint8_t byte)
 static size_t add_character(struct emit *emit, const uint8_t *text, size_t len)
 {
 	size_t n = utf8_length(text, len);
-	bool control = text[0] < 0x20 || text[0] == 0x7f || (n == 2 && text[0] == 0xc2 && text[1] < 0xa0);
-	bool special = emit->format == EMIT_JSON ? text[0] == '"' || text[0] == '\\' : text[0] == '\\';
+	bool control =
+		text[0] < 0x20 || text[0] == 0x7f || (n == 2 && text[0] == 0xc2 && text[1] < 0xa0);
+	bool special =
+		emit->format == EMIT_JSON ? text[0] == '"' || text[0] == '\\' : text[0] == '\\';
 
 	if (n == 0 || special || (control && (n == 1 || emit->format == EMIT_TEXT))) {
 		add_escape(emit, text[0]);

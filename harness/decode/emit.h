@@ -1,16 +1,17 @@
 /*
  * emit.h: one decoded thing, told once, written as JSON or as a text tree. Layer: decode. Pure.
  *
- * Members are written straight into the caller's buffer; nothing is allocated per field. EMIT_JSON is
- * compact JSON (RFC 8259) with the RFC's field names as keys. EMIT_TEXT is an indented tree for
- * people: the same members in the same order, with labels made from the keys and with the number of
- * each named code point beside its name.
+ * Members are written straight into the caller's buffer; nothing is allocated per field. EMIT_JSON
+ * is compact JSON (RFC 8259) with the RFC's field names as keys. EMIT_TEXT is an indented tree for
+ * people: the same members in the same order, with labels made from the keys and with the number
+ * of each named code point beside its name.
  *
  * Text from the wire: valid UTF-8 stays as it is; quotes, backslashes and control characters are
- * escaped; a byte that is not UTF-8 becomes \u00XX of its value (in the text tree \xXX, as do control
- * characters, so that a peer cannot speak to the reader's terminal).
+ * escaped; a byte that is not UTF-8 becomes \u00XX of its value (in the text tree \xXX, as do
+ * control characters, so that a peer cannot speak to the reader's terminal).
  *
- * Keys and labels are static text (labels.def). A key is NULL for an element of a list. Objects and lists nest up to EMIT_DEPTH_MAX.
+ * Keys and labels are static text (labels.def). A key is NULL for an element of a list. Objects
+ * and lists nest up to EMIT_DEPTH_MAX.
  */
 #ifndef SHAKEDOWN_DECODE_EMIT_H
 #define SHAKEDOWN_DECODE_EMIT_H
@@ -39,8 +40,8 @@ struct emit {
 void emit_init(struct emit *emit, struct buf *out, enum emit_format format);
 
 /*
- * Opens an object or a list as the member `key`, static text; each needs its emit_close. The text tree
- * adds the number of a list's elements to its heading.
+ * Opens an object or a list as the member `key`, static text; each needs its emit_close. The text
+ * tree adds the number of a list's elements to its heading.
  */
 void emit_object(struct emit *emit, const char *key);
 void emit_list(struct emit *emit, const char *key);
@@ -50,8 +51,8 @@ void emit_close(struct emit *emit);
 void emit_item(struct emit *emit, const char *heading, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * The same for an object that the text tree tells in one line, `line` (printf format). Returns true if
- * its members are to be written, and emit_close; false in the text tree, where it is done.
+ * The same for an object that the text tree tells in one line, `line` (printf format). Returns
+ * true if its members are to be written, and emit_close; false in the text tree, where it is done.
  */
 bool emit_line(struct emit *emit, const char *line, ...) __attribute__((format(printf, 2, 3)));
 

@@ -127,7 +127,8 @@ static void show_trusted_ca_keys(struct emit *emit, struct reader *body)
 /* OCSPStatusRequest, RFC 6066 section 8. */
 static void show_ocsp_request(struct emit *emit, struct reader *body)
 {
-	show_vectors(emit, reader_vec16(body, "responder_id_list"), "responder_id_list", 2, emit_hex);
+	show_vectors(emit, reader_vec16(body, "responder_id_list"), "responder_id_list", 2,
+	             emit_hex);
 	tell_vec16(emit, body, "request_extensions");
 }
 
@@ -543,7 +544,10 @@ static void show_renegotiation_info(struct emit *emit, struct reader *body)
 	tell_vec8(emit, body, "renegotiated_connection");
 }
 
-/* A form that is NULL is that of the column named beside it; where that is NULL too, bytes are shown. */
+/*
+ * A form that is NULL is that of the column named beside it; where that is NULL too, bytes are
+ * shown.
+ */
 struct row {
 	uint16_t type;
 	show_extension *client;      /* ClientHello */
@@ -557,8 +561,8 @@ struct row {
 /* Sorted by type. Types without a row (GREASE, for one) are shown as bytes. */
 static const struct row rows[] = {
 	{EXTENSION_server_name, .client = show_server_name, .server = show_empty},
-	{EXTENSION_max_fragment_length,
-	 .client = show_max_fragment_length, .server = show_max_fragment_length},
+	{EXTENSION_max_fragment_length, .client = show_max_fragment_length,
+	 .server = show_max_fragment_length},
 	{EXTENSION_client_certificate_url, .client = show_empty, .server = show_empty},
 	{EXTENSION_trusted_ca_keys, .client = show_trusted_ca_keys, .server = show_empty},
 	{EXTENSION_truncated_hmac, .client = show_empty, .server = show_empty},
@@ -568,37 +572,40 @@ static const struct row rows[] = {
 	{EXTENSION_client_authz, .client = show_authz, .server = show_authz},
 	{EXTENSION_server_authz, .client = show_authz, .server = show_authz},
 	{EXTENSION_cert_type, .client = show_certificate_types, .server = show_certificate_type},
-	{EXTENSION_supported_groups, .client = show_supported_groups, .server = show_supported_groups},
-	{EXTENSION_ec_point_formats, .client = show_ec_point_formats, .server = show_ec_point_formats},
+	{EXTENSION_supported_groups, .client = show_supported_groups,
+	 .server = show_supported_groups},
+	{EXTENSION_ec_point_formats, .client = show_ec_point_formats,
+	 .server = show_ec_point_formats},
 	{EXTENSION_srp, .client = show_srp},
 	{EXTENSION_signature_algorithms, .client = show_signature_algorithms},
 	{EXTENSION_use_srtp, .client = show_use_srtp, .server = show_use_srtp},
 	{EXTENSION_heartbeat, .client = show_heartbeat, .server = show_heartbeat},
-	{EXTENSION_application_layer_protocol_negotiation, .client = show_alpn, .server = show_alpn},
+	{EXTENSION_application_layer_protocol_negotiation, .client = show_alpn,
+	 .server = show_alpn},
 	{EXTENSION_status_request_v2, .client = show_status_request_v2, .server = show_empty},
 	{EXTENSION_signed_certificate_timestamp, .client = show_empty, .server = show_timestamps},
-	{EXTENSION_client_certificate_type,
-	 .client = show_certificate_types, .server = show_certificate_type},
-	{EXTENSION_server_certificate_type,
-	 .client = show_certificate_types, .server = show_certificate_type},
+	{EXTENSION_client_certificate_type, .client = show_certificate_types,
+	 .server = show_certificate_type},
+	{EXTENSION_server_certificate_type, .client = show_certificate_types,
+	 .server = show_certificate_type},
 	{EXTENSION_padding, .client = show_padding},
 	{EXTENSION_encrypt_then_mac, .client = show_empty, .server = show_empty},
 	{EXTENSION_extended_master_secret, .client = show_empty, .server = show_empty},
 	{EXTENSION_token_binding, .client = show_token_binding, .server = show_token_binding},
 	{EXTENSION_cached_info, .client = show_cached_info, .server = show_cached_info_types},
 	{EXTENSION_compress_certificate, .client = show_compress_certificate},
-	{EXTENSION_record_size_limit,
-	 .client = show_record_size_limit, .server = show_record_size_limit},
+	{EXTENSION_record_size_limit, .client = show_record_size_limit,
+	 .server = show_record_size_limit},
 	{EXTENSION_tls_cert_with_extern_psk, .client = show_empty, .server = show_empty},
-	{EXTENSION_delegated_credential,
-	 .client = show_signature_algorithms, .certificate = show_delegated_credential},
+	{EXTENSION_delegated_credential, .client = show_signature_algorithms,
+	 .certificate = show_delegated_credential},
 	{EXTENSION_session_ticket, .client = show_session_ticket, .server = show_empty},
 	{EXTENSION_supported_ekt_ciphers, .client = show_ekt_ciphers, .server = show_ekt_ciphers},
-	{EXTENSION_key_share_draft,
-	 .client = show_client_shares, .server = show_share, .retry = show_selected_group},
+	{EXTENSION_key_share_draft, .client = show_client_shares, .server = show_share,
+	 .retry = show_selected_group},
 	{EXTENSION_pre_shared_key, .client = show_offered_psks, .server = show_selected_identity},
-	{EXTENSION_early_data,
-	 .client = show_empty, .server = show_empty, .ticket = show_max_early_data_size},
+	{EXTENSION_early_data, .client = show_empty, .server = show_empty,
+	 .ticket = show_max_early_data_size},
 	{EXTENSION_supported_versions, .client = show_versions, .server = show_selected_version},
 	{EXTENSION_cookie, .client = show_cookie, .retry = show_cookie},
 	{EXTENSION_psk_key_exchange_modes, .client = show_psk_modes},
@@ -606,14 +613,14 @@ static const struct row rows[] = {
 	{EXTENSION_oid_filters, .request = show_oid_filters},
 	{EXTENSION_post_handshake_auth, .client = show_empty},
 	{EXTENSION_signature_algorithms_cert, .client = show_signature_algorithms},
-	{EXTENSION_key_share,
-	 .client = show_client_shares, .server = show_share, .retry = show_selected_group},
-	{EXTENSION_connection_id_deprecated,
-	 .client = show_connection_id, .server = show_connection_id},
+	{EXTENSION_key_share, .client = show_client_shares, .server = show_share,
+	 .retry = show_selected_group},
+	{EXTENSION_connection_id_deprecated, .client = show_connection_id,
+	 .server = show_connection_id},
 	{EXTENSION_connection_id, .client = show_connection_id, .server = show_connection_id},
 	{EXTENSION_external_id_hash, .client = show_binding_hash, .server = show_binding_hash},
-	{EXTENSION_external_session_id,
-	 .client = show_external_session_id, .server = show_external_session_id},
+	{EXTENSION_external_session_id, .client = show_external_session_id,
+	 .server = show_external_session_id},
 	{EXTENSION_ticket_request, .client = show_ticket_request, .server = show_ticket_hint},
 	{EXTENSION_dnssec_chain, .client = show_dnssec_chain},
 	{EXTENSION_rrc, .client = show_empty, .server = show_empty},
@@ -628,8 +635,8 @@ static const struct row rows[] = {
 	{EXTENSION_ech_outer_extensions, .client = show_outer_extensions},
 	{EXTENSION_encrypted_client_hello, .client = show_encrypted_client_hello,
 	 .server = show_ech_retry_configs, .retry = show_ech_confirmation},
-	{EXTENSION_renegotiation_info,
-	 .client = show_renegotiation_info, .server = show_renegotiation_info},
+	{EXTENSION_renegotiation_info, .client = show_renegotiation_info,
+	 .server = show_renegotiation_info},
 };
 
 static const struct row *find_row(uint16_t type)

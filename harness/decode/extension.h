@@ -1,6 +1,6 @@
 /*
- * extension.h: the extensions of hellos and other handshake messages. Layer: decode. Pure: no I/O, no
- * clock, no globals.
+ * extension.h: the extensions of hellos and other handshake messages. Layer: decode. Pure: no I/O,
+ * no clock, no globals.
  *
  * One table row and one small function for each extension. An extension without a decoder, and one
  * that cannot be decoded, shows its bytes; a fault in one never hides the others.
@@ -33,10 +33,16 @@ struct extension {
  */
 bool extension_next(struct reader *block, struct extension *extension);
 
-/* The body of the first extension of `type` in a block, which is left as it is; false if there is none. */
+/*
+ * The body of the first extension of `type` in a block, which is left as it is; false if there is
+ * none.
+ */
 bool extension_find(const struct reader *block, uint16_t type, struct bytes *body);
 
-/* Writes the member "extensions", a list, and notes the faults. `block` may have run past its parent. */
+/*
+ * Writes the member "extensions", a list, and notes the faults. `block` may have run past its
+ * parent.
+ */
 void extensions_tell(const struct tell *tell, struct reader *block, enum extension_place place);
 
 #endif

@@ -98,7 +98,8 @@ void fingerprint_ja3_string(const struct client_hello *hello, struct buf *out)
 {
 	struct code_points suites = read_u16s(&hello->cipher_suites);
 	struct code_points types = types_of(&hello->extensions);
-	struct code_points groups = read_extension(&hello->extensions, EXTENSION_supported_groups, 2);
+	struct code_points groups =
+		read_extension(&hello->extensions, EXTENSION_supported_groups, 2);
 	struct fault fault;
 	struct reader formats =
 		extension_vector(&hello->extensions, EXTENSION_ec_point_formats, 1, &fault);
@@ -161,7 +162,10 @@ static bool is_alphanumeric(uint8_t c)
 	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
-/* First and last character of the first protocol; of its hexadecimal form if one is not a letter or digit. */
+/*
+ * First and last character of the first protocol; of its hexadecimal form if one is not a letter
+ * or digit.
+ */
 static void add_ja4_alpn(struct buf *out, const struct client_hello *hello)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -1,12 +1,12 @@
 /*
  * fingerprint.h: JA3, JA3S and JA4 of hellos. Layer: decode. Pure: no I/O, no clock, no globals.
  *
- * JA3 (Salesforce): MD5 of "version,suites,extensions,groups,point formats", all decimal, in wire order.
- * JA3S: MD5 of "version,suite,extensions" of the ServerHello.
- * JA4 (FoxIO): "t13d1516h2_<12 digits>_<12 digits>": transport, highest version, whether a server name is
- * given, numbers of suites and extensions, first and last character of the first ALPN protocol; then
- * SHA-256 of the sorted suites, and of the sorted extensions (without server_name and ALPN) followed by
- * the signature algorithms in wire order. JA4_r is the same with the lists in place of their hashes.
+ * JA3 (Salesforce): MD5 of "version,suites,extensions,groups,point formats", all decimal, in wire
+ * order. JA3S: MD5 of "version,suite,extensions" of the ServerHello. JA4 (FoxIO): "t13d1516h2_<12
+ * digits>_<12 digits>": transport, highest version, whether a server name is given, numbers of
+ * suites and extensions, first and last character of the first ALPN protocol; then SHA-256 of the
+ * sorted suites, and of the sorted extensions (without server_name and ALPN) followed by the
+ * signature algorithms in wire order. JA4_r is the same with the lists in place of their hashes.
  * GREASE values (RFC 8701) count in none of them.
  */
 #ifndef SHAKEDOWN_DECODE_FINGERPRINT_H

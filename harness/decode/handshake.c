@@ -19,14 +19,18 @@ static bool is_tls13(const struct tell *tell)
 	return version_is_tls13(tell->version);
 }
 
-/* Whether signatures name their algorithm: since TLS 1.2, which is also assumed if no hello was seen. */
+/*
+ * Whether signatures name their algorithm: since TLS 1.2, which is also assumed if no hello was
+ * seen.
+ */
 static bool names_algorithms(uint16_t version)
 {
 	return version == 0 || version >= VERSION_TLS_1_2;
 }
 
 /* The extensions at the end of a message, if it has any. */
-static void tell_extensions(const struct tell *tell, struct reader *body, enum extension_place place)
+static void tell_extensions(const struct tell *tell, struct reader *body,
+                            enum extension_place place)
 {
 	struct reader block;
 
@@ -207,8 +211,8 @@ static void server_key_exchange(const struct tell *tell, struct bytes message)
 	struct reader body = body_of(message, &fault);
 	uint16_t group = 0, scheme = 0;
 
-	tell_key_exchange(tell->emit, &body, tell->version, suite_describe(tell->cipher_suite), &group,
-	                  &scheme);
+	tell_key_exchange(tell->emit, &body, tell->version, suite_describe(tell->cipher_suite),
+	                  &group, &scheme);
 	end_message(tell, &body);
 }
 

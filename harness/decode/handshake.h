@@ -1,6 +1,6 @@
 /*
- * handshake.h: the handshake messages of TLS 1.0 to 1.3, told one by one. Layer: decode. Pure: no I/O, no
- * clock, no globals.
+ * handshake.h: the handshake messages of TLS 1.0 to 1.3, told one by one. Layer: decode. Pure: no
+ * I/O, no clock, no globals.
  *
  * Messages are given whole or cut short, with their 4-byte header; offsets count from it.
  */
@@ -13,13 +13,13 @@
 struct handshake_kind {
 	uint8_t type;
 	const char *key; /* the member */
-	bool many;       /* a list, each element with "from" and "protected"; else an object, the first one */
+	bool many; /* a list, with "from" and "protected" in each; else an object, the first one */
 	void (*tell)(const struct tell *tell, struct bytes message);
 };
 
 /*
- * The kinds in the order in which they are told. ClientHello and ServerHello are not among them: hello.h
- * tells them, by their place in the handshake.
+ * The kinds in the order in which they are told. ClientHello and ServerHello are not among them:
+ * hello.h tells them, by their place in the handshake.
  */
 extern const struct handshake_kind handshake_kinds[];
 extern const size_t n_handshake_kinds;

@@ -9,8 +9,9 @@
 
 /* SHA-256 of "HelloRetryRequest", RFC 8446 section 4.1.3. */
 static const uint8_t retry_random[RANDOM_LEN] = {
-	0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
-	0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+	0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c,
+	0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb,
+	0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 };
 
 bool version_is_tls13(uint16_t version)
@@ -121,7 +122,9 @@ static void tell_start(const struct tell *tell, bool has_version, uint16_t legac
 		emit_hex(tell->emit, "random", random);
 }
 
-/* A fault in the extensions does not change the fingerprints; a hello that is cut short has none. */
+/*
+ * A fault in the extensions does not change the fingerprints; a hello that is cut short has none.
+ */
 static bool has_fingerprint(const struct fault *fault)
 {
 	return fault->kind == FAULT_NONE || fault->kind == FAULT_TRAILING;
@@ -156,7 +159,8 @@ void server_hello_tell(const struct tell *tell, struct bytes message)
 	server_hello_read(&hello, message);
 	tell_start(tell, hello.has_version, hello.legacy_version, hello.random);
 	if (hello.legacy_session_id_echo.data != NULL)
-		emit_hex(emit, "legacy_session_id_echo", reader_rest(&hello.legacy_session_id_echo));
+		emit_hex(emit, "legacy_session_id_echo",
+		         reader_rest(&hello.legacy_session_id_echo));
 	if (hello.has_cipher_suite)
 		emit_name(emit, "cipher_suite", REGISTRY_CIPHER_SUITE, hello.cipher_suite);
 	if (hello.has_compression_method)

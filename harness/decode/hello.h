@@ -1,8 +1,9 @@
 /*
- * hello.h: ClientHello, ServerHello and HelloRetryRequest. Layer: decode. Pure: no I/O, no clock, no globals.
+ * hello.h: ClientHello, ServerHello and HelloRetryRequest. Layer: decode. Pure: no I/O, no clock,
+ * no globals.
  *
- * A hello is read once, into views; what did not come is marked as such. Messages are given with their
- * 4-byte header, and offsets count from it.
+ * A hello is read once, into views; what did not come is marked as such. Messages are given with
+ * their 4-byte header, and offsets count from it.
  */
 #ifndef SHAKEDOWN_DECODE_HELLO_H
 #define SHAKEDOWN_DECODE_HELLO_H
@@ -12,8 +13,8 @@
 #define HANDSHAKE_HEADER_LEN 4
 
 /*
- * RFC 8446 section 4.1.2. A view into the message. Not to be copied: its readers point to `fault`. A
- * field with `data` NULL did not come; the last one that did may be cut short.
+ * RFC 8446 section 4.1.2. A view into the message. Not to be copied: its readers point to `fault`.
+ * A field with `data` NULL did not come; the last one that did may be cut short.
  */
 struct client_hello {
 	struct fault fault;

@@ -190,8 +190,8 @@ void keylog_add(struct keylog *keylog, const char *text, size_t len)
 	}
 }
 
-struct bytes keylog_find(const struct keylog *keylog, const uint8_t client_random[KEYLOG_RANDOM_LEN],
-                         enum keylog_label label)
+struct bytes keylog_find(const struct keylog *keylog,
+                         const uint8_t client_random[KEYLOG_RANDOM_LEN], enum keylog_label label)
 {
 	const struct secret *secret;
 	uint32_t slot;

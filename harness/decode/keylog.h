@@ -1,9 +1,10 @@
 /*
- * keylog.h: the secrets of a key log (SSLKEYLOGFILE). Layer: decode. Pure: no I/O, no clock, no globals.
+ * keylog.h: the secrets of a key log (SSLKEYLOGFILE). Layer: decode. Pure: no I/O, no clock, no
+ * globals.
  *
- * Lines are "LABEL <client random, hex> <secret, hex>" (draft-ietf-tls-keylogfile). Comments and empty
- * lines are skipped; lines of other forms are counted and skipped. The keylog owns its secrets and
- * wipes them when it is freed.
+ * Lines are "LABEL <client random, hex> <secret, hex>" (draft-ietf-tls-keylogfile). Comments and
+ * empty lines are skipped; lines of other forms are counted and skipped. The keylog owns its
+ * secrets and wipes them when it is freed.
  */
 #ifndef SHAKEDOWN_DECODE_KEYLOG_H
 #define SHAKEDOWN_DECODE_KEYLOG_H
@@ -31,14 +32,17 @@ struct keylog *keylog_new(void);
 void keylog_free(struct keylog *keylog);
 
 /*
- * Adds the lines of `text` (`len` bytes, copied; "\n" or "\r\n"; the last line may lack its end). Each
- * call starts a new line. Labels that decoding does not use (EXPORTER_SECRET, ...) are skipped.
+ * Adds the lines of `text` (`len` bytes, copied; "\n" or "\r\n"; the last line may lack its end).
+ * Each call starts a new line. Labels that decoding does not use (EXPORTER_SECRET, ...) are
+ * skipped.
  */
 void keylog_add(struct keylog *keylog, const char *text, size_t len);
 
-/* The secret, valid until the next keylog_add; empty if the log has none, or if `keylog` is NULL. */
-struct bytes keylog_find(const struct keylog *keylog, const uint8_t client_random[KEYLOG_RANDOM_LEN],
-                         enum keylog_label label);
+/*
+ * The secret, valid until the next keylog_add; empty if the log has none, or if `keylog` is NULL.
+ */
+struct bytes keylog_find(const struct keylog *keylog,
+                         const uint8_t client_random[KEYLOG_RANDOM_LEN], enum keylog_label label);
 
 /* Secrets held; lines that were not of the form. */
 size_t keylog_count(const struct keylog *keylog);

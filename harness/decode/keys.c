@@ -78,20 +78,22 @@ static void prepare_connection_keys(struct keys *keys, const struct server_hello
 {
 	struct bytes ignored;
 	struct protection_secrets secrets = {
-		.master_secret = keylog_find(keys->keylog, keys->client_random, KEYLOG_CLIENT_RANDOM),
+		.master_secret =
+			keylog_find(keys->keylog, keys->client_random, KEYLOG_CLIENT_RANDOM),
 		.client_random = keys->client_random,
 		.server_random = hello->random.data,
 		.version = hello->version,
 		.cipher_suite = hello->cipher_suite,
-		.encrypt_then_mac = hello->extensions.data != NULL &&
-		                    extension_find(&hello->extensions, EXTENSION_encrypt_then_mac,
-		                                   &ignored),
+		.encrypt_then_mac =
+			hello->extensions.data != NULL &&
+			extension_find(&hello->extensions, EXTENSION_encrypt_then_mac, &ignored),
 	};
 
 	for (int side = 0; side < 2; side++) {
 		protection_free(keys->directions[side].pending);
-		keys->directions[side].pending =
-			secrets.master_secret.len > 0 ? protection_tls12(&secrets, side == 1) : NULL;
+		keys->directions[side].pending = secrets.master_secret.len > 0
+		                                         ? protection_tls12(&secrets, side == 1)
+		                                         : NULL;
 	}
 }
 
@@ -108,7 +110,10 @@ void keys_server_hello(struct keys *keys, const struct server_hello *hello)
 		prepare_connection_keys(keys, hello);
 }
 
-/* In TLS 1.3 it says nothing (RFC 8446 appendix D.4), but that is not known before the ServerHello. */
+/*
+ * In TLS 1.3 it says nothing (RFC 8446 appendix D.4), but that is not known before the
+ * ServerHello.
+ */
 void keys_change_cipher_spec(struct keys *keys, bool from_server)
 {
 	struct direction_keys *direction = &keys->directions[from_server];

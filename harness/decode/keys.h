@@ -1,10 +1,10 @@
 /*
- * keys.h: the keys of one connection, and which of them a record is under. Layer: decode. Pure: no I/O, no
- * clock, no globals.
+ * keys.h: the keys of one connection, and which of them a record is under. Layer: decode. Pure: no
+ * I/O, no clock, no globals.
  *
- * Each side has the keys that it may use now, in the order in which they come into use. A record is tried
- * under the one that opened the last record, then under the others: an alert may come under the keys of
- * the handshake or of the application, whatever the peer expects.
+ * Each side has the keys that it may use now, in the order in which they come into use. A record
+ * is tried under the one that opened the last record, then under the others: an alert may come
+ * under the keys of the handshake or of the application, whatever the peer expects.
  */
 #ifndef SHAKEDOWN_DECODE_KEYS_H
 #define SHAKEDOWN_DECODE_KEYS_H
@@ -55,7 +55,10 @@ bool keys_has(const struct keys *keys, bool from_server);
 /* True if this side's next record of `type` and `length` is protected. */
 bool keys_is_sealed(const struct keys *keys, bool from_server, uint8_t type, size_t length);
 
-/* Says how `record` is protected; for SEAL_OPENED its plaintext is appended to `plain` and *type set. */
+/*
+ * Says how `record` is protected; for SEAL_OPENED its plaintext is appended to `plain` and *type
+ * set.
+ */
 enum seal keys_open(struct keys *keys, bool from_server, const struct record *record,
                     struct buf *plain, uint8_t *type);
 

@@ -14,7 +14,7 @@
 
 #define KEY_MAX 32
 #define IV_LEN 12       /* of every AEAD here */
-#define SALT_LEN 4      /* the fixed part of GCM's and CCM's nonce in TLS 1.2 (RFC 5288 section 3) */
+#define SALT_LEN 4      /* of GCM's and CCM's nonce in TLS 1.2 (RFC 5288 section 3) */
 #define EXPLICIT_LEN 8  /* the part of it that the record carries */
 #define BLOCK_MAX 16
 #define RANDOM_LEN 32
@@ -30,7 +30,8 @@ struct protection {
 	unsigned lost; /* records that may come before the count is right again, after a gap */
 	bool encrypt_then_mac;
 	uint8_t key[KEY_MAX];
-	uint8_t iv[BLOCK_MAX]; /* AEAD: the nonce's base or its salt. CBC in TLS 1.0: the last block */
+	uint8_t iv[BLOCK_MAX]; /* AEAD: the nonce's base or its salt. CBC in TLS 1.0: the last block
+	                        */
 	uint8_t mac_key[EVP_MAX_MD_SIZE];
 	size_t mac_len;
 	uint8_t secret[EVP_MAX_MD_SIZE]; /* TLS 1.3 */
@@ -62,17 +63,17 @@ static bool expand_label(const char *hash, struct bytes secret, const char *labe
 	buf_text(&info, "tls13 ");
 	buf_text(&info, label);
 	buf_u8(&info, 0);
-	done = derive(OSSL_KDF_NAME_HKDF,
-	              (OSSL_PARAM[]){
-			      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)hash, 0),
-			      OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
-			      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY,
-		                                                (void *)secret.data, secret.len),
-			      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info.data,
-		                                                info.len),
-			      OSSL_PARAM_construct_end(),
-		      },
-	              out, len);
+	done = derive(
+		OSSL_KDF_NAME_HKDF,
+		(OSSL_PARAM[]){
+			OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)hash, 0),
+			OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
+			OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)secret.data,
+	                                                  secret.len),
+			OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info.data, info.len),
+			OSSL_PARAM_construct_end(),
+		},
+		out, len);
 	buf_fini(&info);
 	return done;
 }
@@ -89,16 +90,17 @@ static bool expand_master(const struct protection_secrets *secrets, const char *
 	buf_add(&seed, secrets->client_random, RANDOM_LEN);
 	if (secrets->version < VERSION_TLS_1_2)
 		hash = "MD5-SHA1";
-	done = derive(OSSL_KDF_NAME_TLS1_PRF,
-	              (OSSL_PARAM[]){
-			      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)hash, 0),
-			      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET,
-		                                                (void *)secrets->master_secret.data,
-		                                                secrets->master_secret.len),
-			      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, seed.data, seed.len),
-			      OSSL_PARAM_construct_end(),
-		      },
-	              out, len);
+	done = derive(
+		OSSL_KDF_NAME_TLS1_PRF,
+		(OSSL_PARAM[]){
+			OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)hash, 0),
+			OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET,
+	                                                  (void *)secrets->master_secret.data,
+	                                                  secrets->master_secret.len),
+			OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, seed.data, seed.len),
+			OSSL_PARAM_construct_end(),
+		},
+		out, len);
 	buf_fini(&seed);
 	return done;
 }
@@ -153,7 +155,8 @@ static bool set_traffic_keys(struct protection *protection)
 	const char *hash = protection->suite.hash;
 
 	protection->sequence = 0;
-	return expand_label(hash, secret, "key", protection->key, protection->suite.cipher->key_len) &&
+	return expand_label(hash, secret, "key", protection->key,
+	                    protection->suite.cipher->key_len) &&
 	       expand_label(hash, secret, "iv", protection->iv, IV_LEN);
 }
 
@@ -196,7 +199,8 @@ static size_t key_block_iv_len(const struct protection *protection)
 	case MODE_CHACHA20_POLY1305:
 		return IV_LEN;
 	case MODE_CBC:
-		return protection->version <= VERSION_TLS_1_0 ? protection->suite.cipher->block_len : 0;
+		return protection->version <= VERSION_TLS_1_0 ? protection->suite.cipher->block_len
+		                                              : 0;
 	case MODE_NULL:
 		break;
 	}
@@ -265,7 +269,9 @@ static void nonce_by_sequence(const struct protection *protection, uint64_t sequ
 		nonce[IV_LEN - 1 - i] ^= (uint8_t)(sequence >> (8 * i));
 }
 
-/* CCM's interface: the tag and the length come first, and the one update says if it is authentic. */
+/*
+ * CCM's interface: the tag and the length come first, and the one update says if it is authentic.
+ */
 static bool open_ccm(struct protection *protection, const uint8_t *nonce, struct bytes aad,
                      struct bytes sealed, uint8_t *out)
 {
@@ -327,7 +333,10 @@ static bool open_tls13(struct protection *protection, const struct record *recor
 	return true;
 }
 
-/* What a MAC or an AEAD of TLS 1.2 covers beside the content: RFC 5246 sections 6.2.3.1 and 6.2.3.3. */
+/*
+ * What a MAC or an AEAD of TLS 1.2 covers beside the content: RFC 5246 sections 6.2.3.1 and
+ * 6.2.3.3.
+ */
 static void add_cover(struct buf *cover, uint64_t sequence, const struct record *record, size_t len)
 {
 	buf_u32(cover, (uint32_t)(sequence >> 32));
@@ -385,7 +394,10 @@ static bool is_authentic(const struct protection *protection, const struct recor
 	return done && len == protection->mac_len && memcmp(computed, mac, len) == 0;
 }
 
-/* Decrypts whole blocks to `out`, and drops the padding (RFC 5246 section 6.2.3.2). False if it is wrong. */
+/*
+ * Decrypts whole blocks to `out`, and drops the padding (RFC 5246 section 6.2.3.2). False if it is
+ * wrong.
+ */
 static bool decrypt_cbc(struct protection *protection, const uint8_t *iv, struct bytes sealed,
                         uint8_t *out, size_t *len)
 {
@@ -395,7 +407,8 @@ static bool decrypt_cbc(struct protection *protection, const uint8_t *iv, struct
 
 	if (sealed.len == 0 || sealed.len % block_len != 0)
 		return false;
-	if (EVP_DecryptInit_ex(protection->context, protection->cipher, NULL, protection->key, iv) != 1 ||
+	if (EVP_DecryptInit_ex(protection->context, protection->cipher, NULL, protection->key,
+	                       iv) != 1 ||
 	    EVP_CIPHER_CTX_set_padding(protection->context, 0) != 1 ||
 	    EVP_DecryptUpdate(protection->context, out, &n, sealed.data, (int)sealed.len) != 1)
 		return false;

@@ -1,21 +1,21 @@
 /*
- * protection.h: opening the protected records of one direction under one secret. Layer: decode. Pure: no
- * I/O, no clock, no globals.
+ * protection.h: opening the protected records of one direction under one secret. Layer: decode.
+ * Pure: no I/O, no clock, no globals.
  *
- * TLS 1.3 (RFC 8446 sections 5.2, 7.1 to 7.3): AES-GCM, AES-CCM, AES-CCM_8, ChaCha20-Poly1305, from a
- * traffic secret. TLS 1.2 and before (RFC 5246 section 6): the same and CBC ciphers (MAC first, or
- * encrypt-then-MAC of RFC 7366), NULL ciphers, from a master secret. All by libcrypto.
+ * TLS 1.3 (RFC 8446 sections 5.2, 7.1 to 7.3): AES-GCM, AES-CCM, AES-CCM_8, ChaCha20-Poly1305,
+ * from a traffic secret. TLS 1.2 and before (RFC 5246 section 6): the same and CBC ciphers (MAC
+ * first, or encrypt-then-MAC of RFC 7366), NULL ciphers, from a master secret. All by libcrypto.
  *
- * A protection owns its keys and wipes them. Opening says truly whether the record is authentic, so a
- * caller may try several protections on one record.
+ * A protection owns its keys and wipes them. Opening says truly whether the record is authentic,
+ * so a caller may try several protections on one record.
  */
 #ifndef SHAKEDOWN_DECODE_PROTECTION_H
 #define SHAKEDOWN_DECODE_PROTECTION_H
 
 #include "decode/record.h"
 
-#define PROTECTION_LOST_MAX 64  /* records that may be missing in a gap, for the next to be opened */
-#define PROTECTION_SEARCH_MAX 8 /* records that are tried so before the gap is taken for a longer one */
+#define PROTECTION_LOST_MAX 64  /* records that a gap may hide, for the next to be opened */
+#define PROTECTION_SEARCH_MAX 8 /* records that are tried so before the gap counts as longer */
 
 struct protection;
 
@@ -41,9 +41,9 @@ struct protection *protection_tls12(const struct protection_secrets *secrets, bo
 void protection_free(struct protection *protection);
 
 /*
- * Opens a record: appends its plaintext to `plain`, sets *type to the content type (in TLS 1.3 that
- * inside), moves to the next sequence number, returns true. False, with nothing changed, if it is not
- * authentic under this key and sequence number.
+ * Opens a record: appends its plaintext to `plain`, sets *type to the content type (in TLS 1.3
+ * that inside), moves to the next sequence number, returns true. False, with nothing changed, if
+ * it is not authentic under this key and sequence number.
  */
 bool protection_open(struct protection *protection, const struct record *record, struct buf *plain,
                      uint8_t *type);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define HELLO_MIN 38          /* bytes of the shortest hello's body: version, random, four lengths */
+#define HELLO_MIN 38          /* bytes of the shortest hello's body */
 #define FOREIGN_SHOWN_MAX 16  /* bytes of a stream that is not TLS, for the report */
 #define SSLV2_HEADER_LEN 2
 #define SSLV2_HELLO_MIN 9     /* RFC 5246 appendix E.2 */
@@ -51,12 +51,14 @@ bool record_is_sslv2(struct bytes data)
 	length = reader_u16(&reader, "length");
 	type = reader_u8(&reader, "type");
 	version = reader_u16(&reader, "version");
-	return reader_ok(&reader) && (length & 0x8000) != 0 && (length & 0x7fff) >= SSLV2_HELLO_MIN &&
-	       type == HANDSHAKE_client_hello &&
-	       (version == VERSION_SSL_2_0 || (version >= VERSION_SSL_3_0 && version <= VERSION_TLS_1_3));
+	return reader_ok(&reader) && (length & 0x8000) != 0 &&
+	       (length & 0x7fff) >= SSLV2_HELLO_MIN && type == HANDSHAKE_client_hello &&
+	       (version == VERSION_SSL_2_0 ||
+	        (version >= VERSION_SSL_3_0 && version <= VERSION_TLS_1_3));
 }
 
-bool record_is_hello(struct bytes data)
+/* Whether `data` begins with a record that begins with a hello. */
+static bool is_hello(struct bytes data)
 {
 	struct fault fault;
 	struct reader reader;
@@ -74,7 +76,8 @@ bool record_is_hello(struct bytes data)
 	length = reader_u24(&reader, "length");
 	version = reader_u16(&reader, "legacy_version");
 	return (type == HANDSHAKE_client_hello || type == HANDSHAKE_server_hello) &&
-	       length >= HELLO_MIN && length <= UINT16_MAX && version >> 8 == 3 && (version & 0xff) <= 4;
+	       length >= HELLO_MIN && length <= UINT16_MAX && version >> 8 == 3 &&
+	       (version & 0xff) <= 4;
 }
 
 /* Takes up to `n` bytes from the start of *data. */
@@ -103,7 +106,8 @@ static struct bytes peek(struct record_stream *stream, struct bytes *data, size_
 	return hold(stream, data, n) ? buf_view(&stream->held) : (struct bytes){0};
 }
 
-static enum record_event sslv2(struct record_stream *stream, struct bytes *data, struct record *record)
+static enum record_event sslv2(struct record_stream *stream, struct bytes *data,
+                               struct record *record)
 {
 	struct bytes head = peek(stream, data, RECORD_HEADER_LEN);
 	size_t length = (size_t)(head.data[0] & 0x7f) << 8 | head.data[1];
@@ -121,7 +125,8 @@ static enum record_event sslv2(struct record_stream *stream, struct bytes *data,
 }
 
 /* The start of the stream: anything that can be TLS is taken for it. */
-static enum record_event start(struct record_stream *stream, struct bytes *data, struct record *record)
+static enum record_event start(struct record_stream *stream, struct bytes *data,
+                               struct record *record)
 {
 	struct bytes head = peek(stream, data, RECORD_HEADER_LEN);
 
@@ -168,7 +173,7 @@ static size_t start_len(const struct record_stream *stream)
 static bool find_start(struct record_stream *stream, struct bytes *window)
 {
 	while (window->len >= start_len(stream)) {
-		if (stream->in_step_before ? is_record_again(*window) : record_is_hello(*window))
+		if (stream->in_step_before ? is_record_again(*window) : is_hello(*window))
 			return true;
 		take(window, 1);
 		stream->n_searched++;
@@ -225,7 +230,8 @@ static enum record_event pass_over(struct record_stream *stream, struct bytes he
 }
 
 /* The next record of a stream that is in step. */
-static enum record_event flow(struct record_stream *stream, struct bytes *data, struct record *record)
+static enum record_event flow(struct record_stream *stream, struct bytes *data,
+                              struct record *record)
 {
 	struct bytes head = peek(stream, data, RECORD_HEADER_LEN);
 	size_t whole;
@@ -291,7 +297,8 @@ void record_stream_gap(struct record_stream *stream, uint64_t n_bytes)
 
 	drop_handed_out(stream);
 	if (stream->state == RECORDS_FLOW && stream->held.len >= RECORD_HEADER_LEN)
-		left = RECORD_HEADER_LEN + read_header(buf_view(&stream->held)).length - stream->held.len;
+		left = RECORD_HEADER_LEN + read_header(buf_view(&stream->held)).length -
+		       stream->held.len;
 	buf_clear(&stream->held);
 	stream->skip = 0;
 	if (stream->state == RECORDS_FLOW && left > 0 && n_bytes <= left) {

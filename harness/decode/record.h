@@ -1,9 +1,10 @@
 /*
- * record.h: one side's byte stream, cut into TLS records. Layer: decode. Pure: no I/O, no clock, no globals.
+ * record.h: one side's byte stream, cut into TLS records. Layer: decode. Pure: no I/O, no clock,
+ * no globals.
  *
- * Chunks of any size go in, whole records come out. A record that lies in one chunk is not copied. TLS
- * may begin at once, after other text (STARTTLS), with an SSLv2-style hello, or in the middle of a
- * connection. After bytes that are no record, and after a gap, the next record is looked for.
+ * Chunks of any size go in, whole records come out. A record that lies in one chunk is not copied.
+ * TLS may begin at once, after other text (STARTTLS), with an SSLv2-style hello, or in the middle
+ * of a connection. After bytes that are no record, and after a gap, the next record is looked for.
  * Limits: RECORD_MAX bytes are held, RECORD_SEARCH_MAX bytes in a row are searched.
  */
 #ifndef SHAKEDOWN_DECODE_RECORD_H
@@ -12,10 +13,10 @@
 #include "base/buf.h"
 
 #define RECORD_HEADER_LEN 5
-#define RECORD_BODY_MAX (16384 + 2048) /* RFC 5246 section 6.2.3; RFC 8446 section 5.2 allows less */
+#define RECORD_BODY_MAX (16384 + 2048) /* RFC 5246 section 6.2.3; RFC 8446 allows less */
 #define RECORD_MAX (RECORD_HEADER_LEN + RECORD_BODY_MAX)
 #define RECORD_SEARCH_MAX (64u << 10) /* bytes; then the stream is given up */
-#define RECORD_START_LEN 11           /* bytes by which a hello is recognised in the middle of a stream */
+#define RECORD_START_LEN 11           /* bytes by which a hello is known in mid-stream */
 
 struct record {
 	uint8_t type;
@@ -31,7 +32,7 @@ enum record_event {
 	RECORD_PASSED_OVER, /* application data that nobody wants: only the header was read */
 	RECORD_SSLV2,       /* an SSLv2-style record: `body` begins behind its 2 bytes of length */
 	RECORD_FOREIGN,     /* the stream does not begin with TLS: `body` holds its first bytes */
-	RECORD_BROKEN,      /* no record header where one should be: `body` holds what was found there */
+	RECORD_BROKEN,      /* no record where one should be: `body` holds what is there */
 };
 
 enum record_state { RECORDS_START, RECORDS_SEARCH, RECORDS_FLOW, RECORDS_GIVEN_UP };
@@ -40,9 +41,9 @@ enum record_state { RECORDS_START, RECORDS_SEARCH, RECORDS_FLOW, RECORDS_GIVEN_U
 struct record_stream {
 	enum record_state state;
 	bool want_application_data; /* set by the user: such records come whole */
-	bool in_step_before;        /* searching: for any record, as the stream is known to be TLS */
+	bool in_step_before;        /* searching: for any record, not for a hello */
 	struct buf held;            /* an incomplete record, or the end of what was searched */
-	size_t handed_out;          /* bytes of `held` that the last event showed and that are done with */
+	size_t handed_out;          /* bytes of `held` that the last event showed */
 	size_t skip;                /* bytes left of a record that is passed over */
 	size_t n_searched;          /* bytes in a row */
 	uint8_t header[RECORD_HEADER_LEN]; /* of the record that is passed over */
@@ -52,25 +53,25 @@ void record_stream_fini(struct record_stream *stream);
 
 /*
  * The next event of the stream. Takes what it needs from the start of *data; call it until it says
- * RECORD_NONE. *record is filled for all events that have one; it is valid until the next call, and as
- * long as the chunk.
+ * RECORD_NONE. *record is filled for all events that have one; it is valid until the next call,
+ * and as long as the chunk.
  */
 enum record_event record_stream_next(struct record_stream *stream, struct bytes *data,
                                      struct record *record);
 
 /*
- * `n_bytes` are missing here. A record in which all of them lie is dropped and the next one is found
- * exactly; otherwise the next record is looked for.
+ * `n_bytes` are missing here. A record in which all of them lie is dropped and the next one is
+ * found exactly; otherwise the next record is looked for.
  */
 void record_stream_gap(struct record_stream *stream, uint64_t n_bytes);
 
 /* Bytes of an incomplete record that are held at the end of the stream. */
 size_t record_stream_pending(const struct record_stream *stream);
 
-/* True if `data` (at least RECORD_START_LEN bytes) begins with a record that begins with a hello. */
-bool record_is_hello(struct bytes data);
-
-/* True if `data` (at least RECORD_HEADER_LEN bytes) can be the start of a record / SSLv2-style hello. */
+/*
+ * True if `data` (at least RECORD_HEADER_LEN bytes) can be the start of a record / SSLv2-style
+ * hello.
+ */
 bool record_is_header(struct bytes data);
 bool record_is_sslv2(struct bytes data);
 

@@ -111,7 +111,8 @@ static const struct table tables[REGISTRY_MAX] = {
 	[REGISTRY_CERTIFICATE_COMPRESSION] = {ROWS(certificate_compression), "Algorithm", 2},
 	[REGISTRY_CERTIFICATE_STATUS_TYPE] = {ROWS(certificate_status_type), "Status Type", 1},
 	[REGISTRY_CERTIFICATE_TYPE] = {ROWS(certificate_type), "Certificate Type", 1},
-	[REGISTRY_CIPHER_SUITE] = {ROWS(cipher_suite), "Cipher Suite", 2, .hex = true, .grease = true},
+	[REGISTRY_CIPHER_SUITE] = {ROWS(cipher_suite), "Cipher Suite", 2, .hex = true,
+                                   .grease = true},
 	[REGISTRY_CLIENT_CERTIFICATE_TYPE] = {ROWS(client_certificate_type), "Certificate Type", 1},
 	[REGISTRY_COMPRESSION_METHOD] = {ROWS(compression_method), "Compression Method", 1},
 	[REGISTRY_CONTENT_TYPE] = {ROWS(content_type), "Content Type", 1},
@@ -126,19 +127,20 @@ static const struct table tables[REGISTRY_MAX] = {
 	[REGISTRY_KEY_UPDATE_REQUEST] = {ROWS(key_update_request), "Key Update Request", 1},
 	[REGISTRY_MAX_FRAGMENT_LENGTH] = {ROWS(max_fragment_length), "Maximum Fragment Length", 1},
 	[REGISTRY_NAME_TYPE] = {ROWS(name_type), "Server Name Type", 1},
-	[REGISTRY_NAMED_GROUP] = {ROWS(named_group), "Supported Group", 2, .hex = true, .grease = true},
-	[REGISTRY_PROTOCOL_VERSION] =
-		{ROWS(protocol_version), "Supported Version", 2, .hex = true, .grease = true},
-	[REGISTRY_PSK_KEY_EXCHANGE_MODE] =
-		{ROWS(psk_key_exchange_mode), "PSK Key Exchange Mode", 1, .grease = true},
-	[REGISTRY_SIGNATURE_SCHEME] =
-		{ROWS(signature_scheme), "Signature Algorithm", 2, .hex = true, .grease = true},
-	[REGISTRY_SRTP_PROTECTION_PROFILE] =
-		{ROWS(srtp_protection_profile), "SRTP Protection Profile", 2, .hex = true},
-	[REGISTRY_TOKEN_BINDING_KEY_PARAMETER] =
-		{ROWS(token_binding_key_parameter), "Key Parameter", 1},
-	[REGISTRY_TRUSTED_CA_IDENTIFIER_TYPE] =
-		{ROWS(trusted_ca_identifier_type), "Identifier Type", 1},
+	[REGISTRY_NAMED_GROUP] = {ROWS(named_group), "Supported Group", 2, .hex = true,
+                                  .grease = true},
+	[REGISTRY_PROTOCOL_VERSION] = {ROWS(protocol_version), "Supported Version", 2, .hex = true,
+                                       .grease = true},
+	[REGISTRY_PSK_KEY_EXCHANGE_MODE] = {ROWS(psk_key_exchange_mode), "PSK Key Exchange Mode", 1,
+                                            .grease = true},
+	[REGISTRY_SIGNATURE_SCHEME] = {ROWS(signature_scheme), "Signature Algorithm", 2,
+                                       .hex = true, .grease = true},
+	[REGISTRY_SRTP_PROTECTION_PROFILE] = {ROWS(srtp_protection_profile),
+                                              "SRTP Protection Profile", 2, .hex = true},
+	[REGISTRY_TOKEN_BINDING_KEY_PARAMETER] = {ROWS(token_binding_key_parameter),
+                                                  "Key Parameter", 1},
+	[REGISTRY_TRUSTED_CA_IDENTIFIER_TYPE] = {ROWS(trusted_ca_identifier_type),
+                                                 "Identifier Type", 1},
 };
 
 static const struct table *table_of(enum registry registry)

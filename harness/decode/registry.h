@@ -1,9 +1,9 @@
 /*
  * registry.h: the names of TLS code points. Layer: decode. Pure: no I/O, no clock, no globals.
  *
- * One .def file per registry of IANA's, sorted by value, each row with the RFC that defines it. Rows
- * that IANA does not have but peers send (drafts, private use) name their source. Numbers stay on the
- * wire's width, so that unknown ones are shown as such and never dropped.
+ * One .def file per registry of IANA's, sorted by value, each row with the RFC that defines it.
+ * Rows that IANA does not have but peers send (drafts, private use) name their source. Numbers
+ * stay on the wire's width, so that unknown ones are shown as such and never dropped.
  */
 #ifndef SHAKEDOWN_DECODE_REGISTRY_H
 #define SHAKEDOWN_DECODE_REGISTRY_H
@@ -43,7 +43,9 @@ enum registry {
 	REGISTRY_MAX,
 };
 
-/* The values that code needs by name: EXTENSION_key_share, HANDSHAKE_client_hello, CONTENT_alert. */
+/*
+ * The values that code needs by name: EXTENSION_key_share, HANDSHAKE_client_hello, CONTENT_alert.
+ */
 #define ROW(value, name, source) EXTENSION_##name = value,
 enum extension_type {
 #include "decode/registry/extension_type.def"

@@ -1,8 +1,9 @@
 /*
- * suite.h: what the name of a cipher suite says of it. Layer: decode. Pure: no I/O, no clock, no globals.
+ * suite.h: what the name of a cipher suite says of it. Layer: decode. Pure: no I/O, no clock, no
+ * globals.
  *
- * IANA's names are systematic ("TLS_<key exchange>_WITH_<cipher>_<hash>"; TLS 1.3 has no key exchange in
- * them), so the name is the only record of these facts.
+ * IANA's names are systematic ("TLS_<key exchange>_WITH_<cipher>_<hash>"; TLS 1.3 has no key
+ * exchange in them), so the name is the only record of these facts.
  */
 #ifndef SHAKEDOWN_DECODE_SUITE_H
 #define SHAKEDOWN_DECODE_SUITE_H
@@ -38,10 +39,10 @@ struct suite_cipher {
 
 struct suite {
 	enum key_exchange key_exchange;
-	bool is_signed;                    /* the server signs its key exchange (TLS 1.2 and before) */
+	bool is_signed;                    /* the server signs its key exchange (until TLS 1.2) */
 	const struct suite_cipher *cipher; /* NULL if records under it cannot be opened */
 	const char *mac;                   /* libcrypto's name of the hash; NULL for an AEAD */
-	const char *hash;                  /* of TLS 1.2's PRF or TLS 1.3's HKDF, libcrypto's name */
+	const char *hash;                  /* of PRF (TLS 1.2) or HKDF, libcrypto's name */
 };
 
 /* What is known of the suite; unknown values yield KX_UNKNOWN and no cipher. */

@@ -1,10 +1,10 @@
 /*
- * tell.h: what the decoders of messages share: where they write, and the faults they find. Layer: decode.
- * Pure: no I/O, no clock, no globals.
+ * tell.h: what the decoders of messages share: where they write, and the faults they find. Layer:
+ * decode. Pure: no I/O, no clock, no globals.
  *
- * A decoder of a message reads the fields in the order of the RFC and emits each as it goes. A fault
- * never hides what came before it, nor the vectors beside it: a vector that runs past its parent shows
- * the elements that are there.
+ * A decoder of a message reads the fields in the order of the RFC and emits each as it goes. A
+ * fault never hides what came before it, nor the vectors beside it: a vector that runs past its
+ * parent shows the elements that are there.
  */
 #ifndef SHAKEDOWN_DECODE_TELL_H
 #define SHAKEDOWN_DECODE_TELL_H
@@ -50,16 +50,19 @@ struct tell {
 void tell_fault(const struct tell *tell, const struct fault *fault);
 
 /*
- * Elements are read by a reader with a fault of its own (reader_isolate), so that those that are there
- * are shown even if `list` ran past its parent. This passes the first fault on to `list`; bytes that
- * are left over are one.
+ * Elements are read by a reader with a fault of its own (reader_isolate), so that those that are
+ * there are shown even if `list` ran past its parent. This passes the first fault on to `list`;
+ * bytes that are left over are one.
  */
 void tell_end(struct reader *list, struct reader *elements, const char *field);
 
 /* A list `key` of code points, as many as `list` holds. */
 void tell_names(struct emit *emit, const char *key, enum registry registry, struct reader list);
 
-/* One code point / an integer of 8, 16 or 32 bits / bytes in hex, if they are there; `field` is the key. */
+/*
+ * One code point / an integer of 8, 16 or 32 bits / bytes in hex, if they are there; `field` is
+ * the key.
+ */
 void tell_name(struct emit *emit, struct reader *reader, const char *field, enum registry registry);
 void tell_u8(struct emit *emit, struct reader *reader, const char *field);
 void tell_u16(struct emit *emit, struct reader *reader, const char *field);

@@ -57,7 +57,8 @@ static struct entry *add_entry(struct transcript *transcript, const struct origi
 		return NULL;
 	}
 	if (transcript->n_entries == transcript->entries_size) {
-		size_t size = transcript->entries_size ? transcript->entries_size * 2 : ENTRIES_FIRST;
+		size_t size =
+			transcript->entries_size ? transcript->entries_size * 2 : ENTRIES_FIRST;
 
 		transcript->entries = realloc(transcript->entries, size * sizeof(*entry));
 		CHECK(transcript->entries != NULL);
@@ -259,7 +260,8 @@ static void handshake_bytes(struct transcript *transcript, const struct origin *
 		size_t n = reader_left(&reader);
 
 		if (message->n_header < HANDSHAKE_HEADER_LEN) {
-			if (!read_header_byte(transcript, origin, reader_bytes(&reader, 1, "header")))
+			if (!read_header_byte(transcript, origin,
+			                      reader_bytes(&reader, 1, "header")))
 				continue;
 			n = reader_left(&reader);
 		}
@@ -328,7 +330,8 @@ static void content(struct transcript *transcript, const struct origin *origin, 
 		add_entry(transcript, origin, type, (uint32_t)data.len);
 }
 
-static void sealed(struct transcript *transcript, struct origin *origin, const struct record *record)
+static void sealed(struct transcript *transcript, struct origin *origin,
+                   const struct record *record)
 {
 	struct entry *entry;
 	struct alert *alert;
@@ -397,7 +400,8 @@ static void stray_bytes(struct transcript *transcript, enum side from, const cha
 		buf_printf(&text, i > 0 ? " %02x" : "%02x", bytes.data[i]);
 	buf_text(&text, " (");
 	for (size_t i = 0; i < bytes.len; i++)
-		buf_char(&text, bytes.data[i] >= 0x20 && bytes.data[i] < 0x7f ? (char)bytes.data[i] : '.');
+		buf_char(&text,
+		         bytes.data[i] >= 0x20 && bytes.data[i] < 0x7f ? (char)bytes.data[i] : '.');
 	faults_add(&transcript->faults, from == SIDE_SERVER, record_fault, "%s: %s)", what,
 	           buf_string(&text));
 	buf_fini(&text);
@@ -430,7 +434,8 @@ static void handle(struct transcript *transcript, enum record_event event, struc
 	}
 }
 
-void transcript_feed(struct transcript *transcript, enum side from, struct bytes data, uint64_t t_ns)
+void transcript_feed(struct transcript *transcript, enum side from, struct bytes data,
+                     uint64_t t_ns)
 {
 	struct record_stream *records = &transcript->sides[from].records;
 	enum record_event event;
@@ -445,7 +450,8 @@ void transcript_feed(struct transcript *transcript, enum side from, struct bytes
 		event = record_stream_next(records, &data, &record);
 		if (event == RECORD_NONE)
 			break;
-		origin = (struct origin){.from = from, .record_version = record.version, .t_ns = t_ns};
+		origin = (struct origin){
+			.from = from, .record_version = record.version, .t_ns = t_ns};
 		handle(transcript, event, &origin, &record);
 	} while (true);
 }
@@ -493,8 +499,9 @@ struct bytes transcript_client_hello(const struct transcript *transcript)
 	for (size_t i = 0; i < transcript->n_entries; i++) {
 		const struct entry *entry = &transcript->entries[i];
 
-		if (entry->handshake_type == HANDSHAKE_client_hello && !entry->sealed && !entry->sslv2 &&
-		    !entry->from_server && entry->kept_len == HANDSHAKE_HEADER_LEN + entry->length)
+		if (entry->handshake_type == HANDSHAKE_client_hello && !entry->sealed &&
+		    !entry->sslv2 && !entry->from_server &&
+		    entry->kept_len == HANDSHAKE_HEADER_LEN + entry->length)
 			return entry_message(transcript, entry);
 	}
 	return (struct bytes){0};
@@ -560,7 +567,8 @@ static struct transcript *copy(const struct transcript *transcript)
 	made->n_alerts = transcript->n_alerts;
 	for (size_t i = 0; i < transcript->faults.n; i++)
 		faults_add(&made->faults, transcript->faults.items[i].from_server,
-		           transcript->faults.items[i].where, "%s", transcript->faults.items[i].text);
+		           transcript->faults.items[i].where, "%s",
+		           transcript->faults.items[i].text);
 	return made;
 }
 

@@ -1,17 +1,18 @@
 /*
- * transcript.h: the two byte streams of one connection, decoded as TLS. Layer: decode. Pure: no I/O, no
- * clock, no globals.
+ * transcript.h: the two byte streams of one connection, decoded as TLS. Layer: decode. Pure: no
+ * I/O, no clock, no globals.
  *
- * A transcript is fed the stream of each side, in order, in chunks of any size. It finds the records
- * (RFC 8446 section 5, RFC 5246 section 6), opens the protected ones if the key log has their
- * secrets, joins handshake messages that are split over records, and keeps them. transcript_emit tells
- * what was seen. Whatever the peers send is data: a fault is noted and told, never an error.
+ * A transcript is fed the stream of each side, in order, in chunks of any size. It finds the
+ * records (RFC 8446 section 5, RFC 5246 section 6), opens the protected ones if the key log has
+ * their secrets, joins handshake messages that are split over records, and keeps them.
+ * transcript_emit tells what was seen. Whatever the peers send is data: a fault is noted and told,
+ * never an error.
  *
- * TLS that begins after other text (STARTTLS, a proxy's CONNECT) is found. Bytes that are not TLS are
- * passed over without being kept.
+ * TLS that begins after other text (STARTTLS, a proxy's CONNECT) is found. Bytes that are not TLS
+ * are passed over without being kept.
  *
- * Limits, for one connection: see the constants below. What goes over one is counted or said, and
- * decoding continues.
+ * Limits, for one connection: the constants below, FAULTS_MAX (tell.h), RECORD_SEARCH_MAX (record.h).
+ * What goes over one is counted or said, and decoding continues.
  */
 #ifndef SHAKEDOWN_DECODE_TRANSCRIPT_H
 #define SHAKEDOWN_DECODE_TRANSCRIPT_H
@@ -19,11 +20,9 @@
 #include "decode/emit.h"
 #include "decode/keylog.h"
 
-#define TRANSCRIPT_MESSAGES_MAX 256     /* messages told in order; then "messages_cut" */
-#define TRANSCRIPT_ALERTS_MAX 32        /* alerts told */
-#define TRANSCRIPT_FAULTS_MAX 32        /* faults told */
+#define TRANSCRIPT_MESSAGES_MAX 256      /* messages told in order; then "messages_cut" */
+#define TRANSCRIPT_ALERTS_MAX 32         /* alerts told */
 #define TRANSCRIPT_KEPT_MAX (256u << 10) /* bytes of handshake messages kept of each side */
-#define TRANSCRIPT_PREAMBLE_MAX (64u << 10) /* bytes of each side searched for the start of TLS */
 
 enum side { SIDE_CLIENT, SIDE_SERVER };
 
@@ -32,16 +31,23 @@ enum guess { GUESS_UNKNOWN, GUESS_CLIENT, GUESS_SERVER };
 struct transcript;
 
 /*
- * A new transcript, the caller's to free. `keylog` is borrowed for the transcript's life and may be
- * NULL; its secrets are looked up when a hello of the server comes. transcript_free(NULL) does nothing.
+ * A new transcript, the caller's to free. `keylog` is borrowed for the transcript's life and may
+ * be NULL; its secrets are looked up when a hello of the server comes. transcript_free(NULL) does
+ * nothing.
  */
 struct transcript *transcript_new(const struct keylog *keylog);
 void transcript_free(struct transcript *transcript);
 
-/* The next bytes of one side's stream, seen at `t_ns` (any clock). `data` is copied where needed. */
-void transcript_feed(struct transcript *transcript, enum side from, struct bytes data, uint64_t t_ns);
+/*
+ * The next bytes of one side's stream, seen at `t_ns` (any clock). `data` is copied where needed.
+ */
+void transcript_feed(struct transcript *transcript, enum side from, struct bytes data,
+                     uint64_t t_ns);
 
-/* `n_bytes` of one side's stream are missing here. Decoding resumes at the next record that is found. */
+/*
+ * `n_bytes` of one side's stream are missing here. Decoding resumes at the next record that is
+ * found.
+ */
 void transcript_gap(struct transcript *transcript, enum side from, uint64_t n_bytes, uint64_t t_ns);
 
 /* True once a TLS record with a handshake message or an alert was recognised on either side. */
@@ -53,9 +59,9 @@ enum guess transcript_guess(struct bytes first_payload);
 /*
  * Writes what was seen as members of the object that is open in `emit`: "client_hello",
  * "hello_retry_request", "client_hello_2", "server_hello", "version", "cipher_suite", "group",
- * "signature_algorithm", "certificates", the other handshake messages by name, "messages", "alerts",
- * "faults". Members of what was not seen are left out, but for the last three lists. `t0_ns` is the
- * zero of every "t_ms".
+ * "signature_algorithm", "certificates", the other handshake messages by name, "messages",
+ * "alerts", "faults". Members of what was not seen are left out, but for the last three lists.
+ * `t0_ns` is the zero of every "t_ms".
  */
 void transcript_emit(const struct transcript *transcript, uint64_t t0_ns, struct emit *emit);
 

@@ -9,7 +9,9 @@
 #include "decode/tell.h"
 #include "decode/transcript.h"
 
-/* One message, alert, ChangeCipherSpec or record of application data, in the order of their ends. */
+/*
+ * One message, alert, ChangeCipherSpec or record of application data, in the order of their ends.
+ */
 struct entry {
 	uint64_t t_ns;
 	uint32_t length;  /* of a handshake message's body, of a record's content otherwise */
@@ -77,8 +79,8 @@ struct transcript {
 struct bytes entry_message(const struct transcript *transcript, const struct entry *entry);
 
 /*
- * A copy in which what both sides began and did not end has become entries: for transcript_emit. NULL if
- * nothing is unfinished. The caller frees it.
+ * A copy in which what both sides began and did not end has become entries: for transcript_emit.
+ * NULL if nothing is unfinished. The caller frees it.
  */
 struct transcript *transcript_finished_copy(const struct transcript *transcript);
 

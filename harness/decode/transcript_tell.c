@@ -17,7 +17,8 @@ static const char *side_name(bool from_server)
 }
 
 /* What a decoder of this entry's message works with. */
-static const struct tell *tell_for(struct teller *teller, const struct entry *entry, const char *where)
+static const struct tell *tell_for(struct teller *teller, const struct entry *entry,
+                                   const char *where)
 {
 	teller->tell = (struct tell){.emit = teller->emit,
 	                             .faults = &teller->faults,
@@ -74,7 +75,10 @@ static void tell_server_hello(struct teller *teller, const struct entry *entry, 
 	emit_close(teller->emit);
 }
 
-/* Hellos in the order in which they came: a HelloRetryRequest and the ClientHello after it are told too. */
+/*
+ * Hellos in the order in which they came: a HelloRetryRequest and the ClientHello after it are
+ * told too.
+ */
 static void tell_hellos(struct teller *teller)
 {
 	const struct entry *client, *server;
@@ -129,7 +133,8 @@ static void tell_kind(struct teller *teller, const struct handshake_kind *kind)
 		return;
 	if (!kind->many) {
 		emit_object(teller->emit, kind->key);
-		kind->tell(tell_for(teller, entry, where), entry_message(teller->transcript, entry));
+		kind->tell(tell_for(teller, entry, where),
+		           entry_message(teller->transcript, entry));
 		emit_close(teller->emit);
 		return;
 	}
@@ -137,7 +142,8 @@ static void tell_kind(struct teller *teller, const struct handshake_kind *kind)
 	for (; entry != NULL; entry = next_of(teller, kind->type, &at)) {
 		emit_item(teller->emit, "From the %s", side_name(entry->from_server));
 		tell_origin(teller, entry);
-		kind->tell(tell_for(teller, entry, where), entry_message(teller->transcript, entry));
+		kind->tell(tell_for(teller, entry, where),
+		           entry_message(teller->transcript, entry));
 		emit_close(teller->emit);
 	}
 	emit_close(teller->emit);
@@ -159,9 +165,10 @@ static void tell_entry(const struct teller *teller, const struct entry *entry)
 	                                                     : entry->content_type;
 
 	registry_label(registry, value, type);
-	if (!emit_line(emit, "%10.3f ms  %s: %s%s, %u bytes%s", ms_since(entry->t_ns, teller->t0_ns),
-	               side_name(entry->from_server), entry->sealed ? "encrypted " : "", type,
-	               entry->length, entry->is_protected && !entry->sealed ? ", decrypted" : ""))
+	if (!emit_line(emit, "%10.3f ms  %s: %s%s, %u bytes%s",
+	               ms_since(entry->t_ns, teller->t0_ns), side_name(entry->from_server),
+	               entry->sealed ? "encrypted " : "", type, entry->length,
+	               entry->is_protected && !entry->sealed ? ", decrypted" : ""))
 		return;
 	emit_ms(emit, "t_ms", entry->t_ns, teller->t0_ns);
 	emit_text(emit, "from", side_name(entry->from_server));
@@ -189,8 +196,9 @@ static void tell_alert(const struct teller *teller, const struct alert *alert)
 	char name[REGISTRY_LABEL_MAX];
 
 	emit_item(emit, "Alert from the %s: %s", side_name(alert->from_server),
-	          alert->sealed ? "encrypted"
-	                        : registry_label(REGISTRY_ALERT_DESCRIPTION, alert->description, name));
+	          alert->sealed
+	                  ? "encrypted"
+	                  : registry_label(REGISTRY_ALERT_DESCRIPTION, alert->description, name));
 	emit_text(emit, "from", side_name(alert->from_server));
 	if (alert->sealed) {
 		emit_null(emit, "level");

@@ -1,6 +1,6 @@
 /*
- * support.h: what the tests of decode/ share: streams made by hand and by libssl, and the JSON that a
- * transcript makes of them. Header only; each test program is one object.
+ * support.h: what the tests of decode/ share: streams made by hand and by libssl, and the JSON
+ * that a transcript makes of them. Header only; each test program is one object.
  */
 #ifndef SHAKEDOWN_TESTS_DECODE_SUPPORT_H
 #define SHAKEDOWN_TESTS_DECODE_SUPPORT_H
@@ -51,7 +51,8 @@ __attribute__((unused)) static json_t *emit_json(const struct transcript *transc
 	buf_char(&out, '{');
 	transcript_emit(transcript, T0_NS, &emit);
 	emit_close(&emit);
-	value = json_loadb(buf_string(&out), out.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+	value = json_loadb(buf_string(&out), out.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL,
+	                   &error);
 	if (value == NULL)
 		fail_msg("not JSON: %s at %d: %s", error.text, error.position, buf_string(&out));
 	buf_fini(&out);
@@ -94,7 +95,10 @@ __attribute__((unused)) static json_t *decode_client(struct bytes data)
 	return value;
 }
 
-/* The value at a path of keys and indices, "client_hello.extensions.0.name"; NULL if it is not there. */
+/*
+ * The value at a path of keys and indices, "client_hello.extensions.0.name"; NULL if it is not
+ * there.
+ */
 __attribute__((unused)) static const json_t *at_path(const json_t *value, const char *path)
 {
 	char key[64];

@@ -48,7 +48,8 @@ static json_t *told(struct bytes der, bool *is_certificate)
 	buf_char(&out, '{');
 	*is_certificate = certificate_tell(&emit, (struct bytes){exact, der.len});
 	buf_char(&out, '}');
-	value = json_loadb(buf_string(&out), out.len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
+	value = json_loadb(buf_string(&out), out.len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES,
+	                   NULL);
 	assert_non_null(value);
 	buf_fini(&out);
 	free(exact);
@@ -150,7 +151,8 @@ static void a_bare_public_key_is_told_as_a_key(void **state)
 static void garbage_is_said_to_be_no_certificate(void **state)
 {
 	bool is_certificate;
-	json_t *value = told((struct bytes){(const uint8_t *)"GET / HTTP/1.1", 14}, &is_certificate);
+	json_t *value =
+		told((struct bytes){(const uint8_t *)"GET / HTTP/1.1", 14}, &is_certificate);
 
 	(void)state;
 	assert_false(is_certificate);

@@ -181,8 +181,8 @@ static json_t *decode_wire(const struct wire *wire, bool with_keys, size_t step)
 	if (with_keys)
 		keylog_add(keylog, buf_string(&wire->keylog), wire->keylog.len);
 	for (size_t i = 0; i < wire->n_chunks; i++)
-		feed_in_steps(transcript, wire->chunks[i].from, buf_view(&wire->chunks[i].bytes), step,
-		              T0_NS + i * 1000000);
+		feed_in_steps(transcript, wire->chunks[i].from, buf_view(&wire->chunks[i].bytes),
+		              step, T0_NS + i * 1000000);
 	value = emit_json(transcript);
 	transcript_free(transcript);
 	keylog_free(keylog);
@@ -340,7 +340,8 @@ static void tells_a_tls12_handshake_with_client_certificate(void **state)
 	assert_text(value, "group", "x25519");
 	assert_text(value, "signature_algorithm", "rsa_pss_rsae_sha256");
 	assert_text(value, "server_key_exchange.named_curve", "x25519");
-	assert_int_equal(strlen(json_string_value(at_path(value, "client_key_exchange.ecdh_Yc"))), 64);
+	assert_int_equal(strlen(json_string_value(at_path(value, "client_key_exchange.ecdh_Yc"))),
+	                 64);
 	assert_text(value, "certificate_request.certificate_types.0", "rsa_sign");
 	assert_text(value, "certificates.1.chain.0.subject", "CN=a client");
 	assert_false(json_is_true(at_path(value, "certificates.1.protected")));
@@ -512,7 +513,9 @@ static void expand(struct bytes secret, const char *label, uint8_t *out, size_t 
 	EVP_KDF_free(kdf);
 }
 
-/* A record of AES-256-GCM with sequence number 0 under a traffic secret: an alert and some zeros. */
+/*
+ * A record of AES-256-GCM with sequence number 0 under a traffic secret: an alert and some zeros.
+ */
 static struct buf sealed_alert(struct bytes secret)
 {
 	static const uint8_t inner[] = {2, 42, CONTENT_alert, 0, 0, 0};
@@ -627,7 +630,8 @@ static void a_wrong_key_log_leaves_records_encrypted(void **state)
 	check_connection(ends, "TLS 1.3", "TLS_AES_256_GCM_SHA384");
 	for (size_t i = 0; i < ends->wire.keylog.len; i++)
 		if (i > 0 && ends->wire.keylog.data[i] == '\n')
-			ends->wire.keylog.data[i - 1] = ends->wire.keylog.data[i - 1] == '0' ? '1' : '0';
+			ends->wire.keylog.data[i - 1] =
+				ends->wire.keylog.data[i - 1] == '0' ? '1' : '0';
 	value = decode_wire(&ends->wire, true, 5);
 	assert_non_null(find_in(value, "messages", "type", "encrypted"));
 	assert_null(at_path(value, "certificates"));
@@ -677,7 +681,8 @@ static void check_prefixes(int version, bool with_keys)
 
 				if (i == last)
 					data.len = n;
-				feed_in_steps(transcript, ends->wire.chunks[i].from, data, data.len, T0_NS);
+				feed_in_steps(transcript, ends->wire.chunks[i].from, data, data.len,
+				              T0_NS);
 			}
 			json_decref(emit_json(transcript));
 			transcript_free(transcript);
@@ -715,7 +720,8 @@ static void a_server_flight_in_one_record_shows_what_came_of_it(void **state)
 		at += 5 + length;
 	}
 	add_record(&record, CONTENT_handshake, buf_view(&messages));
-	transcript_feed(transcript, SIDE_SERVER, (struct bytes){record.data, record.len - 3}, T0_NS);
+	transcript_feed(transcript, SIDE_SERVER, (struct bytes){record.data, record.len - 3},
+	                T0_NS);
 	value = emit_json(transcript);
 	assert_text(value, "server_hello.cipher_suite", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384");
 	assert_text(value, "version", "TLS 1.2");
@@ -729,7 +735,10 @@ static void a_server_flight_in_one_record_shows_what_came_of_it(void **state)
 	free_ends(ends);
 }
 
-/* Every message of the handshake with every bit changed, one at a time, the records being in plaintext. */
+/*
+ * Every message of the handshake with every bit changed, one at a time, the records being in
+ * plaintext.
+ */
 static void every_flipped_bit_of_a_tls12_flight_is_told(void **state)
 {
 	struct ends *ends = make_ends(TLS1_2_VERSION);

@@ -28,7 +28,8 @@ static void json_strings_are_escaped(void **state)
 {
 	(void)state;
 	assert_string_equal(JSON_OF(""), "\"k\":\"\"");
-	assert_string_equal(JSON_OF("a\"b\\c\n\x1f\x7f"), "\"k\":\"a\\\"b\\\\c\\u000a\\u001f\\u007f\"");
+	assert_string_equal(JSON_OF("a\"b\\c\n\x1f\x7f"),
+	                    "\"k\":\"a\\\"b\\\\c\\u000a\\u001f\\u007f\"");
 	assert_string_equal(JSON_OF("\0"), "\"k\":\"\\u0000\"");
 }
 
@@ -40,7 +41,8 @@ static void utf8_stays_and_other_bytes_become_their_value(void **state)
 	assert_string_equal(JSON_OF("\xff" "a\x80"), "\"k\":\"\\u00ffa\\u0080\"");
 	assert_string_equal(JSON_OF("\xc3"), "\"k\":\"\\u00c3\"");
 	assert_string_equal(JSON_OF("\xc0\x80"), "\"k\":\"\\u00c0\\u0080\"");         /* overlong */
-	assert_string_equal(JSON_OF("\xed\xa0\x80"), "\"k\":\"\\u00ed\\u00a0\\u0080\""); /* surrogate */
+	assert_string_equal(JSON_OF("\xed\xa0\x80"),
+	                    "\"k\":\"\\u00ed\\u00a0\\u0080\""); /* surrogate */
 	assert_string_equal(JSON_OF("\xf4\x90\x80\x80"), "\"k\":\"\\u00f4\\u0090\\u0080\\u0080\"");
 }
 

@@ -11,110 +11,114 @@ struct example {
 
 static const struct example examples[] = {
 	{EXTENSION_server_name, IN_CLIENT_HELLO, "000b0000087465737400ff2272",
-	 "\"server_name_list\":[\"test\\u0000\\u00ff\\\"r\"]"},
+         "\"server_name_list\":[\"test\\u0000\\u00ff\\\"r\"]"},
 	{EXTENSION_server_name, IN_SERVER_HELLO, "", ""},
 	{EXTENSION_server_name, IN_CLIENT_HELLO, "0006ee0003616263",
-	 "\"server_name_list\":[{\"name_type\":\"0xee\",\"data\":\"616263\"}]"},
+         "\"server_name_list\":[{\"name_type\":\"0xee\",\"data\":\"616263\"}]"},
 	{EXTENSION_max_fragment_length, IN_CLIENT_HELLO, "02", "\"max_fragment_length\":\"1024\""},
 	{EXTENSION_max_fragment_length, IN_ENCRYPTED_EXTENSIONS, "04",
-	 "\"max_fragment_length\":\"4096\""},
+         "\"max_fragment_length\":\"4096\""},
 	{EXTENSION_client_certificate_url, IN_CLIENT_HELLO, "", ""},
 	{EXTENSION_trusted_ca_keys, IN_CLIENT_HELLO,
-	 "001b0001000102030405060708090a0b0c0d0e0f101112130200023000",
-	 "\"trusted_authorities_list\":[{\"identifier_type\":\"pre_agreed\"},"
-	 "{\"identifier_type\":\"key_sha1_hash\","
-	 "\"sha1_hash\":\"000102030405060708090a0b0c0d0e0f10111213\"},"
-	 "{\"identifier_type\":\"x509_name\",\"distinguished_name\":\"3000\"}]"},
+         "001b0001000102030405060708090a0b0c0d0e0f101112130200023000",
+         "\"trusted_authorities_list\":[{\"identifier_type\":\"pre_agreed\"},"
+         "{\"identifier_type\":\"key_sha1_hash\","
+         "\"sha1_hash\":\"000102030405060708090a0b0c0d0e0f10111213\"},"
+         "{\"identifier_type\":\"x509_name\",\"distinguished_name\":\"3000\"}]"},
 	{EXTENSION_truncated_hmac, IN_CLIENT_HELLO, "", ""},
 	{EXTENSION_status_request, IN_CLIENT_HELLO, "010004000230000000",
-	 "\"status_type\":\"ocsp\",\"responder_id_list\":[\"3000\"],\"request_extensions\":\"\""},
+         "\"status_type\":\"ocsp\",\"responder_id_list\":[\"3000\"],\"request_extensions\":\"\""},
 	{EXTENSION_status_request, IN_CERTIFICATE_REQUEST, "", ""},
 	{EXTENSION_status_request, IN_CERTIFICATE, "010000023000",
-	 "\"status_type\":\"ocsp\",\"response\":\"3000\""},
+         "\"status_type\":\"ocsp\",\"response\":\"3000\""},
 	{EXTENSION_user_mapping, IN_CLIENT_HELLO, "0140", "\"user_mapping_types\":[64]"},
 	{EXTENSION_client_authz, IN_CLIENT_HELLO, "020001", "\"authz_format_list\":[0,1]"},
 	{EXTENSION_server_authz, IN_SERVER_HELLO, "0100", "\"authz_format_list\":[0]"},
 	{EXTENSION_cert_type, IN_CLIENT_HELLO, "020001",
-	 "\"certificate_types\":[\"X509\",\"OpenPGP\"]"},
+         "\"certificate_types\":[\"X509\",\"OpenPGP\"]"},
 	{EXTENSION_cert_type, IN_SERVER_HELLO, "00", "\"certificate_type\":\"X509\""},
 	{EXTENSION_supported_groups, IN_CLIENT_HELLO, "000a1a1a11ec001d00171234",
-	 "\"named_group_list\":[\"GREASE (0x1a1a)\",\"X25519MLKEM768\",\"x25519\",\"secp256r1\","
-	 "\"0x1234\"]"},
+         "\"named_group_list\":[\"GREASE (0x1a1a)\",\"X25519MLKEM768\",\"x25519\",\"secp256r1\","
+         "\"0x1234\"]"},
 	{EXTENSION_supported_groups, IN_ENCRYPTED_EXTENSIONS, "0002001d",
-	 "\"named_group_list\":[\"x25519\"]"},
+         "\"named_group_list\":[\"x25519\"]"},
 	{EXTENSION_ec_point_formats, IN_CLIENT_HELLO, "03000102",
-	 "\"ec_point_format_list\":[\"uncompressed\",\"ansiX962_compressed_prime\","
-	 "\"ansiX962_compressed_char2\"]"},
+         "\"ec_point_format_list\":[\"uncompressed\",\"ansiX962_compressed_prime\","
+         "\"ansiX962_compressed_char2\"]"},
 	{EXTENSION_srp, IN_CLIENT_HELLO, "03626f62", "\"srp_I\":\"bob\""},
 	{EXTENSION_signature_algorithms, IN_CLIENT_HELLO, "0008030308040a0a0905",
-	 "\"supported_signature_algorithms\":[\"ecdsa_sha224\",\"rsa_pss_rsae_sha256\","
-	 "\"GREASE (0x0a0a)\",\"mldsa65\"]"},
+         "\"supported_signature_algorithms\":[\"ecdsa_sha224\",\"rsa_pss_rsae_sha256\","
+         "\"GREASE (0x0a0a)\",\"mldsa65\"]"},
 	{EXTENSION_use_srtp, IN_CLIENT_HELLO, "0004000100070155",
-	 "\"srtp_protection_profiles\":[\"SRTP_AES128_CM_HMAC_SHA1_80\",\"SRTP_AEAD_AES_128_GCM\"],"
-	 "\"srtp_mki\":\"55\""},
+         "\"srtp_protection_profiles\":[\"SRTP_AES128_CM_HMAC_SHA1_80\",\"SRTP_AEAD_AES_128_GCM\"],"
+         "\"srtp_mki\":\"55\""},
 	{EXTENSION_heartbeat, IN_CLIENT_HELLO, "01", "\"mode\":\"peer_allowed_to_send\""},
-	{EXTENSION_application_layer_protocol_negotiation, IN_CLIENT_HELLO, "000c02683208687474702f312e31",
-	 "\"protocol_name_list\":[\"h2\",\"http/1.1\"]"},
+	{EXTENSION_application_layer_protocol_negotiation, IN_CLIENT_HELLO,
+         "000c02683208687474702f312e31", "\"protocol_name_list\":[\"h2\",\"http/1.1\"]"},
 	{EXTENSION_application_layer_protocol_negotiation, IN_ENCRYPTED_EXTENSIONS, "0003026832",
-	 "\"protocol_name_list\":[\"h2\"]"},
+         "\"protocol_name_list\":[\"h2\"]"},
 	{EXTENSION_status_request_v2, IN_CLIENT_HELLO, "000702000400000000",
-	 "\"certificate_status_req_list\":[{\"status_type\":\"ocsp_multi\",\"responder_id_list\":[],"
-	 "\"request_extensions\":\"\"}]"},
+         "\"certificate_status_req_list\":[{\"status_type\":\"ocsp_multi\",\"responder_id_list\":[]"
+         ","
+         "\"request_extensions\":\"\"}]"},
 	{EXTENSION_signed_certificate_timestamp, IN_CLIENT_HELLO, "", ""},
 	{EXTENSION_signed_certificate_timestamp, IN_CERTIFICATE, "00050003aabbcc",
-	 "\"sct_list\":[\"aabbcc\"]"},
+         "\"sct_list\":[\"aabbcc\"]"},
 	{EXTENSION_client_certificate_type, IN_CLIENT_HELLO, "0102",
-	 "\"certificate_types\":[\"RawPublicKey\"]"},
+         "\"certificate_types\":[\"RawPublicKey\"]"},
 	{EXTENSION_server_certificate_type, IN_ENCRYPTED_EXTENSIONS, "02",
-	 "\"certificate_type\":\"RawPublicKey\""},
+         "\"certificate_type\":\"RawPublicKey\""},
 	{EXTENSION_padding, IN_CLIENT_HELLO, "00000000", ""},
 	{EXTENSION_encrypt_then_mac, IN_CLIENT_HELLO, "", ""},
 	{EXTENSION_extended_master_secret, IN_SERVER_HELLO, "", ""},
 	{EXTENSION_token_binding, IN_CLIENT_HELLO, "01000102",
-	 "\"token_binding_version\":\"1.0\",\"key_parameters_list\":[\"ecdsap256\"]"},
+         "\"token_binding_version\":\"1.0\",\"key_parameters_list\":[\"ecdsap256\"]"},
 	{EXTENSION_cached_info, IN_CLIENT_HELLO, "00040102aabb",
-	 "\"cached_info\":[{\"cached_information_type\":1,\"hash_value\":\"aabb\"}]"},
+         "\"cached_info\":[{\"cached_information_type\":1,\"hash_value\":\"aabb\"}]"},
 	{EXTENSION_cached_info, IN_SERVER_HELLO, "000101", "\"cached_info\":[1]"},
 	{EXTENSION_compress_certificate, IN_CLIENT_HELLO, "0400010002",
-	 "\"algorithms\":[\"zlib\",\"brotli\"]"},
+         "\"algorithms\":[\"zlib\",\"brotli\"]"},
 	{EXTENSION_record_size_limit, IN_CLIENT_HELLO, "4001", "\"record_size_limit\":16385"},
 	{EXTENSION_pwd_protect, IN_CLIENT_HELLO, "0102", "\"data\":\"0102\""},
 	{EXTENSION_tls_cert_with_extern_psk, IN_CLIENT_HELLO, "", ""},
 	{EXTENSION_delegated_credential, IN_CLIENT_HELLO, "00020403",
-	 "\"supported_signature_algorithms\":[\"ecdsa_secp256r1_sha256\"]"},
+         "\"supported_signature_algorithms\":[\"ecdsa_secp256r1_sha256\"]"},
 	{EXTENSION_delegated_credential, IN_CERTIFICATE, "00000e10040300000230000403000155",
-	 "\"valid_time\":3600,\"dc_cert_verify_algorithm\":\"ecdsa_secp256r1_sha256\","
-	 "\"subject_public_key_info\":\"3000\",\"algorithm\":\"ecdsa_secp256r1_sha256\","
-	 "\"signature\":\"55\""},
+         "\"valid_time\":3600,\"dc_cert_verify_algorithm\":\"ecdsa_secp256r1_sha256\","
+         "\"subject_public_key_info\":\"3000\",\"algorithm\":\"ecdsa_secp256r1_sha256\","
+         "\"signature\":\"55\""},
 	{EXTENSION_session_ticket, IN_CLIENT_HELLO, "aabb", "\"ticket\":\"aabb\""},
 	{EXTENSION_supported_ekt_ciphers, IN_CLIENT_HELLO, "0101", "\"supported_ciphers\":[1]"},
 	{EXTENSION_key_share_draft, IN_CLIENT_HELLO, "0005001d0001aa",
-	 "\"client_shares\":[{\"group\":\"x25519\",\"key_exchange\":\"aa\"}]"},
-	{EXTENSION_pre_shared_key, IN_CLIENT_HELLO, "00080002aabb000000050003" "02ccdd",
-	 "\"identities\":[{\"identity\":\"aabb\",\"obfuscated_ticket_age\":5}],\"binders\":[\"ccdd\"]"},
+         "\"client_shares\":[{\"group\":\"x25519\",\"key_exchange\":\"aa\"}]"},
+	{EXTENSION_pre_shared_key, IN_CLIENT_HELLO,
+         "00080002aabb000000050003"
+         "02ccdd",
+         "\"identities\":[{\"identity\":\"aabb\",\"obfuscated_ticket_age\":5}],\"binders\":["
+         "\"ccdd\"]"},
 	{EXTENSION_pre_shared_key, IN_SERVER_HELLO, "0001", "\"selected_identity\":1"},
 	{EXTENSION_early_data, IN_CLIENT_HELLO, "", ""},
 	{EXTENSION_early_data, IN_NEW_SESSION_TICKET, "00004000", "\"max_early_data_size\":16384"},
 	{EXTENSION_supported_versions, IN_CLIENT_HELLO, "087a7a7f1c03040303",
-	 "\"versions\":[\"GREASE (0x7a7a)\",\"TLS 1.3 (draft 28)\",\"TLS 1.3\",\"TLS 1.2\"]"},
+         "\"versions\":[\"GREASE (0x7a7a)\",\"TLS 1.3 (draft 28)\",\"TLS 1.3\",\"TLS 1.2\"]"},
 	{EXTENSION_supported_versions, IN_SERVER_HELLO, "0304", "\"selected_version\":\"TLS 1.3\""},
 	{EXTENSION_cookie, IN_CLIENT_HELLO, "0002aabb", "\"cookie\":\"aabb\""},
 	{EXTENSION_cookie, IN_HELLO_RETRY_REQUEST, "0001aa", "\"cookie\":\"aa\""},
 	{EXTENSION_psk_key_exchange_modes, IN_CLIENT_HELLO, "03010b00",
-	 "\"ke_modes\":[\"psk_dhe_ke\",\"GREASE (0x0b)\",\"psk_ke\"]"},
+         "\"ke_modes\":[\"psk_dhe_ke\",\"GREASE (0x0b)\",\"psk_ke\"]"},
 	{EXTENSION_certificate_authorities, IN_CERTIFICATE_REQUEST, "000400023000",
-	 "\"authorities\":[\"3000\"]"},
+         "\"authorities\":[\"3000\"]"},
 	{EXTENSION_oid_filters, IN_CERTIFICATE_REQUEST, "0006025504000102",
-	 "\"filters\":[{\"certificate_extension_oid\":\"5504\","
-	 "\"certificate_extension_values\":\"02\"}]"},
+         "\"filters\":[{\"certificate_extension_oid\":\"5504\","
+         "\"certificate_extension_values\":\"02\"}]"},
 	{EXTENSION_post_handshake_auth, IN_CLIENT_HELLO, "", ""},
 	{EXTENSION_signature_algorithms_cert, IN_CLIENT_HELLO, "00020401",
-	 "\"supported_signature_algorithms\":[\"rsa_pkcs1_sha256\"]"},
+         "\"supported_signature_algorithms\":[\"rsa_pkcs1_sha256\"]"},
 	{EXTENSION_key_share, IN_CLIENT_HELLO, "000b001d0002aabb2a2a000100",
-	 "\"client_shares\":[{\"group\":\"x25519\",\"key_exchange\":\"aabb\"},"
-	 "{\"group\":\"GREASE (0x2a2a)\",\"key_exchange\":\"00\"}]"},
+         "\"client_shares\":[{\"group\":\"x25519\",\"key_exchange\":\"aabb\"},"
+         "{\"group\":\"GREASE (0x2a2a)\",\"key_exchange\":\"00\"}]"},
 	{EXTENSION_key_share, IN_SERVER_HELLO, "00170001aa",
-	 "\"group\":\"secp256r1\",\"key_exchange\":\"aa\""},
+         "\"group\":\"secp256r1\",\"key_exchange\":\"aa\""},
 	{EXTENSION_key_share, IN_HELLO_RETRY_REQUEST, "0018", "\"selected_group\":\"secp384r1\""},
 	{EXTENSION_connection_id_deprecated, IN_CLIENT_HELLO, "01aa", "\"cid\":\"aa\""},
 	{EXTENSION_connection_id, IN_CLIENT_HELLO, "00", "\"cid\":\"\""},
@@ -122,30 +126,31 @@ static const struct example examples[] = {
 	{EXTENSION_external_session_id, IN_CLIENT_HELLO, "01aa", "\"session_id\":\"aa\""},
 	{EXTENSION_quic_transport_parameters, IN_CLIENT_HELLO, "0102", "\"data\":\"0102\""},
 	{EXTENSION_ticket_request, IN_CLIENT_HELLO, "0201",
-	 "\"new_session_count\":2,\"resumption_count\":1"},
+         "\"new_session_count\":2,\"resumption_count\":1"},
 	{EXTENSION_ticket_request, IN_ENCRYPTED_EXTENSIONS, "02", "\"expected_count\":2"},
 	{EXTENSION_dnssec_chain, IN_CLIENT_HELLO, "01bb", "\"port_number\":443"},
 	{EXTENSION_rrc, IN_CLIENT_HELLO, "", ""},
 	{EXTENSION_tls_flags, IN_CLIENT_HELLO, "0101", "\"flags\":\"01\""},
 	{EXTENSION_next_protocol_negotiation, IN_CLIENT_HELLO, "", ""},
 	{EXTENSION_next_protocol_negotiation, IN_SERVER_HELLO, "0268320161",
-	 "\"protocols\":[\"h2\",\"a\"]"},
+         "\"protocols\":[\"h2\",\"a\"]"},
 	{EXTENSION_application_settings_old, IN_CLIENT_HELLO, "0003026832",
-	 "\"supported_protocols\":[\"h2\"]"},
+         "\"supported_protocols\":[\"h2\"]"},
 	{EXTENSION_application_settings, IN_CLIENT_HELLO, "0003026832",
-	 "\"supported_protocols\":[\"h2\"]"},
+         "\"supported_protocols\":[\"h2\"]"},
 	{EXTENSION_channel_id, IN_CLIENT_HELLO, "", ""},
 	{EXTENSION_trust_anchors, IN_CLIENT_HELLO, "000302aabb", "\"trust_anchor_ids\":[\"aabb\"]"},
 	{EXTENSION_ech_outer_extensions, IN_CLIENT_HELLO, "04000a0033",
-	 "\"outer_extensions\":[\"supported_groups\",\"key_share\"]"},
+         "\"outer_extensions\":[\"supported_groups\",\"key_share\"]"},
 	{EXTENSION_encrypted_client_hello, IN_CLIENT_HELLO, "0000010001070001aa0002bbcc",
-	 "\"type\":\"outer\",\"kdf_id\":\"HKDF-SHA256\",\"aead_id\":\"AES-128-GCM\",\"config_id\":7,"
-	 "\"enc\":\"aa\",\"payload\":\"bbcc\""},
+         "\"type\":\"outer\",\"kdf_id\":\"HKDF-SHA256\",\"aead_id\":\"AES-128-GCM\",\"config_id\":"
+         "7,"
+         "\"enc\":\"aa\",\"payload\":\"bbcc\""},
 	{EXTENSION_encrypted_client_hello, IN_CLIENT_HELLO, "01", "\"type\":\"inner\""},
 	{EXTENSION_encrypted_client_hello, IN_ENCRYPTED_EXTENSIONS, "0001aa",
-	 "\"retry_configs\":\"aa\""},
+         "\"retry_configs\":\"aa\""},
 	{EXTENSION_encrypted_client_hello, IN_HELLO_RETRY_REQUEST, "0102030405060708",
-	 "\"confirmation\":\"0102030405060708\""},
+         "\"confirmation\":\"0102030405060708\""},
 	{EXTENSION_renegotiation_info, IN_CLIENT_HELLO, "00", "\"renegotiated_connection\":\"\""},
 	{0x4a4a, IN_CLIENT_HELLO, "00", "\"data\":\"00\""},
 	{0x1234, IN_CLIENT_HELLO, "", "\"data\":\"\""},
@@ -194,7 +199,8 @@ static size_t check_copy(struct bytes block, enum extension_place place)
 	buf_char(&json, '{');
 	tell_block((struct bytes){exact, block.len}, place, EMIT_JSON, &json, &faults);
 	buf_char(&json, '}');
-	value = json_loadb(buf_string(&json), json.len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
+	value = json_loadb(buf_string(&json), json.len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES,
+	                   NULL);
 	if (value == NULL)
 		fail_msg("not JSON: %s", buf_string(&json));
 	n = faults.n;
@@ -218,9 +224,11 @@ static void every_extension_is_told_in_the_words_of_its_rfc(void **state)
 		char name[REGISTRY_LABEL_MAX];
 
 		tell_block(buf_view(&block), example->place, EMIT_JSON, &json, &faults);
-		buf_printf(&expected, "\"extensions\":[{\"name\":\"%s\",\"number\":%u,\"length\":%zu%s%s}]",
-		           registry_label(REGISTRY_EXTENSION_TYPE, example->type, name), example->type,
-		           body.len, example->told[0] != '\0' ? "," : "", example->told);
+		buf_printf(&expected,
+		           "\"extensions\":[{\"name\":\"%s\",\"number\":%u,\"length\":%zu%s%s}]",
+		           registry_label(REGISTRY_EXTENSION_TYPE, example->type, name),
+		           example->type, body.len, example->told[0] != '\0' ? "," : "",
+		           example->told);
 		assert_string_equal(buf_string(&json), buf_string(&expected));
 		assert_int_equal(faults.n, 0);
 		buf_fini(&body);
@@ -308,8 +316,9 @@ static void a_fault_in_one_extension_does_not_hide_the_next(void **state)
 		"{\"name\":\"ec_point_formats\",\"number\":11,\"length\":2,"
 		"\"ec_point_format_list\":[\"uncompressed\"]}]");
 	assert_int_equal(faults.n, 2);
-	assert_string_equal(faults.items[0].text,
-	                    "supported_groups: named_group_list at byte 6 runs 4 bytes past its end");
+	assert_string_equal(
+		faults.items[0].text,
+		"supported_groups: named_group_list at byte 6 runs 4 bytes past its end");
 	buf_fini(&block);
 	buf_fini(&json);
 	faults_fini(&faults);

@@ -192,7 +192,10 @@ static void ja3_and_ja4_of_the_forum_hello_are_what_wireshark_printed(void **sta
 	buf_fini(&record);
 }
 
-/* The answer of the server in the same thread; its key share is shortened here, which JA3S does not see. */
+/*
+ * The answer of the server in the same thread; its key share is shortened here, which JA3S does
+ * not see.
+ */
 static void ja3s_of_the_forum_server_is_what_wireshark_printed(void **state)
 {
 	struct buf record = from_hex("1603030038020000340303"
@@ -217,7 +220,8 @@ int main(void)
 		cmocka_unit_test(ja4_of_chrome_is_the_published_one),
 		cmocka_unit_test(ja3_leaves_grease_out_everywhere),
 		cmocka_unit_test(ja4_without_signature_algorithms_has_no_trailing_underscore),
-		cmocka_unit_test(ja4_ignores_grease_among_signature_algorithms_and_keeps_their_order),
+		cmocka_unit_test(
+			ja4_ignores_grease_among_signature_algorithms_and_keeps_their_order),
 		cmocka_unit_test(ja4_of_a_hello_without_extensions_has_zeros),
 		cmocka_unit_test(ja4_shows_first_and_last_character_of_the_protocol),
 		cmocka_unit_test(ja4_takes_the_highest_version_of_the_extension),

@@ -1,4 +1,6 @@
-/* The names of code points, and what the names of cipher suites say; libssl is the second opinion. */
+/*
+ * The names of code points, and what the names of cipher suites say; libssl is the second opinion.
+ */
 #include "decode/suite.h"
 #include "tests/decode/support.h"
 
@@ -45,7 +47,8 @@ static void rows_are_sorted_and_found_by_value(void **state)
 		if (i > 0 && rows[i].registry == rows[i - 1].registry)
 			assert_true(rows[i].value > rows[i - 1].value);
 		assert_string_equal(registry_name(rows[i].registry, rows[i].value), rows[i].name);
-		assert_string_equal(registry_source(rows[i].registry, rows[i].value), rows[i].source);
+		assert_string_equal(registry_source(rows[i].registry, rows[i].value),
+		                    rows[i].source);
 		assert_false(registry_is_grease(rows[i].registry, rows[i].value));
 	}
 }

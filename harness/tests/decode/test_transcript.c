@@ -135,7 +135,8 @@ static void suites_past_the_end_of_the_message_show_those_that_are_there(void **
 
 	(void)state;
 	assert_int_equal(json_array_size(at_path(value, "client_hello.cipher_suites")), 2);
-	assert_text(value, "client_hello.cipher_suites.1", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256");
+	assert_text(value, "client_hello.cipher_suites.1",
+	            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256");
 	assert_text(value, "faults.0.where", "client_hello");
 	assert_text(value, "faults.0.text", "cipher_suites at byte 41 runs 4 bytes past its end");
 	json_decref(value);
@@ -288,7 +289,8 @@ static void bytes_that_are_not_tls_are_said_and_not_kept(void **state)
 	(void)state;
 	for (int i = 0; i < 5000; i++)
 		transcript_feed(transcript, SIDE_CLIENT,
-		                (struct bytes){(const uint8_t *)request, sizeof(request) - 1}, T0_NS);
+		                (struct bytes){(const uint8_t *)request, sizeof(request) - 1},
+		                T0_NS);
 	assert_false(transcript_is_tls(transcript));
 	value = emit_json(transcript);
 	assert_int_equal(json_array_size(at_path(value, "faults")), 1);
@@ -331,9 +333,11 @@ static void an_sslv2_style_hello_is_said_and_what_follows_is_read(void **state)
 
 	(void)state;
 	assert_text(value, "sslv2_client_hello.version", "TLS 1.0");
-	assert_text(value, "sslv2_client_hello.cipher_specs.0", "TLS_EMPTY_RENEGOTIATION_INFO_SCSV");
+	assert_text(value, "sslv2_client_hello.cipher_specs.0",
+	            "TLS_EMPTY_RENEGOTIATION_INFO_SCSV");
 	assert_text(value, "sslv2_client_hello.challenge", "000102030405060708090a0b0c0d0e0f");
-	assert_text(value, "faults.0.text", "begins with an SSLv2-style hello (RFC 5246 appendix E.2)");
+	assert_text(value, "faults.0.text",
+	            "begins with an SSLv2-style hello (RFC 5246 appendix E.2)");
 	assert_text(value, "alerts.0.description", "handshake_failure");
 	json_decref(value);
 }
@@ -353,7 +357,8 @@ static void after_a_gap_the_next_record_is_found(void **state)
 		feed_in_steps(transcript, SIDE_CLIENT, (struct bytes){record.data, at}, 7, T0_NS);
 		transcript_gap(transcript, SIDE_CLIENT, gap, T0_NS);
 		feed_in_steps(transcript, SIDE_CLIENT,
-		              (struct bytes){record.data + at + gap, record.len - at - gap}, 7, T0_NS);
+		              (struct bytes){record.data + at + gap, record.len - at - gap}, 7,
+		              T0_NS);
 		feed_in_steps(transcript, SIDE_CLIENT, buf_view(&alert), 3, T0_NS);
 		value = emit_json(transcript);
 		assert_text(value, "alerts.0.description", "internal_error");
@@ -371,7 +376,8 @@ static void bytes_out_of_step_are_said_and_the_next_record_is_found(void **state
 	json_t *value = decode_hex("140303000101" "deadbeef0102" "15030300020250");
 
 	(void)state;
-	assert_text(value, "faults.0.text", "no record begins where one should: de ad be ef 01 (.....)");
+	assert_text(value, "faults.0.text",
+	            "no record begins where one should: de ad be ef 01 (.....)");
 	assert_text(value, "alerts.0.description", "internal_error");
 	json_decref(value);
 }
@@ -381,7 +387,8 @@ static void a_record_longer_than_allowed_is_no_record(void **state)
 	json_t *value = decode_hex("140303000101" "1603034801" "00");
 
 	(void)state;
-	assert_text(value, "faults.0.text", "no record begins where one should: 16 03 03 48 01 (...H.)");
+	assert_text(value, "faults.0.text",
+	            "no record begins where one should: 16 03 03 48 01 (...H.)");
 	json_decref(value);
 }
 
@@ -401,7 +408,8 @@ static void a_message_without_end_does_not_fill_memory(void **state)
 		memset(zeros, 0, sizeof(zeros));
 	}
 	value = emit_json(transcript);
-	assert_text(value, "faults.0.text", "more than 262144 bytes of messages; the rest is not decoded");
+	assert_text(value, "faults.0.text",
+	            "more than 262144 bytes of messages; the rest is not decoded");
 	assert_text(value, "client_hello.legacy_version", "TLS 1.2");
 	assert_int_equal(json_number(at_path(value, "messages.0"), "length"), 0xffffff);
 	json_decref(value);
@@ -417,7 +425,8 @@ static void messages_are_cut_after_the_limit_and_alerts_are_not(void **state)
 
 	(void)state;
 	for (int i = 0; i < TRANSCRIPT_MESSAGES_MAX + 50; i++)
-		add_record(&data, CONTENT_application_data, (struct bytes){(const uint8_t *)"xx", 2});
+		add_record(&data, CONTENT_application_data,
+		           (struct bytes){(const uint8_t *)"xx", 2});
 	feed_in_steps(transcript, SIDE_CLIENT, buf_view(&data), 5, T0_NS);
 	transcript_feed(transcript, SIDE_CLIENT, buf_view(&alert), T0_NS);
 	value = emit_json(transcript);
@@ -463,8 +472,8 @@ static void the_first_client_hello_is_handed_out_whole(void **state)
 	(void)state;
 	transcript_feed(transcript, SIDE_CLIENT, (struct bytes){record.data, 100}, T0_NS);
 	assert_int_equal(transcript_client_hello(transcript).len, 0);
-	transcript_feed(transcript, SIDE_CLIENT, (struct bytes){record.data + 100, record.len - 100},
-	                T0_NS);
+	transcript_feed(transcript, SIDE_CLIENT,
+	                (struct bytes){record.data + 100, record.len - 100}, T0_NS);
 	hello = transcript_client_hello(transcript);
 	assert_int_equal(hello.len, record.len - RECORD_HEADER_LEN);
 	assert_memory_equal(hello.data, record.data + RECORD_HEADER_LEN, hello.len);
@@ -485,8 +494,8 @@ static void telling_twice_and_feeding_on_between_is_the_same(void **state)
 	assert_true(json_equal(first, second));
 	json_decref(first);
 	json_decref(second);
-	transcript_feed(transcript, SIDE_CLIENT, (struct bytes){record.data + 100, record.len - 100},
-	                T0_NS);
+	transcript_feed(transcript, SIDE_CLIENT,
+	                (struct bytes){record.data + 100, record.len - 100}, T0_NS);
 	first = emit_json(transcript);
 	second = decode_client(buf_view(&record));
 	assert_true(json_equal(first, second));
@@ -523,7 +532,10 @@ static void the_sender_is_guessed_from_its_first_message(void **state)
 	}
 }
 
-/* Bytes of a fixed sequence, with headers strewn in: nothing to expect but JSON and no fault of ours. */
+/*
+ * Bytes of a fixed sequence, with headers strewn in: nothing to expect but JSON and no fault of
+ * ours.
+ */
 static void noise_gives_json(void **state)
 {
 	uint32_t seed = 1;
@@ -541,13 +553,16 @@ static void noise_gives_json(void **state)
 				chunk[j] = (uint8_t)(seed >> 24);
 			}
 			if (seed >> 31 && n > 9)
-				memcpy(chunk, (uint8_t[]){(uint8_t)(20 + seed % 5), 3, 3, 0, (uint8_t)(n - 5),
-				                          (uint8_t)(seed >> 20 & 31), 0, 0, (uint8_t)(n - 9)},
+				memcpy(chunk,
+				       (uint8_t[]){(uint8_t)(20 + seed % 5), 3, 3, 0,
+				                   (uint8_t)(n - 5), (uint8_t)(seed >> 20 & 31), 0,
+				                   0, (uint8_t)(n - 9)},
 				       9);
-			transcript_feed(transcript, (enum side)(seed >> 30 & 1), (struct bytes){chunk, n},
-			                T0_NS);
+			transcript_feed(transcript, (enum side)(seed >> 30 & 1),
+			                (struct bytes){chunk, n}, T0_NS);
 			if (seed % 17 == 0)
-				transcript_gap(transcript, (enum side)(seed >> 29 & 1), seed % 200, T0_NS);
+				transcript_gap(transcript, (enum side)(seed >> 29 & 1), seed % 200,
+				               T0_NS);
 		}
 		json_decref(emit_json(transcript));
 		transcript_free(transcript);
