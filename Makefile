@@ -81,12 +81,15 @@ check:
 	@$(MAKE) --no-print-directory -s B=$(B)-san CFLAGS="-O1 -g $(SANITIZE)" tests
 	@harness/tests/run.sh $(B) $(B)-san
 
+golden: $(B)/tests/flow/test_golden
+	$< --write
+
 bench: all
 	@harness/tests/bench.sh $(B)
 
 clean:
 	rm -rf $(B) $(B)-san
 
-.PHONY: all tests certs demo check bench clean
+.PHONY: all tests certs demo check golden bench clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -16,7 +16,7 @@ int json_load_path(const char *path, json_t **value, struct error *error)
 	if (rc != 0)
 		goto out;
 	*value = json_loadb(buf_string(&content), content.len,
-	                    JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
+	                    JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &where);
 	if (*value == NULL)
 		rc = error_set(error, ERR_INPUT, "%s is not JSON: line %d, column %d: %s", path,
 		               where.line, where.column, where.text);
