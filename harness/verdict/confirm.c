@@ -118,8 +118,8 @@ static json_t *index_cells(const json_t *cells)
 
 static json_t *experiment_result(json_t *change, const json_t *ran)
 {
-	return json_made(json_pack("{s:O, s:s, s:s}", "change", change, "cell", json_text(ran, "id"),
-	                           "outcome", json_text(ran, "outcome")));
+	return json_made(json_pack("{s:O, s:s, s:s}", "change", change, "cell",
+	                           json_text(ran, "id"), "outcome", json_text(ran, "outcome")));
 }
 
 static bool passed(const json_t *result)
@@ -159,7 +159,8 @@ static void confirm(const json_t *cell, json_t *diagnosis, const json_t *index)
 
 	json_object_del(diagnosis, "counterfactual");
 	json_object_del(diagnosis, "also_tried");
-	json_object_set_new(diagnosis, "confidence", json_made(json_string(proven ? "confirmed" : "likely")));
+	json_object_set_new(diagnosis, "confidence",
+	                    json_made(json_string(proven ? "confirmed" : "likely")));
 	if (n > 0) {
 		json_object_set(diagnosis, "counterfactual", json_array_get(results, decisive));
 		json_array_remove(results, decisive);

@@ -1,9 +1,10 @@
 /*
- * confirm.h: what other cells of the run prove about a diagnosis. Layer: verdict. Pure: no I/O, no clock,
- * no globals.
+ * confirm.h: what other cells of the run prove about a diagnosis. Layer: verdict. Pure: no I/O, no
+ * clock, no globals.
  *
- * A diagnosis names one-factor changes of the server that should make the cell pass ("try", RFC 7396
- * merge patches). If the same board ran a cell with just that server, its outcome is the experiment.
+ * A diagnosis names one-factor changes of the server that should make the cell pass ("try", RFC
+ * 7396 merge patches). If the same board ran a cell with just that server, its outcome is the
+ * experiment.
  */
 #ifndef SHAKEDOWN_VERDICT_CONFIRM_H
 #define SHAKEDOWN_VERDICT_CONFIRM_H
@@ -11,10 +12,10 @@
 #include <jansson.h>
 
 /*
- * For each diagnosis with "try" in `cells` (all of a run, judged and diagnosed): the first change that
- * passed becomes its "counterfactual" {change, cell, outcome} and makes it "confirmed". If none
- * passed, the first that ran is the counterfactual and the diagnosis stays "likely". Changes that ran
- * before it and did not pass stand in "also_tried". A flaky cell proves nothing.
+ * For each diagnosis with "try" in `cells` (all of a run, judged and diagnosed): the first change
+ * that passed becomes its "counterfactual" {change, cell, outcome} and makes it "confirmed". If
+ * none passed, the first that ran is the counterfactual and the diagnosis stays "likely". Changes
+ * that ran before it and did not pass stand in "also_tried". A flaky cell proves nothing.
  */
 void confirm_diagnoses(json_t *cells);
 

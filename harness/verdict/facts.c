@@ -219,7 +219,8 @@ static void read_alerts(struct facts *facts, const json_t *server, const json_t 
 
 	facts->alert = of_wire != NULL ? of_wire : of_server;
 	if (facts->alert != NULL)
-		facts->bits |= is(facts->alert, "from", "client") ? ALERT_FROM_BOARD : ALERT_FROM_SERVER;
+		facts->bits |= is(facts->alert, "from", "client") ? ALERT_FROM_BOARD
+		                                                  : ALERT_FROM_SERVER;
 	if (of_server != NULL)
 		facts->bits |= SERVER_SAW_ALERT;
 	if (of_server != NULL && of_wire == NULL && wire_shows_all(wire))

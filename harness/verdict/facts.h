@@ -1,11 +1,12 @@
 /*
- * facts.h: what the three witnesses of a cell said, as yes-or-no facts. Layer: verdict. Pure: no I/O, no
- * clock, no globals.
+ * facts.h: what the three witnesses of a cell said, as yes-or-no facts. Layer: verdict. Pure: no
+ * I/O, no clock, no globals.
  *
- * Facts only: what they mean stands in the judge's table. Testimony that is not there leaves its facts
- * unset. Alerts are fatal here if they end the connection: by their level, or, in TLS 1.3, by being
- * neither close_notify nor user_canceled (RFC 8446 section 6). An alert that the server sends to a board
- * that has closed already ends nothing: OpenSSL answers an early end of the stream with decode_error.
+ * Facts only: what they mean stands in the judge's table. Testimony that is not there leaves its
+ * facts unset. Alerts are fatal here if they end the connection: by their level, or, in TLS 1.3, by
+ * being neither close_notify nor user_canceled (RFC 8446 section 6). An alert that the server sends
+ * to a board that has closed already ends nothing: OpenSSL answers an early end of the stream with
+ * decode_error.
  */
 #ifndef SHAKEDOWN_VERDICT_FACTS_H
 #define SHAKEDOWN_VERDICT_FACTS_H
@@ -19,7 +20,7 @@ enum fact {
 	SKIPPED = 1u << 0,        /* the cell was not to be run */
 	SERVER_TROUBLE = 1u << 1, /* our server program failed, or crashed in this case */
 	RUNNER_TROUBLE = 1u << 2, /* our UART runner failed */
-	OTHER_TROUBLE = 1u << 3,  /* another part failed; not the sniffer: one can judge without a capture */
+	OTHER_TROUBLE = 1u << 3,  /* another part failed; the sniffer does not count */
 
 	/* the board */
 	BOARD_SPOKE = 1u << 4, /* it gave a result */
@@ -31,7 +32,7 @@ enum fact {
 	BOARD_ERROR = 1u << 10,  /* a status other than 0 */
 	BOARD_IN_TLS = 1u << 11, /* its phase is hs, app or close */
 	BOARD_IN_APP = 1u << 12, /* its phase is app or close */
-	BOARD_ALERT_UNSEEN = 1u << 13, /* it reports an alert of the server's that nobody else saw */
+	BOARD_ALERT_UNSEEN = 1u << 13, /* it reports a server's alert that nobody else saw */
 
 	/* the server and the wire */
 	SERVER_SPOKE = 1u << 14,
@@ -47,11 +48,11 @@ enum fact {
 	ALERT_FROM_SERVER = 1u << 24,  /* ... from the server */
 	SERVER_SAW_ALERT = 1u << 25,   /* the server testifies a fatal alert, sent or received */
 	ALERT_CONTRADICTED = 1u << 26, /* a capture that would show that alert does not */
-	ALERT_DENIED = 1u << 27,       /* the wire shows a fatal alert of the server's that it denies */
+	ALERT_DENIED = 1u << 27,       /* the wire shows a fatal alert that the server denies */
 	VALUES_DIFFER = 1u << 28,      /* the witnesses name different versions or cipher suites */
 
 	/* the offer (offer.h) */
-	NOT_OFFERED = 1u << 29, /* the refusal is explained by something that the ClientHello lacks */
+	NOT_OFFERED = 1u << 29, /* what the ClientHello lacks explains the refusal */
 	DECLARED = 1u << 30,    /* the board's profile declares all of it unsupported */
 };
 
@@ -59,7 +60,7 @@ struct facts {
 	uint32_t bits;            /* of enum fact */
 	const json_t *alert;      /* borrowed: the first fatal alert, or NULL */
 	const json_t *missing;    /* borrowed from the cell: its "missing", or NULL */
-	const char *differing;    /* what VALUES_DIFFER is about: "TLS version", "cipher suite"; static */
+	const char *differing;    /* static: "TLS version", "cipher suite" (VALUES_DIFFER) */
 };
 
 /*

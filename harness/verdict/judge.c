@@ -19,7 +19,8 @@ static const struct judge_row rows[] = {
 	{OTHER_TROUBLE, 0, "error", "harness-failed", "Shakedown itself failed: {trouble}."},
 
 	/* A board that cannot be heard proves nothing, whatever the others saw. */
-	{BOARD_REBOOTED, 0, "inconclusive", "reboot", "The board restarted in the middle: {failed}."},
+	{BOARD_REBOOTED, 0, "inconclusive", "reboot",
+	 "The board restarted in the middle: {failed}."},
 	{BOARD_LOST, 0, "inconclusive", "port-lost", "The board's port vanished: {failed}."},
 	{BOARD_SILENT, 0, "inconclusive", "silent", "The board stopped answering: {failed}."},
 	{BOARD_UNREADY, 0, "inconclusive", "board-not-ready",
@@ -43,9 +44,11 @@ static const struct judge_row rows[] = {
 
 	/* Alerts that cannot be: somebody else may have put them on the wire. */
 	{ALERT_DENIED, 0, "inconclusive", "witnesses-disagree",
-	 "The wire shows alert {alert} from the server's address; the server says that it sent none."},
+	 "The wire shows alert {alert} from the server's address; the"
+	 " server says that it sent none."},
 	{BOARD_ALERT_UNSEEN, 0, "inconclusive", "witnesses-disagree",
-	 "The board reports an alert from the server; neither the server nor the wire knows of one."},
+	 "The board reports an alert from the server; neither the server"
+	 " nor the wire knows of one."},
 
 	/* The board says that it succeeded. */
 	{BOARD_OK | SERVER_SAW_ALERT | ALERT_CONTRADICTED, 0, "inconclusive", "witnesses-disagree",
@@ -56,10 +59,11 @@ static const struct judge_row rows[] = {
 	{BOARD_OK | SERVER_SAW_ALERT | ALERT_FROM_BOARD, 0, "fail", "alert-from-board",
 	 "The board ended the connection with alert {alert}."},
 	{BOARD_OK | ALERT_FROM_BOARD, 0, "inconclusive", "witnesses-disagree",
-	 "The board says that it succeeded and the server saw no alert; the wire shows alert {alert} "
-	 "from the board."},
+	 "The board says that it succeeded and the server saw no alert;"
+	 " the wire shows alert {alert} from the board."},
 	{BOARD_OK, ESTABLISHED, "inconclusive", "witnesses-disagree",
-	 "The board says that it succeeded; the server never completed the handshake{server-error}."},
+	 "The board says that it succeeded; the server never completed"
+	 " the handshake{server-error}."},
 	{BOARD_OK, ECHOED, "inconclusive", "witnesses-disagree",
 	 "The board says that its data came back; the server received and returned none."},
 	{BOARD_OK | VALUES_DIFFER, 0, "inconclusive", "witnesses-disagree",
@@ -76,8 +80,8 @@ static const struct judge_row rows[] = {
 	{ALERT_FROM_BOARD | NOT_OFFERED | DECLARED, 0, "unsupported", "not-offered",
 	 "The server chose {missing}; the board does not take it, as its profile declares."},
 	{ALERT_FROM_SERVER | NOT_OFFERED, 0, "fail", "not-offered",
-	 "The server needs {missing}; the board does not offer it, so the server refused with alert "
-	 "{alert}."},
+	 "The server needs {missing}; the board does not offer it, so the server refused with "
+	 "alert {alert}."},
 	{ALERT_FROM_BOARD | NOT_OFFERED, 0, "fail", "not-offered",
 	 "The server chose {missing}; the board refused with alert {alert}."},
 	{ALERT_FROM_SERVER, 0, "fail", "alert-from-server",
@@ -89,7 +93,8 @@ static const struct judge_row rows[] = {
 	{ESTABLISHED | BOARD_IN_APP, 0, "fail", "app-data",
 	 "The handshake worked; then the board failed with {board}."},
 	{CLOSED_BY_SERVER, 0, "fail", "closed-by-server",
-	 "The server closed the connection without an alert{server-error}. The board reports {board}."},
+	 "The server closed the connection without an alert{server-error}."
+	 " The board reports {board}."},
 	{CLOSED_BY_BOARD, 0, "fail", "closed-by-board",
 	 "The board closed the connection without an alert; it reports {board}."},
 	{SERVER_TIMED_OUT, 0, "fail", "timeout",

@@ -13,7 +13,7 @@
 
 enum key { KEY_UNKNOWN, KEY_RSA, KEY_RSA_PSS, KEY_EC, KEY_ED25519 };
 
-/* The certificates that Shakedown makes (certs/recipes.json), as far as their keys are known here. */
+/* The certificates that Shakedown makes (certs/recipes.json), and their keys. */
 static const struct certificate {
 	const char *name;
 	enum key key;
@@ -30,8 +30,8 @@ static const struct certificate {
 };
 
 /*
- * Signature schemes (RFC 8446 section 4.2.3). In TLS 1.3 an ECDSA scheme names its curve and PKCS #1
- * v1.5 does not sign handshakes; in TLS 1.2 an ECDSA scheme goes with any curve.
+ * Signature schemes (RFC 8446 section 4.2.3). In TLS 1.3 an ECDSA scheme names its curve and PKCS
+ * #1 v1.5 does not sign handshakes; in TLS 1.2 an ECDSA scheme goes with any curve.
  */
 static const struct scheme {
 	const char *name;
@@ -153,7 +153,10 @@ static void add_words(json_t *list, const char *text)
 	}
 }
 
-/* The words under `key`, a string or a list of them, each maybe several with colons. New, maybe empty. */
+/*
+ * The words under `key`, a string or a list of them, each maybe several with colons. New, maybe
+ * empty.
+ */
 static json_t *configured(const json_t *server, const char *key)
 {
 	const json_t *value = json_object_get(server, key);
@@ -179,7 +182,8 @@ static const json_t *extension_list(const json_t *hello, const char *name, const
 	return NULL;
 }
 
-static void lacks(struct question *question, const char *what, json_t *needed, const json_t *offered)
+static void lacks(struct question *question, const char *what, json_t *needed,
+                  const json_t *offered)
 {
 	json_t *copy = offered != NULL ? json_deep_copy(offered) : json_array();
 
@@ -197,7 +201,10 @@ static const char *bare_version(const char *name)
 	return strncmp(name, "TLS ", 4) == 0 ? name + 4 : "";
 }
 
-/* What the client can be taken to offer: RFC 8446 section 4.2.1; without it all up to legacy_version. */
+/*
+ * What the client can be taken to offer: RFC 8446 section 4.2.1; without it all up to
+ * legacy_version.
+ */
 static json_t *offered_versions(const json_t *hello)
 {
 	static const char *const ladder[] = {"1.0", "1.1", "1.2"};
@@ -232,7 +239,7 @@ static const char *settled_version(const json_t *server, const json_t *offered)
 	return highest;
 }
 
-/* A client without supported_versions that refuses the older version which the server then chose. */
+/* A client without supported_versions that refuses the older version which the server chose. */
 static bool refused_older_version(const struct question *question, const json_t *alert)
 {
 	const char *legacy = bare_version(json_text(question->hello, "legacy_version"));
@@ -344,7 +351,8 @@ static bool fits(const struct certificate *certificate, const struct scheme *sch
 {
 	if (certificate->key != scheme->key || (in_13 && !scheme->in_13))
 		return false;
-	return !in_13 || certificate->curve == NULL || strcmp(certificate->curve, scheme->curve) == 0;
+	return !in_13 || certificate->curve == NULL ||
+	       strcmp(certificate->curve, scheme->curve) == 0;
 }
 
 /* Adds the schemes that the server can sign with, by this certificate, in this version. */
@@ -363,12 +371,13 @@ static void add_schemes(json_t *list, const struct certificate *certificate, con
 
 static void look_at_13_suites(struct question *question)
 {
-	static const char *const usual[] = {"TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256",
-	                                    "TLS_AES_128_GCM_SHA256"};
+	static const char *const usual[] = {
+		"TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"};
 	const json_t *offered = json_object_get(question->hello, "cipher_suites");
 	json_t *needed = configured(question->server, "ciphersuites");
 
-	for (size_t i = 0; json_object_get(question->server, "ciphersuites") == NULL && i < COUNT(usual); i++)
+	for (size_t i = 0;
+	     json_object_get(question->server, "ciphersuites") == NULL && i < COUNT(usual); i++)
 		add(needed, usual[i]);
 	if (!overlap(needed, offered))
 		lacks(question, "ciphersuites", needed, offered);
@@ -377,7 +386,8 @@ static void look_at_13_suites(struct question *question)
 
 static void look_at_13_groups(struct question *question)
 {
-	const json_t *offered = extension_list(question->hello, "supported_groups", "named_group_list");
+	const json_t *offered = extension_list(question->hello, "supported_groups",
+	                                       "named_group_list");
 	json_t *needed = server_groups(question->server);
 
 	if (needed != NULL && offered != NULL && !overlap(needed, offered))
@@ -397,7 +407,8 @@ static void look_at_13_signatures(struct question *question)
 	if (offered == NULL || !all_words_known(question->server))
 		goto out;
 	json_array_foreach(names, i, item)
-		add_schemes(needed, certificate_named(json_string_value(item)), question->server, true);
+		add_schemes(needed, certificate_named(json_string_value(item)), question->server,
+		            true);
 	if (json_array_size(needed) > 0 && !overlap(needed, offered))
 		lacks(question, "signature_algorithms", needed, offered);
 out:
@@ -410,7 +421,7 @@ out:
 /* A server's certificate beside what the ClientHello lets it do in TLS 1.2. */
 struct credential {
 	const struct certificate *certificate;
-	bool curve;     /* an ECDSA key's own curve is among the client's groups (RFC 8422 section 5.1) */
+	bool curve;     /* an ECDSA key's curve is among the client's groups (RFC 8422, 5.1) */
 	bool signature; /* they have a signature algorithm in common */
 };
 
@@ -419,7 +430,7 @@ struct choice {
 	struct credential credentials[16];
 	size_t n_credentials;
 	bool group;       /* they have a group in common */
-	bool scheme;      /* ... a signature algorithm for any key: without one OpenSSL refuses at once */
+	bool scheme;      /* ... a signature algorithm for any key: OpenSSL insists on one */
 	bool shared;      /* ... a suite for one of the certificates */
 	bool works;       /* ... and nothing else is in its way */
 	json_t *servable; /* the suites that the server has for its certificates */
@@ -428,7 +439,8 @@ struct choice {
 static void look_at_credential(struct choice *choice, const struct question *question,
                                const struct certificate *certificate)
 {
-	const json_t *curves = extension_list(question->hello, "supported_groups", "named_group_list");
+	const json_t *curves = extension_list(question->hello, "supported_groups",
+	                                      "named_group_list");
 	const json_t *signatures = extension_list(question->hello, "signature_algorithms",
 	                                          "supported_signature_algorithms");
 	struct credential *credential = &choice->credentials[choice->n_credentials++];
@@ -437,7 +449,8 @@ static void look_at_credential(struct choice *choice, const struct question *que
 	add_schemes(usable, certificate, question->server, false);
 	*credential = (struct credential){
 		.certificate = certificate,
-		.curve = certificate->curve == NULL || curves == NULL || has(curves, certificate->curve),
+		.curve = certificate->curve == NULL || curves == NULL ||
+	                 has(curves, certificate->curve),
 		.signature = signatures == NULL || overlap(usable, signatures),
 	};
 	json_decref(usable);
@@ -452,7 +465,7 @@ static bool authenticates(const SSL_CIPHER *suite, enum key key)
 	case NID_auth_ecdsa:
 		return key == KEY_EC || key == KEY_ED25519;
 	default:
-		return true; /* pre-shared keys and the like: not looked into, so counted as usable */
+		return true; /* pre-shared keys and the like: counted as usable */
 	}
 }
 
@@ -481,11 +494,12 @@ static void look_at_suite(struct choice *choice, const struct question *question
 			continue;
 		add(choice->servable, name);
 		choice->shared |= has(offered, name);
-		choice->works |= has(offered, name) && works(choice, &choice->credentials[i], suite);
+		choice->works |= has(offered, name) &&
+		                 works(choice, &choice->credentials[i], suite);
 	}
 }
 
-/* libssl's own expansion of the server's cipher list. New context, or NULL if it refuses the words. */
+/* libssl's own expansion of the server's cipher list. New; NULL if it refuses the words. */
 static SSL_CTX *context_with_ciphers(const json_t *server)
 {
 	json_t *words = configured(server, "cipher_list");
@@ -544,7 +558,8 @@ static bool make_choice(struct choice *choice, const struct question *question)
 	json_array_foreach(names, i, item)
 		look_at_credential(choice, question, certificate_named(json_string_value(item)));
 	for (int k = 0; k < sk_SSL_CIPHER_num(SSL_CTX_get_ciphers(context)); k++)
-		look_at_suite(choice, question, sk_SSL_CIPHER_value(SSL_CTX_get_ciphers(context), k));
+		look_at_suite(choice, question,
+		              sk_SSL_CIPHER_value(SSL_CTX_get_ciphers(context), k));
 out:
 	json_decref(groups_here);
 	json_decref(names);
@@ -555,7 +570,8 @@ out:
 /* The suites are there; so it is the group, the certificate's curve, or the signature. */
 static void lacks_beside_suite(struct question *question, const struct choice *choice)
 {
-	json_t *needed_groups = choice->group ? json_made(json_array()) : server_groups(question->server);
+	json_t *needed_groups = choice->group ? json_made(json_array())
+	                                      : server_groups(question->server);
 	json_t *needed_schemes = json_made(json_array());
 
 	for (size_t i = 0; i < choice->n_credentials; i++) {
@@ -580,7 +596,8 @@ static void look_at_12(struct question *question)
 {
 	struct choice choice = {.servable = json_made(json_array())};
 
-	if (make_choice(&choice, question) && !choice.works && json_array_size(choice.servable) > 0) {
+	if (make_choice(&choice, question) && !choice.works &&
+	    json_array_size(choice.servable) > 0) {
 		if (choice.shared)
 			lacks_beside_suite(question, &choice);
 		else
@@ -610,11 +627,13 @@ static void look_in_version(struct question *question)
 {
 	if (question->alert == ALERT_NO_APPLICATION_PROTOCOL) {
 		look_at_alpn(question);
-	} else if (question->alert == ALERT_HANDSHAKE_FAILURE && strcmp(question->version, "1.3") == 0) {
+	} else if (question->alert == ALERT_HANDSHAKE_FAILURE &&
+	           strcmp(question->version, "1.3") == 0) {
 		look_at_13_suites(question);
 		look_at_13_groups(question);
 		look_at_13_signatures(question);
-	} else if (question->alert == ALERT_HANDSHAKE_FAILURE && strcmp(question->version, "1.2") == 0) {
+	} else if (question->alert == ALERT_HANDSHAKE_FAILURE &&
+	           strcmp(question->version, "1.2") == 0) {
 		look_at_12(question);
 	}
 }
@@ -648,8 +667,8 @@ static bool certificates_declared(const char *what, const json_t *server, const 
 	bool declared = covers(json_object_get(unsupported, "certificate"), names);
 
 	json_decref(names);
-	return declared && (strcmp(what, "signature_algorithms") == 0 || strcmp(what, "groups") == 0 ||
-	                    strcmp(what, "cipher_list") == 0);
+	return declared && (strcmp(what, "signature_algorithms") == 0 ||
+	                    strcmp(what, "groups") == 0 || strcmp(what, "cipher_list") == 0);
 }
 
 /* The profile's words for the group, if they are OpenSSL's, become the registered names. */
@@ -665,7 +684,8 @@ static bool values_declared(const json_t *lack, const json_t *unsupported)
 	json_array_foreach(words, i, item) {
 		const char *name = group_name(json_string_value(item));
 
-		add(names, strcmp(what, "groups") == 0 && name != NULL ? name : json_string_value(item));
+		add(names,
+		    strcmp(what, "groups") == 0 && name != NULL ? name : json_string_value(item));
 	}
 	declared = covers(names, json_object_get(lack, "needed"));
 	json_decref(words);

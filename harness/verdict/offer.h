@@ -1,14 +1,14 @@
 /*
- * offer.h: what a ClientHello lacks for a server's configuration. Layer: verdict. Pure: no I/O, no clock,
- * no globals of its own (libssl expands cipher lists).
+ * offer.h: what a ClientHello lacks for a server's configuration. Layer: verdict. Pure: no I/O, no
+ * clock, no globals of its own (libssl expands cipher lists).
  *
  * Worked out as OpenSSL 3 does: the version is settled first, on the highest that both sides have
- * (RFC 8446 section 4.2.1), and everything else is looked for in that version alone. So a client that
- * also offers an older version is not saved by it.
+ * (RFC 8446 section 4.2.1), and everything else is looked for in that version alone. So a client
+ * that also offers an older version is not saved by it.
  *
- * A lack is claimed only if it is certain: the refusal must fit it (the alert and when it came), and all
- * words of the configuration must be known here. In doubt nothing is claimed, and the cell stays a
- * plain failure.
+ * A lack is claimed only if it is certain: the refusal must fit it (the alert and when it came),
+ * and all words of the configuration must be known here. In doubt nothing is claimed, and the cell
+ * stays a plain failure.
  */
 #ifndef SHAKEDOWN_VERDICT_OFFER_H
 #define SHAKEDOWN_VERDICT_OFFER_H
@@ -19,16 +19,16 @@
 #include <stdbool.h>
 
 /*
- * A new array of what is missing; empty if nothing is, or nothing is certain. `server` is the suite's
- * server object, `wire` the connection that the wire saw, `alert` the first fatal alert (NULL: none).
- * Each element: {"what": a key of `server`, "version": the settled one ("" if none is common),
- * "needed": [...], "offered": [...]}; any one of `needed` would have done.
+ * A new array of what is missing; empty if nothing is, or nothing is certain. `server` is the
+ * suite's server object, `wire` the connection that the wire saw, `alert` the first fatal alert
+ * (NULL: none). Each element: {"what": a key of `server`, "version": the settled one ("" if none is
+ * common), "needed": [...], "offered": [...]}; any one of `needed` would have done.
  */
 json_t *offer_missing(const json_t *server, const json_t *wire, const json_t *alert);
 
 /*
- * True if there is something missing and `unsupported` (of the board's profile) declares all of it: the
- * needed values themselves, or the certificates that need them.
+ * True if there is something missing and `unsupported` (of the board's profile) declares all of it:
+ * the needed values themselves, or the certificates that need them.
  */
 bool offer_declared(const json_t *missing, const json_t *server, const json_t *unsupported);
 

@@ -24,8 +24,9 @@ enum outcome outcome_named(const char *word);
 const char *outcome_word(enum outcome outcome);
 
 /*
- * The exit status that a cell of this outcome asks for: 0 as expected, or not run; 1 not as expected,
- * or not known to be; 3 the harness did not do its work. The highest of a run is the run's.
+ * The exit status that a cell of this outcome asks for: 0 as expected, or not run; 1 not as
+ * expected, or not known to be; 3 the harness did not do its work. The highest of a run is the
+ * run's.
  */
 int outcome_exit_status(enum outcome outcome);
 

@@ -60,8 +60,8 @@ static int load_files(struct rules *rules, const char *folder, const struct sche
 	if (n < 0)
 		return error_system(error, ERR_INPUT, errno, "cannot read the rules in %s", folder);
 	if (n > RULES_MAX)
-		rc = error_set(error, ERR_INPUT, "%s holds %d rules; at most %d are read", folder, n,
-		               RULES_MAX);
+		rc = error_set(error, ERR_INPUT, "%s holds %d rules; at most %d are read", folder,
+		               n, RULES_MAX);
 	rules->rules = calloc((size_t)n + 1, sizeof(*rules->rules));
 	CHECK(rules->rules != NULL);
 	for (int i = 0; i < n; i++) {
@@ -89,7 +89,8 @@ static int check_ids(const struct rules *rules, struct error *error)
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(json_text(rules->rules[i].json, "id"),
 			           json_text(rules->rules[k].json, "id")) == 0)
-				return error_set(error, ERR_INPUT, "%s and %s are both the rule \"%s\"",
+				return error_set(error, ERR_INPUT,
+				                 "%s and %s are both the rule \"%s\"",
 				                 rules->rules[k].file, rules->rules[i].file,
 				                 json_text(rules->rules[i].json, "id"));
 	return 0;
@@ -103,7 +104,7 @@ static void put_sentence(struct buf *out, const char *text)
 	buf_printf(out, "\"%s\"", text);
 }
 
-/* {"when": bool, "cause": "...", "evidence": [...]}; a newline ends a comment that a rule ends with. */
+/* {cause, evidence} if it fits, else null. A newline ends a comment that `when` ends with. */
 static void put_rule(struct buf *out, const struct rule *rule)
 {
 	const json_t *evidence;
@@ -121,7 +122,7 @@ static void put_rule(struct buf *out, const struct rule *rule)
 	buf_text(out, "]} else null end");
 }
 
-/* Input {cell, board}; output a list with one element for each rule: what fits, null, or {error}. */
+/* Input {cell, board}; output a list, for each rule: what fits, null, or {error}. */
 static void put_program(struct buf *out, const struct rules *rules, size_t first, size_t n)
 {
 	buf_printf(out, ".board as $board | .cell |\n%s\n[\n", buf_string(&rules->prelude));
@@ -312,7 +313,8 @@ static json_t *run(struct rules *rules, const json_t *cell, const json_t *board)
 static json_t *fix_for(const json_t *rule, const json_t *board)
 {
 	const json_t *fix = json_object_get(rule, "fix");
-	json_t *of_board = json_object_get(json_object_get(fix, "board"), json_text(board, "stack"));
+	json_t *of_board = json_object_get(json_object_get(fix, "board"),
+	                                   json_text(board, "stack"));
 
 	return json_made(json_pack("{s:O*, s:O*}", "board", of_board, "server",
 	                           json_object_get(fix, "server")));
@@ -379,7 +381,8 @@ static void add_fault(json_t *cell, const struct rule *rule, const char *text)
 		faults = json_made(json_array());
 		json_object_set_new(cell, "rule_faults", faults);
 	}
-	json_array_append_new(faults, json_made(json_pack("{s:s, s:s}", "file", rule->file, "text", text)));
+	json_array_append_new(faults,
+	                      json_made(json_pack("{s:s, s:s}", "file", rule->file, "text", text)));
 }
 
 static void take_findings(struct rules *rules, json_t *cell, const json_t *board, json_t *diagnoses)
@@ -391,9 +394,11 @@ static void take_findings(struct rules *rules, json_t *cell, const json_t *board
 
 		if (findings == NULL || json_object_get(found, "error") != NULL)
 			add_fault(cell, &rules->rules[i],
-			          findings == NULL ? "jq gave no result" : json_text(found, "error"));
+			          findings == NULL ? "jq gave no result"
+			                           : json_text(found, "error"));
 		else if (json_is_object(found))
-			json_array_append_new(diagnoses, diagnosis(rules->rules[i].json, found, board));
+			json_array_append_new(diagnoses,
+			                      diagnosis(rules->rules[i].json, found, board));
 	}
 	json_decref(findings);
 }
@@ -410,7 +415,8 @@ static bool is_one_of(const char *outcome, const char *const *outcomes)
 void rules_diagnose(struct rules *rules, json_t *cell, const json_t *board)
 {
 	static const char *const by_rule[] = {"fail", "unsupported", NULL};
-	static const char *const at_least[] = {"fail", "unsupported", "inconclusive", "error", NULL};
+	static const char *const at_least[] = {"fail", "unsupported", "inconclusive", "error",
+	                                       NULL};
 	const char *outcome = json_text(cell, "outcome");
 	json_t *diagnoses = json_made(json_array());
 

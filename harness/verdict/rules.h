@@ -1,10 +1,12 @@
 /*
- * rules.h: diagnosis rules, which are data. Layer: verdict. Reads its files when loaded; pure after that.
+ * rules.h: diagnosis rules, which are data. Layer: verdict. Reads its files when loaded; pure after
+ * that.
  *
- * A rule is a JSON file (scenarios/schema/rules.schema.json; docs/diagnosis-rules.md tells how to write
- * one). Its conditions and sentences are jq, run by libjq over the judged cell, with the definitions of
- * rules/prelude.jq at hand and the board's element of results.json as $board. All rules are compiled
- * into one program when they are loaded, as compiling costs some 20 ms and running it far less.
+ * A rule is a JSON file (scenarios/schema/rules.schema.json; docs/diagnosis-rules.md tells how to
+ * write one). Its conditions and sentences are jq, run by libjq over the judged cell, with the
+ * definitions of rules/prelude.jq at hand and the board's element of results.json as $board. All
+ * rules are compiled into one program when they are loaded, as compiling costs some 20 ms and
+ * running it far less.
  */
 #ifndef SHAKEDOWN_VERDICT_RULES_H
 #define SHAKEDOWN_VERDICT_RULES_H
@@ -18,22 +20,23 @@
 struct rules;
 
 /*
- * Loads prelude.jq and every *.json of `folder`, checked against the schema file `schema`. The caller
- * frees *rules with rules_free. ERR_INPUT names the file at fault and what jq or the schema says: rules
- * may be the user's.
+ * Loads prelude.jq and every *.json of `folder`, checked against the schema file `schema`. The
+ * caller frees *rules with rules_free. ERR_INPUT names the file at fault and what jq or the schema
+ * says: rules may be the user's.
  */
 int rules_load(struct rules **rules, const char *folder, const char *schema, struct error *error);
 
 void rules_free(struct rules *rules);
 
 /*
- * Sets the "diagnosis" of a judged cell: for failures and unsupported cells one element for each rule
- * that fits, by the rules' `order`; else one with the id "unexplained" and the confidence "none", which
- * tells what each witness saw. Cells that passed or did not run get an empty list. A rule that fails
- * in jq on this cell counts as not fitting, and is named in the cell's "rule_faults".
+ * Sets the "diagnosis" of a judged cell: for failures and unsupported cells one element for each
+ * rule that fits, by the rules' `order`; else one with the id "unexplained" and the confidence
+ * "none", which tells what each witness saw. Cells that passed or did not run get an empty list. A
+ * rule that fails in jq on this cell counts as not fitting, and is named in the cell's
+ * "rule_faults".
  *
- * An element: {id, title, cause, confidence ("likely" here), evidence [{witness, text}], fix {board,
- * server}, rfc, refs, try}; see confirm.h for what a run adds.
+ * An element: {id, title, cause, confidence ("likely" here), evidence [{witness, text}], fix
+ * {board, server}, rfc, refs, try}; see confirm.h for what a run adds.
  */
 void rules_diagnose(struct rules *rules, json_t *cell, const json_t *board);
 

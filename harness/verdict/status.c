@@ -56,7 +56,8 @@ static void append(struct status *status, const char *between, const char *name)
 {
 	size_t used = strlen(status->name);
 
-	snprintf(status->name + used, sizeof(status->name) - used, "%s%s", used > 0 ? between : "", name);
+	snprintf(status->name + used, sizeof(status->name) - used, "%s%s", used > 0 ? between : "",
+	         name);
 }
 
 /* All rows of this value; their meaning if there is just one. Returns how many. */

@@ -1,9 +1,9 @@
 /*
- * status.h: what a TLS stack's status code is called and means. Layer: verdict. Pure: no I/O, no clock, no
- * globals of its own.
+ * status.h: what a TLS stack's status code is called and means. Layer: verdict. Pure: no I/O, no
+ * clock, no globals of its own.
  *
- * Tables: status_netxduo.def, status_mbedtls.def (which ESP-IDF and Zephyr use), status_wolfssl.def;
- * OpenSSL's codes are looked up in libssl.
+ * Tables: status_netxduo.def, status_mbedtls.def (which ESP-IDF and Zephyr use),
+ * status_wolfssl.def; OpenSSL's codes are looked up in libssl.
  */
 #ifndef SHAKEDOWN_VERDICT_STATUS_H
 #define SHAKEDOWN_VERDICT_STATUS_H
@@ -17,8 +17,8 @@ struct status {
 
 /*
  * Looks up `code`, a number as the board wrote it ("0x20007", "-0x7780", "-313"), for the profile's
- * `stack` ("netxduo") and `stack_version` ("6.2.0", or ""). Where versions of the stack differ and this
- * one is not known, the name is "A or B". Codes that are not known leave both texts empty.
+ * `stack` ("netxduo") and `stack_version` ("6.2.0", or ""). Where versions of the stack differ and
+ * this one is not known, the name is "A or B". Codes that are not known leave both texts empty.
  */
 void status_look_up(struct status *status, const char *stack, const char *stack_version,
                     const char *code);

@@ -9,7 +9,8 @@ void witness_alert(const json_t *alert, struct buf *out)
 	if (!json_is_string(json_object_get(alert, "description")))
 		buf_text(out, "an alert that could not be decrypted");
 	else
-		buf_printf(out, "%s (%lld)", json_text(alert, "description"), json_number(alert, "number"));
+		buf_printf(out, "%s (%lld)", json_text(alert, "description"),
+		           json_number(alert, "number"));
 }
 
 void witness_status(const json_t *board, struct buf *out)
@@ -46,7 +47,8 @@ static void add_alerts(const json_t *testimony, const char *by_client, const cha
 			continue;
 		buf_text(out, ", alert ");
 		witness_alert(alert, out);
-		buf_text(out, strcmp(json_text(alert, "from"), "client") == 0 ? by_client : by_server);
+		buf_text(out,
+		         strcmp(json_text(alert, "from"), "client") == 0 ? by_client : by_server);
 	}
 }
 
@@ -63,7 +65,8 @@ static const char *server_state(const json_t *server)
 		{"established", "completed the handshake"},
 		{"closed", "completed the handshake"},
 	};
-	const char *state = json_flag(server, "handshake") ? "established" : json_text(server, "state");
+	const char *state = json_flag(server, "handshake") ? "established"
+	                                                   : json_text(server, "state");
 
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
 		if (strcmp(state, states[i].state) == 0)
@@ -113,7 +116,8 @@ static void tell_server(const json_t *server, struct buf *out)
 	if (json_flag(server, "handshake")) {
 		add_values(server, "TLS ", out);
 		buf_printf(out, ", received %lld and returned %lld bytes of data",
-		           json_number(server, "bytes_received"), json_number(server, "bytes_sent"));
+		           json_number(server, "bytes_received"),
+		           json_number(server, "bytes_sent"));
 	}
 	witness_server_error(server, &error);
 	if (error.len > 0)
@@ -148,12 +152,14 @@ static void tell_wire(const json_t *wire, struct buf *out)
 	}
 	buf_printf(out, "%zu TLS message%s", n, n == 1 ? "" : "s");
 	if (last != NULL)
-		buf_printf(out, ", the last %s from %s", json_text(last, "type"), party(last, "from"));
+		buf_printf(out, ", the last %s from %s", json_text(last, "type"),
+		           party(last, "from"));
 	add_alerts(wire, " from the board", " from the server", out);
 	if (json_is_string(json_object_get(close, "first")))
 		buf_printf(out, ", %s closed first", party(close, "first"));
 	if (json_array_size(json_object_get(wire, "faults")) > 0)
-		buf_printf(out, ", %s", json_text(json_array_get(json_object_get(wire, "faults"), 0), "text"));
+		buf_printf(out, ", %s",
+		           json_text(json_array_get(json_object_get(wire, "faults"), 0), "text"));
 }
 
 /* --- the board -------------------------------------------------------------------------------- */
@@ -176,7 +182,8 @@ static void tell_board(const json_t *board, struct buf *out)
 		return;
 	}
 	if (json_text(board, "failed")[0] != '\0') {
-		buf_printf(out, "no result (%s): %s", json_text(board, "failed"), json_text(board, "text"));
+		buf_printf(out, "no result (%s): %s", json_text(board, "failed"),
+		           json_text(board, "text"));
 		return;
 	}
 	witness_status(board, out);
@@ -199,8 +206,9 @@ json_t *witness_statements(const json_t *cell)
 	for (size_t i = 0; i < sizeof(witnesses) / sizeof(witnesses[0]); i++) {
 		buf_clear(&out);
 		witnesses[i].tell(json_object_get(testimonies, witnesses[i].name), &out);
-		json_array_append_new(list, json_made(json_pack("{s:s, s:s}", "witness", witnesses[i].name,
-		                                                "text", buf_string(&out))));
+		json_array_append_new(
+			list, json_made(json_pack("{s:s, s:s}", "witness", witnesses[i].name,
+		                                  "text", buf_string(&out))));
 	}
 	buf_fini(&out);
 	return list;

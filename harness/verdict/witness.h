@@ -1,6 +1,6 @@
 /*
- * witness.h: what each witness of a cell saw, in one sentence. Layer: verdict. Pure: no I/O, no clock, no
- * globals.
+ * witness.h: what each witness of a cell saw, in one sentence. Layer: verdict. Pure: no I/O, no
+ * clock, no globals.
  *
  * The sentences state testimony and draw no conclusion; where a witness is missing they say that.
  */
@@ -23,7 +23,10 @@ void witness_alert(const json_t *alert, struct buf *out);
 /* Appends "0x114 NX_SECURE_TLS_ALERT_RECEIVED"; the bare code if it is not known. */
 void witness_status(const json_t *board, struct buf *out);
 
-/* Appends OpenSSL's first reason, "no suitable signature algorithm (0A000076)"; nothing if there is none. */
+/*
+ * Appends OpenSSL's first reason, "no suitable signature algorithm (0A000076)"; nothing if there is
+ * none.
+ */
 void witness_server_error(const json_t *server, struct buf *out);
 
 #endif

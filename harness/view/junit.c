@@ -23,7 +23,8 @@ static void put_attribute(struct buf *out, const char *name, const char *value)
 
 static double seconds_of(const json_t *cell)
 {
-	return json_number_value(json_object_get(json_object_get(cell, "timings_ms"), "total")) / 1000.0;
+	return json_number_value(json_object_get(json_object_get(cell, "timings_ms"), "total")) /
+	       1000.0;
 }
 
 static void put_counts(struct buf *out, const json_t *cells)
@@ -41,7 +42,8 @@ static void put_counts(struct buf *out, const json_t *cells)
 		errors += element != NULL && strcmp(element, "error") == 0;
 		skipped += element != NULL && strcmp(element, "skipped") == 0;
 	}
-	buf_printf(out, " tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\" time=\"%.3f\"",
+	buf_printf(out,
+	           " tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\" time=\"%.3f\"",
 	           json_array_size(cells), failures, errors, skipped, seconds);
 }
 
@@ -54,7 +56,8 @@ static void put_proof(const json_t *diagnosis, struct buf *text)
 	if (result == NULL)
 		return;
 	buf_printf(text, "Proof: %s with ",
-	           strcmp(json_text(result, "outcome"), "pass") == 0 ? "it passes" : "it still fails");
+	           strcmp(json_text(result, "outcome"), "pass") == 0 ? "it passes"
+	                                                             : "it still fails");
 	report_change(json_object_get(result, "change"), text);
 	buf_printf(text, " (%s)\n", json_text(result, "cell"));
 }
@@ -120,8 +123,8 @@ static void put_case(struct buf *out, const json_t *cell, const char *classname)
 	buf_printf(out, "</%s>\n    </testcase>\n", element);
 }
 
-static void put_suite(struct buf *out, const struct report *report, const struct report_suite *suite,
-                      size_t board)
+static void put_suite(struct buf *out, const struct report *report,
+                      const struct report_suite *suite, size_t board)
 {
 	json_t *cells = json_made(json_array());
 	struct buf name = {0};
@@ -131,7 +134,8 @@ static void put_suite(struct buf *out, const struct report *report, const struct
 	for (i = 0; i < suite->n_rows; i++)
 		if (suite->rows[i].cells[board] != NULL)
 			json_array_append(cells, (json_t *)suite->rows[i].cells[board]);
-	buf_printf(&name, "%s.%s", json_text(json_array_get(report->boards, board), "name"), suite->name);
+	buf_printf(&name, "%s.%s", json_text(json_array_get(report->boards, board), "name"),
+	           suite->name);
 	if (json_array_size(cells) > 0) {
 		buf_text(out, "  <testsuite");
 		put_attribute(out, "name", buf_string(&name));

@@ -1,11 +1,12 @@
 /*
  * junit.h: the run for CI systems. Layer: view. Pure: no I/O, no clock, no globals.
  *
- * One testsuite for each suite and board, its classname "<board>.<suite>"; one testcase for each cell,
- * named by the cell's id, which is unique and stays the same from run to run (GitLab drops duplicate
- * names). A failure, or a known one that passes, is a <failure>; what is inconclusive or went wrong in
- * the harness an <error>, so that no CI takes it for a success; what is unsupported, known to fail or
- * not run is <skipped>. The body says why and what helps, as GitLab shows only that.
+ * One testsuite for each suite and board, its classname "<board>.<suite>"; one testcase for each
+ * cell, named by the cell's id, which is unique and stays the same from run to run (GitLab drops
+ * duplicate names). A failure, or a known one that passes, is a <failure>; what is inconclusive or
+ * went wrong in the harness an <error>, so that no CI takes it for a success; what is unsupported,
+ * known to fail or not run is <skipped>. The body says why and what helps, as GitLab shows only
+ * that.
  */
 #ifndef SHAKEDOWN_VIEW_JUNIT_H
 #define SHAKEDOWN_VIEW_JUNIT_H

@@ -18,7 +18,8 @@ static void put_square(struct buf *out, const json_t *cell)
 	struct buf text = {0};
 
 	if (cell != NULL) {
-		buf_printf(&text, "%s %s", report_look(report_outcome(cell))->glyph, report_word(cell));
+		buf_printf(&text, "%s %s", report_look(report_outcome(cell))->glyph,
+		           report_word(cell));
 		if (strcmp(report_word(cell), "fail") == 0) {
 			buf_char(&text, ' ');
 			report_alert(cell, "→", "→", &text);
@@ -116,7 +117,8 @@ static void put_lists(struct buf *out, const struct report_group *group)
 			put_item(out, lists[k].label, json_string_value(item));
 }
 
-static void put_group(struct buf *out, const struct report *report, const struct report_group *group)
+static void put_group(struct buf *out, const struct report *report,
+                      const struct report_group *group)
 {
 	const json_t *diagnosis = group->diagnosis, *evidence;
 	struct buf lines = {0};

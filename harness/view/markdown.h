@@ -1,6 +1,6 @@
 /*
- * markdown.h: the run as a page of Markdown, for step summaries and merge requests. Layer: view. Pure: no
- * I/O, no clock, no globals.
+ * markdown.h: the run as a page of Markdown, for step summaries and merge requests. Layer: view.
+ * Pure: no I/O, no clock, no globals.
  *
  * The same content as the terminal's. Stays below 1 MiB, above which GitHub refuses a step summary:
  * what does not fit is left out, and that is said.

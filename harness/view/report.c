@@ -88,7 +88,8 @@ static struct report_row *row_of(const struct report *report, struct report_suit
 	if (i == suite->n_rows) {
 		suite->rows = grown(suite->rows, suite->n_rows, sizeof(*suite->rows));
 		suite->rows[suite->n_rows] = (struct report_row){.name = row_name(cell)};
-		suite->rows[suite->n_rows].cells = calloc(report->n_boards + 1, sizeof(const json_t *));
+		suite->rows[suite->n_rows].cells = calloc(report->n_boards + 1,
+		                                          sizeof(const json_t *));
 		CHECK(suite->rows[suite->n_rows].cells != NULL);
 		suite->n_rows++;
 	}
@@ -102,7 +103,8 @@ static void collect_boards(struct report *report, json_t *indexes)
 	const json_t *board, *cell;
 	size_t i;
 
-	report->boards = json_made(json_is_array(listed) ? json_copy((json_t *)listed) : json_array());
+	report->boards = json_made(json_is_array(listed) ? json_copy((json_t *)listed)
+	                                                 : json_array());
 	json_array_foreach(report->boards, i, board)
 		index_of(indexes, json_text(board, "name"), i);
 	json_array_foreach(json_object_get(report->results, "cells"), i, cell) {
@@ -110,7 +112,8 @@ static void collect_boards(struct report *report, json_t *indexes)
 		size_t next = json_array_size(report->boards);
 
 		if (index_of(indexes, name, next) == next)
-			json_array_append_new(report->boards, json_made(json_pack("{s:s}", "name", name)));
+			json_array_append_new(report->boards,
+			                      json_made(json_pack("{s:s}", "name", name)));
 	}
 	report->n_boards = json_array_size(report->boards);
 }
@@ -150,7 +153,8 @@ static char *group_key(const json_t *cell, const json_t *diagnosis)
 
 	buf_printf(&key, "%s\n", json_text(diagnosis, "id"));
 	if (is_unexplained(diagnosis))
-		buf_printf(&key, "%s\n%s", json_text(cell, "reason"), json_text(diagnosis, "cause"));
+		buf_printf(&key, "%s\n%s", json_text(cell, "reason"),
+		           json_text(diagnosis, "cause"));
 	return (char *)key.data;
 }
 
@@ -287,7 +291,8 @@ static void prove(const json_t *cell, const json_t *result, json_t *said, struct
 	bool passed = strcmp(json_text(result, "outcome"), "pass") == 0;
 	struct buf words = {0};
 
-	buf_printf(&words, "%s %s with ", json_text(cell, "board"), passed ? "passes" : "still fails");
+	buf_printf(&words, "%s %s with ", json_text(cell, "board"),
+	           passed ? "passes" : "still fails");
 	report_change(json_object_get(result, "change"), &words);
 	if (is_new(said, buf_string(&words)))
 		buf_printf(out, "%s (%s)\n", buf_string(&words), json_text(result, "cell"));
@@ -369,7 +374,8 @@ void report_confidence(const struct report_group *group, struct buf *out)
 	else if (group->n_confirmed == group->n_cells)
 		buf_text(out, "confirmed");
 	else
-		buf_printf(out, "confirmed in %zu of %zu cells", group->n_confirmed, group->n_cells);
+		buf_printf(out, "confirmed in %zu of %zu cells", group->n_confirmed,
+		           group->n_cells);
 }
 
 const char *report_log_tail(const json_t *cell, unsigned max_lines)

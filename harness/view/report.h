@@ -1,6 +1,6 @@
 /*
- * report.h: the run of a results.json, arranged as every report shows it. Layer: view. Pure: no I/O, no
- * clock, no globals.
+ * report.h: the run of a results.json, arranged as every report shows it. Layer: view. Pure: no
+ * I/O, no clock, no globals.
  *
  * A matrix for each suite (rows: cases, columns: boards), and the failures grouped by their cause.
  * Everything points into the results, which outlive the report. Text is as it stands there: whoever
@@ -46,7 +46,7 @@ struct report {
 	size_t n_outcomes[OUTCOME_MAX];
 };
 
-/* How an outcome looks: a glyph and a word always; a colour (ANSI SGR parameters) only beside them. */
+/* How an outcome looks: a glyph and a word; a colour (ANSI SGR parameters) only beside them. */
 struct report_look {
 	const char *glyph, *ascii_glyph, *colour;
 };
@@ -56,20 +56,27 @@ const struct report_look *report_look(enum outcome outcome);
 /* The outcome of a cell of results.json. */
 enum outcome report_outcome(const json_t *cell);
 
-/* The word of its square: the outcome's, but "not-offered" for failures for that reason. Static text. */
+/*
+ * The word of its square: the outcome's, but "not-offered" for failures for that reason. Static
+ * text.
+ */
 const char *report_word(const json_t *cell);
 
-/* Arranges `results`, which is borrowed and has passed results_check. report_fini frees the rest. */
+/* Arranges `results`, which is borrowed and fits its schema. report_fini frees the rest. */
 void report_init(struct report *report, const json_t *results);
 void report_fini(struct report *report);
 
 /* The diagnosis of `cell` that belongs to `group`. */
 const json_t *report_diagnosis(const struct report_group *group, const json_t *cell);
 
-/* Appends "40" with its direction: `to_board` before it or `from_board` after it. Nothing without one. */
-void report_alert(const json_t *cell, const char *to_board, const char *from_board, struct buf *out);
+/*
+ * Appends "40" with its direction: `to_board` before it or `from_board` after it. Nothing without
+ * one.
+ */
+void report_alert(const json_t *cell, const char *to_board, const char *from_board,
+                  struct buf *out);
 
-/* Appends a change of the server in words: "certificate ecdsa-p256", "versions 1.2 1.3, no groups". */
+/* Appends a change of the server in words: "certificate ecdsa-p256", "no groups". */
 void report_change(const json_t *change, struct buf *out);
 
 /*
@@ -78,7 +85,7 @@ void report_change(const json_t *change, struct buf *out);
  */
 void report_proof(const struct report_group *group, struct buf *out);
 
-/* Appends the remedies of the group's boards, one for each stack: "netxduo: Call ...", a line each. */
+/* Appends the remedies of the group's boards, a line for each stack: "netxduo: Call ...". */
 void report_fixes(const struct report *report, const struct report_group *group, struct buf *out);
 
 /* Appends the group's cells, a line for each case: "rsa-certificate/1.3 on netx-fixed, wolfssl". */
@@ -87,7 +94,7 @@ void report_cells(const struct report *report, const struct report_group *group,
 /* Appends "confirmed in 4 of 4 cells", "likely", or "no rule explains it". */
 void report_confidence(const struct report_group *group, struct buf *out);
 
-/* The last `max_lines` lines of what the board of `cell` said on its UART; "" if nothing. Borrowed. */
+/* The last `max_lines` lines of what the cell's board said on its UART; "" if none. Borrowed. */
 const char *report_log_tail(const json_t *cell, unsigned max_lines);
 
 /* Seconds from the run's start to its end; negative if one is not known. */

@@ -68,7 +68,8 @@ static int append(struct results *results, const char *kind, const json_t *value
 	if (write_whole(results->fd, buf_view(&line)) == 0) {
 		results->length += (off_t)line.len;
 	} else {
-		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot write to %s", results->path);
+		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot write to %s",
+		                  results->path);
 		if (ftruncate(results->fd, results->length) == 0)
 			lseek(results->fd, results->length, SEEK_SET);
 	}
@@ -93,8 +94,8 @@ int results_open(struct results **out, const char *folder, const json_t *header,
 	CHECK(results->folder != NULL);
 	results->fd = open(results->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (results->fd < 0)
-		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot start the run's journal %s",
-		                  results->path);
+		rc = error_system(error, ERR_ENVIRONMENT, errno,
+		                  "cannot start the run's journal %s", results->path);
 	else
 		rc = append(results, "header", header, error);
 	if (rc != 0) {
@@ -222,14 +223,15 @@ static json_t *assemble(struct reading *reading, bool complete, uint64_t finishe
 	clock_text(finished_ns, finished);
 	json_object_set_new(reading->run, "finished", json_made(json_string(finished)));
 	json_object_set_new(reading->run, "complete", json_boolean(complete));
-	return json_made(json_pack("{s:s, s:O, s:O, s:o}", "format", RESULTS_FORMAT, "run", reading->run,
-	                           "boards", reading->boards, "cells", cells));
+	return json_made(json_pack("{s:s, s:O, s:O, s:o}", "format", RESULTS_FORMAT, "run",
+	                           reading->run, "boards", reading->boards, "cells", cells));
 }
 
 static int read_journal(const char *path, bool complete, uint64_t finished_ns, json_t **results,
                         struct error *error)
 {
-	struct reading reading = {.cells = json_made(json_object()), .order = json_made(json_array())};
+	struct reading reading = {.cells = json_made(json_object()),
+	                          .order = json_made(json_array())};
 	struct buf journal = {0};
 	int rc = file_read(path, JOURNAL_MAX, &journal, error);
 
@@ -289,7 +291,10 @@ int results_write(const char *folder, const json_t *results, struct error *error
 		const char *name;
 		void (*put)(struct buf *out, const json_t *results);
 	} reports[] = {
-		{"results.json", put_results}, {"junit.xml", junit_render}, {"summary.md", markdown_render}};
+		{"results.json", put_results},
+		{"junit.xml", junit_render},
+		{"summary.md", markdown_render},
+	};
 	struct buf out = {0};
 	int rc = 0;
 

@@ -1,10 +1,11 @@
 /*
  * results.h: the folder of one run, from the first cell to the finished report. Layer: view.
  *
- * While a run goes on, each judged cell is appended to journal.jsonl, so that nothing that was done is
- * lost if the daemon dies. At the end the diagnoses are confirmed by what other cells showed, and
- * results.json, junit.xml and summary.md are written, each to a temporary file that is renamed; then
- * the journal goes. results.json has one line for each cell, so that it can be searched and compared.
+ * While a run goes on, each judged cell is appended to journal.jsonl, so that nothing that was done
+ * is lost if the daemon dies. At the end the diagnoses are confirmed by what other cells showed,
+ * and results.json, junit.xml and summary.md are written, each to a temporary file that is renamed;
+ * then the journal goes. results.json has one line for each cell, so that it can be searched and
+ * compared.
  */
 #ifndef SHAKEDOWN_VIEW_RESULTS_H
 #define SHAKEDOWN_VIEW_RESULTS_H
@@ -20,9 +21,9 @@ struct results;
 
 /*
  * Starts the run's journal in `folder`, which is made if need be. `header` is {"run": {id, suites,
- * started, versions}, "boards": [{name, stack, stack_version, driver, unsupported}], "plan": [cells as
- * the plan made them]} and is copied. ERR_ENVIRONMENT if the folder cannot be written, or holds the
- * journal of another run.
+ * started, versions}, "boards": [{name, stack, stack_version, driver, unsupported}], "plan": [cells
+ * as the plan made them]} and is copied. ERR_ENVIRONMENT if the folder cannot be written, or holds
+ * the journal of another run.
  */
 int results_open(struct results **results, const char *folder, const json_t *header,
                  struct error *error);
@@ -31,8 +32,8 @@ int results_open(struct results **results, const char *folder, const json_t *hea
 int results_board(struct results *results, const json_t *board, struct error *error);
 
 /*
- * Appends a judged and diagnosed cell. On failure (a full disk) the journal is as it was before, and the
- * run can go on or be closed.
+ * Appends a judged and diagnosed cell. On failure (a full disk) the journal is as it was before,
+ * and the run can go on or be closed.
  */
 int results_add(struct results *results, const json_t *cell, struct error *error);
 
@@ -44,21 +45,21 @@ int results_add(struct results *results, const json_t *cell, struct error *error
 int results_close(struct results *results, bool complete, struct error *error);
 
 /*
- * The same, for the journal that a dead daemon left in `folder`; the run counts as not complete, and as
- * finished when the journal was last written. A last line that is torn is left out. ERR_INPUT if there
- * is no journal.
+ * The same, for the journal that a dead daemon left in `folder`; the run counts as not complete,
+ * and as finished when the journal was last written. A last line that is torn is left out.
+ * ERR_INPUT if there is no journal.
  */
 int results_recover(const char *folder, struct error *error);
 
 /*
- * Reads a results.json, checked against the schema file `schema`. The caller owns *results. ERR_INPUT
- * names file and place.
+ * Reads a results.json, checked against the schema file `schema`. The caller owns *results.
+ * ERR_INPUT names file and place.
  */
 int results_load(const char *path, const char *schema, json_t **results, struct error *error);
 
 /*
- * Writes results.json, junit.xml and summary.md for `results` into `folder`: what results_close does,
- * and what renders a stored run again.
+ * Writes results.json, junit.xml and summary.md for `results` into `folder`: what results_close
+ * does, and what renders a stored run again.
  */
 int results_write(const char *folder, const json_t *results, struct error *error);
 

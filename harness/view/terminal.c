@@ -160,8 +160,9 @@ static size_t longest_name(const struct screen *screen)
 
 	for (size_t i = 0; i < screen->report->n_suites; i++)
 		for (size_t k = 0; k < screen->report->suites[i].n_rows; k++)
-			longest = larger(longest,
-			                 clean_width(screen, screen->report->suites[i].rows[k].name));
+			longest = larger(
+				longest,
+				clean_width(screen, screen->report->suites[i].rows[k].name));
 	return longest;
 }
 
@@ -251,7 +252,7 @@ static void put_matrix(const struct screen *screen)
 	free(widths);
 }
 
-/* --- the counts, and what the signs mean ------------------------------------------------------- */
+/* --- the counts, and what the signs mean ------------------------------------------------------ */
 
 static void put_counts(const struct screen *screen)
 {
@@ -321,14 +322,16 @@ static void put_legend(const struct screen *screen)
 	} signs[] = {
 		{shows_not_offered, NOT_OFFERED_MEANS, NOT_OFFERED_MEANS},
 		{shows_board_alert, "80→: the board sent alert 80", "80>: the board sent alert 80"},
-		{shows_server_alert, "→40: the server sent alert 40", ">40: the server sent alert 40"},
+		{shows_server_alert, "→40: the server sent alert 40",
+	         ">40: the server sent alert 40"},
 	};
 
 	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
 		if (!any_square(screen, signs[i].is))
 			continue;
 		colour(screen, FAINT);
-		text_wrap(screen->out, glyphs(screen, signs[i].unicode, signs[i].ascii), 0, screen->width);
+		text_wrap(screen->out, glyphs(screen, signs[i].unicode, signs[i].ascii), 0,
+		          screen->width);
 		colour(screen, PLAIN);
 	}
 }
@@ -468,7 +471,8 @@ static void put_rule_faults(const struct screen *screen)
 				continue;
 			json_object_set_new(said, file, json_made(json_true()));
 			buf_clear(&text);
-			buf_printf(&text, "The rule %s fails in jq: %s", file, json_text(fault, "text"));
+			buf_printf(&text, "The rule %s fails in jq: %s", file,
+			           json_text(fault, "text"));
 			buf_char(screen->out, '\n');
 			put_paragraph(screen, buf_string(&text));
 		}
@@ -486,8 +490,9 @@ static void put_title(const struct screen *screen)
 
 	for (size_t i = 0; i < report->n_suites; i++)
 		buf_printf(&text, "%s%s", i > 0 ? ", " : "", report->suites[i].name);
-	buf_printf(&text, ": %zu cell%s on %zu board%s", report->n_cells, report->n_cells == 1 ? "" : "s",
-	           report->n_boards, report->n_boards == 1 ? "" : "s");
+	buf_printf(&text, ": %zu cell%s on %zu board%s", report->n_cells,
+	           report->n_cells == 1 ? "" : "s", report->n_boards,
+	           report->n_boards == 1 ? "" : "s");
 	if (seconds >= 0)
 		buf_printf(&text, " in %.1f s", seconds);
 	if (!json_flag(report->run, "complete"))

@@ -1,9 +1,9 @@
 /*
  * terminal.h: the run as people read it in a terminal. Layer: view.
  *
- * First the matrix, then what failed, grouped by cause, with the evidence and what helps. Rendered from
- * results.json alone. Text of boards, peers and files is cleaned (text.h), so that nothing in it can
- * reach the terminal as a control.
+ * First the matrix, then what failed, grouped by cause, with the evidence and what helps. Rendered
+ * from results.json alone. Text of boards, peers and files is cleaned (text.h), so that nothing in
+ * it can reach the terminal as a control.
  */
 #ifndef SHAKEDOWN_VIEW_TERMINAL_H
 #define SHAKEDOWN_VIEW_TERMINAL_H
@@ -24,13 +24,14 @@ struct terminal_options {
 };
 
 /*
- * What suits `file`: the locale's character set (the program has called setlocale), the window's width,
- * and colours if it is a terminal and NO_COLOR is not set.
+ * What suits `file`: the locale's character set (the program has called setlocale), the window's
+ * width, and colours if it is a terminal and NO_COLOR is not set.
  */
 struct terminal_options terminal_options_for(FILE *file);
 
 /* Appends the report of `results` (checked, see results.h) to `out`. */
-void terminal_render(const json_t *results, const struct terminal_options *options, struct buf *out);
+void terminal_render(const json_t *results, const struct terminal_options *options,
+                     struct buf *out);
 
 /* The same, written to `file`. */
 void view_terminal(const json_t *results, FILE *file, const struct terminal_options *options);

@@ -77,7 +77,7 @@ void text_clean(struct buf *out, const char *text, enum text_charset charset)
 	}
 }
 
-/* XML 1.0, production 2: what a document may hold; and the C1 controls, which nobody wants there. */
+/* XML 1.0, production 2: what a document may hold; less the C1 controls. */
 static bool is_xml(const struct point *point)
 {
 	if (!point->valid || (point->value >= 0x7f && point->value <= 0x9f))

@@ -50,12 +50,13 @@ struct proof {
 };
 
 #define FAILED \
-	"{'id': 'failed', 'board': 'b', 'server': {'versions': ['1.2', '1.3'], 'certificate': ['rsa-2048']}," \
-	" 'expect': {'result': 'connect'}, 'outcome': 'fail', 'diagnosis': [{'id': 'r'," \
-	" 'confidence': 'likely', 'try': [{'certificate': ['ecdsa-p256']}, {'versions': ['1.2']}]}]}"
+	"{'id': 'failed', 'board': 'b', 'server': {'versions': ['1.2', '1.3']," \
+	" 'certificate': ['rsa-2048']}, 'expect': {'result': 'connect'}, 'outcome': 'fail'," \
+	" 'diagnosis': [{'id': 'r', 'confidence': 'likely'," \
+	" 'try': [{'certificate': ['ecdsa-p256']}, {'versions': ['1.2']}]}]}"
 #define OTHER(id, board, versions, certificate, rest) \
-	"{'id': '" id "', 'board': '" board "', 'server': {'versions': " versions ", 'certificate': ['" certificate \
-	"']}, 'expect': {'result': 'connect'}, " rest "}"
+	"{'id': '" id "', 'board': '" board "', 'server': {'versions': " versions "," \
+	" 'certificate': ['" certificate "']}, 'expect': {'result': 'connect'}, " rest "}"
 
 static const struct proof proofs[] = {
 	{"nothing else ran", "[" FAILED "]", "likely", NULL, NULL, 0},
@@ -77,17 +78,20 @@ static const struct proof proofs[] = {
 	 "[" FAILED "," OTHER("x", "c", "['1.2', '1.3']", "ecdsa-p256", "'outcome': 'pass'") "]",
 	 "likely", NULL, NULL, 0},
 	{"two factors changed",
-	 "[" FAILED "," OTHER("x", "b", "['1.2']", "ecdsa-p256", "'outcome': 'pass'") "]", "likely", NULL,
+	 "[" FAILED "," OTHER("x", "b", "['1.2']", "ecdsa-p256", "'outcome': 'pass'") "]", "likely",
+	 NULL,
 	 NULL, 0},
 	{"the client was asked for something else",
 	 "[" FAILED "," OTHER("x", "b", "['1.2', '1.3']", "ecdsa-p256",
 	                      "'client': {'max': '1.2'}, 'outcome': 'pass'") "]",
 	 "likely", NULL, NULL, 0},
 	{"it passed by chance",
-	 "[" FAILED "," OTHER("x", "b", "['1.2', '1.3']", "ecdsa-p256", "'flaky': true, 'outcome': 'pass'") "]",
+	 "[" FAILED "," OTHER("x", "b", "['1.2', '1.3']", "ecdsa-p256",
+	                      "'flaky': true, 'outcome': 'pass'") "]",
 	 "likely", NULL, NULL, 0},
 	{"it did not come to a result",
-	 "[" FAILED "," OTHER("x", "b", "['1.2', '1.3']", "ecdsa-p256", "'outcome': 'inconclusive'") "]",
+	 "[" FAILED "," OTHER("x", "b", "['1.2', '1.3']", "ecdsa-p256", "'outcome': 'inconclusive'")
+	 "]",
 	 "likely", NULL, NULL, 0},
 };
 
@@ -108,7 +112,8 @@ static void assert_proof(const struct proof *proof, const json_t *diagnosis)
 
 	if (strcmp(json_text(diagnosis, "confidence"), proof->confidence) != 0 ||
 	    strcmp(json_text(result, "cell"), proof->cell != NULL ? proof->cell : "") != 0 ||
-	    strcmp(json_text(result, "outcome"), proof->outcome != NULL ? proof->outcome : "") != 0 ||
+	    strcmp(json_text(result, "outcome"), proof->outcome != NULL ? proof->outcome : "") !=
+	            0 ||
 	    json_array_size(json_object_get(diagnosis, "also_tried")) != proof->n_also)
 		fail_msg("%s: %s", proof->said, json_dumps(diagnosis, JSON_COMPACT));
 }

@@ -16,31 +16,40 @@
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 /* Testimonies that many rows have in common. */
+#define ALERT(from, description, number) \
+	"{'from': '" from "', 'level': 'fatal', 'description': '" description "'," \
+	" 'number': " number "}"
+#define ALERTS(from, description, number) "'alerts': [" ALERT(from, description, number) "]"
+#define ALERT_40 ALERTS("server", "handshake_failure", "40")
+#define ALERT_50 ALERTS("server", "decode_error", "50")
+#define ALERT_70 ALERTS("server", "protocol_version", "70")
+#define ALERT_70_OF_BOARD ALERTS("client", "protocol_version", "70")
+#define ALERT_80 ALERTS("client", "internal_error", "80")
+#define ALERT_116 ALERTS("server", "certificate_required", "116")
+
+#define NO_DATA "'handshake': false, 'bytes_received': 0, 'bytes_sent': 0"
+#define NO_HANDSHAKE "'handshake': false, 'state': 'handshake'"
 #define SERVER_REFUSED \
-	"'server': {'state': 'handshake', 'handshake': false, 'bytes_received': 0, 'bytes_sent': 0," \
-	" 'closed_by': 'server', 'ended': 'handshake-failed'," \
-	" 'errors': [{'code': '0A0000C1', 'reason': 'no shared cipher'}]," \
-	" 'alerts': [{'from': 'server', 'level': 'fatal', 'description': 'handshake_failure', 'number': 40}]}"
+	"'server': {'state': 'handshake', " NO_DATA ", 'closed_by': 'server'," \
+	" 'ended': 'handshake-failed', " ALERT_40 "," \
+	" 'errors': [{'code': '0A0000C1', 'reason': 'no shared cipher'}]}"
 #define WIRE_REFUSED \
-	"'wire': {'server_hello': null, 'version': null, 'cipher_suite': null, 'close': {'first': 'server'}," \
-	" 'alerts': [{'from': 'server', 'level': 'fatal', 'description': 'handshake_failure', 'number': 40}]}"
+	"'wire': {'server_hello': null, 'version': null, 'cipher_suite': null, " ALERT_40 "," \
+	" 'close': {'first': 'server'}}"
 #define BOARD_REFUSED "'board': {'phase': 'hs', 'status': '0x114'}"
+#define ALL_REFUSED "'witnesses': {" SERVER_REFUSED ", " WIRE_REFUSED ", " BOARD_REFUSED "}"
 #define SERVER_FAILED \
-	"'server': {'state': 'handshake', 'handshake': false, 'bytes_received': 0, 'bytes_sent': 0," \
-	" 'closed_by': null, 'ended': 'handshake-failed'}"
+	"'server': {'state': 'handshake', " NO_DATA ", 'closed_by': null," \
+	" 'ended': 'handshake-failed'}"
 #define WIRE_OPEN "'wire': {'close': {'first': null}}"
 #define SERVER_ALONE \
-	"'server': {'connected': false, 'state': 'listening', 'handshake': false, 'bytes_received': 0," \
-	" 'bytes_sent': 0, 'closed_by': null, 'ended': 'stopped'}"
+	"'server': {'connected': false, 'state': 'listening', " NO_DATA ", 'closed_by': null," \
+	" 'ended': 'stopped'}"
 #define NO_BYTES \
-	"'server': {'state': 'connected', 'handshake': false, 'bytes_received': 0, 'bytes_sent': 0," \
-	" 'closed_by': null, 'ended': 'stopped'}"
-#define ALERT_80 "'alerts': [{'from': 'client', 'level': 'fatal', 'description': 'internal_error', 'number': 80}]"
-#define ALERT_116 \
-	"'alerts': [{'from': 'server', 'level': 'fatal', 'description': 'certificate_required', 'number': 116}]"
-#define ALERT_50 "'alerts': [{'from': 'server', 'level': 'fatal', 'description': 'decode_error', 'number': 50}]"
-#define ALERT_70 \
-	"'alerts': [{'from': 'server', 'level': 'fatal', 'description': 'protocol_version', 'number': 70}]"
+	"'server': {'state': 'connected', " NO_DATA ", 'closed_by': null, 'ended': 'stopped'}"
+#define CLOSED_BY_SERVER_WITH(alerts) \
+	"'server': {" NO_HANDSHAKE ", 'closed_by': 'server', " alerts "}"
+#define BOARD_FAILED(phase, status) "'board': {'phase': '" phase "', 'status': '" status "'}"
 
 /* What the witnesses say (a merge patch of a cell that passed), and the verdict. */
 static const struct {
@@ -52,102 +61,115 @@ static const struct {
 	 "{'witnesses': {'wire': {'alerts': [{'from': 'client', 'level': 'warning',"
 	 " 'description': 'close_notify', 'number': 0}]}}}",
 	 "pass", "connected"},
-	{"a status of 0x0 is success", "{'witnesses': {'board': {'status': '0x0'}}}", "pass", "connected"},
+	{"a status of 0x0 is success",
+	 "{'witnesses': {'board': {'status': '0x0'}}}",
+	 "pass", "connected"},
 	{"a sniffer that failed forbids nothing",
-	 "{'trouble': [{'who': 'sniffer', 'text': 'died'}], 'witnesses': {'wire': null}}", "pass",
-	 "connected"},
+	 "{'trouble': [{'who': 'sniffer', 'text': 'died'}], 'witnesses': {'wire': null}}",
+	 "pass", "connected"},
 	{"suite names of the firmware's own are not compared",
-	 "{'witnesses': {'board': {'ciphersuite': 'TLS13-AES128-GCM-SHA256'}}}", "pass", "connected"},
-
+	 "{'witnesses': {'board': {'ciphersuite': 'TLS13-AES128-GCM-SHA256'}}}",
+	 "pass", "connected"},
 	{"a board that ends TCP without close_notify, which OpenSSL answers with an alert",
-	 "{'witnesses': {'server': {'state': 'established', " ALERT_50 "}, 'wire': {" ALERT_50 "}}}", "pass",
-	 "connected"},
+	 "{'witnesses': {'server': {'state': 'established', " ALERT_50 "},"
+	 " 'wire': {" ALERT_50 "}}}",
+	 "pass", "connected"},
 
 	/* the harness */
-	{"not run", "{'skipped': 'the suite is for other boards', 'witnesses': null}", "skip", "skipped"},
+	{"not run",
+	 "{'skipped': 'the suite is for other boards', 'witnesses': null}",
+	 "skip", "skipped"},
 	{"the server refuses its configuration",
 	 "{'trouble': [{'who': 'server', 'text': 'no such group'}],"
 	 " 'witnesses': {'server': null, 'wire': null, 'board': null}}",
 	 "error", "server-failed"},
 	{"the server crashed, whatever the board says",
-	 "{'witnesses': {'server': {'ended': 'crashed'}, 'board': {'phase': 'hs', 'status': '-1'}}}",
+	 "{'witnesses': {'server': {'ended': 'crashed'}, " BOARD_FAILED("hs", "-1") "}}",
 	 "error", "server-failed"},
-	{"the runner died", "{'trouble': [{'who': 'runner', 'text': 'signal 9'}],"
-	                    " 'witnesses': {'board': {'failed': 'runner', 'text': 'signal 9'}}}",
+	{"the runner died",
+	 "{'trouble': [{'who': 'runner', 'text': 'signal 9'}],"
+	 " 'witnesses': {'board': {'failed': 'runner', 'text': 'signal 9'}}}",
 	 "error", "runner-failed"},
-	{"another part failed", "{'trouble': [{'who': 'disk', 'text': 'full'}]}", "error",
-	 "harness-failed"},
+	{"another part failed",
+	 "{'trouble': [{'who': 'disk', 'text': 'full'}]}",
+	 "error", "harness-failed"},
 	{"the server left nothing", "{'witnesses': {'server': null}}", "error", "no-testimony"},
 	{"the runner left nothing", "{'witnesses': {'board': null}}", "error", "no-testimony"},
 
 	/* boards that cannot be heard */
-	{"reboot", "{'witnesses': {'board': {'failed': 'reboot', 'text': 'new boot nonce'}}}",
+	{"reboot",
+	 "{'witnesses': {'board': {'failed': 'reboot', 'text': 'new boot nonce'}}}",
 	 "inconclusive", "reboot"},
 	{"reboot, though the server saw an alert",
-	 "{'witnesses': {" SERVER_REFUSED "," WIRE_REFUSED ", 'board': {'failed': 'reboot'}}}",
+	 "{'witnesses': {" SERVER_REFUSED ", " WIRE_REFUSED ", 'board': {'failed': 'reboot'}}}",
 	 "inconclusive", "reboot"},
 	{"silent", "{'witnesses': {'board': {'failed': 'silent'}}}", "inconclusive", "silent"},
 	{"port gone", "{'witnesses': {'board': {'failed': 'port'}}}", "inconclusive", "port-lost"},
-	{"virtual board killed", "{'witnesses': {'server': null, 'board': {'failed': 'board'}}}",
+	{"virtual board killed",
+	 "{'witnesses': {'server': null, 'board': {'failed': 'board'}}}",
 	 "inconclusive", "port-lost"},
-	{"upload failed", "{'witnesses': {'board': {'failed': 'upload'}}}", "inconclusive",
-	 "board-not-ready"},
+	{"upload failed",
+	 "{'witnesses': {'board': {'failed': 'upload'}}}",
+	 "inconclusive", "board-not-ready"},
 
 	/* no connection, or none that both know of */
 	{"board cannot reach the server",
-	 "{'witnesses': {" SERVER_ALONE ", 'wire': null, 'board': {'phase': 'tcp', 'status': '0x38'}}}",
+	 "{'witnesses': {" SERVER_ALONE ", 'wire': null, " BOARD_FAILED("tcp", "0x38") "}}",
 	 "inconclusive", "no-connection"},
 	{"board gives up while TCP comes up",
-	 "{'witnesses': {" NO_BYTES ", 'wire': {'client_hello': null},"
-	 " 'board': {'phase': 'tcp', 'status': '0x1'}}}",
+	 "{'witnesses': {" NO_BYTES ", 'wire': {'client_hello': null}, "
+	 BOARD_FAILED("tcp", "0x1") "}}",
 	 "inconclusive", "no-connection"},
 	{"board succeeded, server saw nobody",
-	 "{'witnesses': {" SERVER_ALONE ", 'wire': null}}", "inconclusive", "witnesses-disagree"},
+	 "{'witnesses': {" SERVER_ALONE ", 'wire': null}}",
+	 "inconclusive", "witnesses-disagree"},
 	{"board was in TLS, server saw nobody",
-	 "{'witnesses': {" SERVER_ALONE ", 'wire': null, 'board': {'phase': 'hs', 'status': '-1'}}}",
+	 "{'witnesses': {" SERVER_ALONE ", 'wire': null, " BOARD_FAILED("hs", "-1") "}}",
 	 "inconclusive", "witnesses-disagree"},
 	{"a ClientHello on the wire, server saw nobody",
-	 "{'witnesses': {" SERVER_ALONE ", 'board': {'phase': 'tcp', 'status': '-1'}}}",
+	 "{'witnesses': {" SERVER_ALONE ", " BOARD_FAILED("tcp", "-1") "}}",
 	 "inconclusive", "witnesses-disagree"},
 	{"board failed before TLS, its ClientHello came",
-	 "{'witnesses': {" SERVER_FAILED ", 'board': {'phase': 'tcp', 'status': '-1'}}}",
+	 "{'witnesses': {" SERVER_FAILED ", " BOARD_FAILED("tcp", "-1") "}}",
 	 "inconclusive", "witnesses-disagree"},
 
 	/* the board says that it succeeded */
 	{"TLS 1.3 refused after the client was done",
-	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', 'closed_by': 'server', " ALERT_116 "},"
-	 " 'wire': {" ALERT_116 "}}}",
+	 "{'witnesses': {" CLOSED_BY_SERVER_WITH(ALERT_116) ", 'wire': {" ALERT_116 "}}}",
 	 "fail", "alert-from-server"},
 	{"the same without a capture",
-	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', 'closed_by': 'server', " ALERT_116 "},"
-	 " 'wire': null}}",
+	 "{'witnesses': {" CLOSED_BY_SERVER_WITH(ALERT_116) ", 'wire': null}}",
 	 "fail", "alert-from-server"},
 	{"the same where the capture could not be decrypted",
-	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', 'closed_by': 'server', " ALERT_116 "},"
+	 "{'witnesses': {" CLOSED_BY_SERVER_WITH(ALERT_116) ","
 	 " 'wire': {'messages': [{'from': 'server', 'type': 'encrypted'}]}}}",
 	 "fail", "alert-from-server"},
 	{"the server's alert is not in a capture that must show it",
-	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', 'closed_by': 'server', " ALERT_116 "}}}",
+	 "{'witnesses': {" CLOSED_BY_SERVER_WITH(ALERT_116) "}}",
 	 "inconclusive", "witnesses-disagree"},
 	{"board sent a fatal alert and says that it succeeded",
-	 "{'witnesses': {'server': {" ALERT_80 "}, 'wire': {" ALERT_80 "}}}", "fail",
-	 "alert-from-board"},
-	{"only the wire saw the board's alert", "{'witnesses': {'wire': {" ALERT_80 "}}}",
+	 "{'witnesses': {'server': {" ALERT_80 "}, 'wire': {" ALERT_80 "}}}",
+	 "fail", "alert-from-board"},
+	{"only the wire saw the board's alert",
+	 "{'witnesses': {'wire': {" ALERT_80 "}}}",
 	 "inconclusive", "witnesses-disagree"},
-	{"server never completed the handshake", "{'witnesses': {" SERVER_FAILED "}}", "inconclusive",
-	 "witnesses-disagree"},
-	{"server never got the data", "{'witnesses': {'server': {'bytes_received': 0, 'bytes_sent': 0}}}",
+	{"server never completed the handshake",
+	 "{'witnesses': {" SERVER_FAILED "}}",
 	 "inconclusive", "witnesses-disagree"},
-	{"different versions", "{'witnesses': {'board': {'version': '1.2'}}}", "inconclusive",
-	 "witnesses-disagree"},
+	{"server never got the data",
+	 "{'witnesses': {'server': {'bytes_received': 0, 'bytes_sent': 0}}}",
+	 "inconclusive", "witnesses-disagree"},
+	{"different versions",
+	 "{'witnesses': {'board': {'version': '1.2'}}}",
+	 "inconclusive", "witnesses-disagree"},
 	{"different suites",
-	 "{'witnesses': {'wire': {'cipher_suite': 'TLS_AES_256_GCM_SHA384'}}}", "inconclusive",
-	 "witnesses-disagree"},
+	 "{'witnesses': {'wire': {'cipher_suite': 'TLS_AES_256_GCM_SHA384'}}}",
+	 "inconclusive", "witnesses-disagree"},
 
 	/* alerts that cannot be */
 	{"the wire shows an alert that the server denies",
-	 "{'witnesses': {" SERVER_FAILED "," WIRE_REFUSED "," BOARD_REFUSED "}}", "inconclusive",
-	 "witnesses-disagree"},
+	 "{'witnesses': {" SERVER_FAILED ", " WIRE_REFUSED ", " BOARD_REFUSED "}}",
+	 "inconclusive", "witnesses-disagree"},
 	{"board got an alert that nobody sent",
 	 "{'witnesses': {" SERVER_FAILED ", 'board': {'phase': 'hs', 'status': '0x114',"
 	 " 'alert': {'from': 'server', 'number': 40}}}}",
@@ -158,117 +180,111 @@ static const struct {
 	 "fail", "app-data"},
 
 	/* refused */
-	{"server refuses, offer has all", "{'witnesses': {" SERVER_REFUSED "," WIRE_REFUSED "," BOARD_REFUSED "}}",
-	 "fail", "alert-from-server"},
+	{"server refuses, offer has all", "{" ALL_REFUSED "}", "fail", "alert-from-server"},
 	{"server refuses for a group that is not offered",
-	 "{'server': {'groups': ['X25519']}, 'witnesses': {" SERVER_REFUSED "," WIRE_REFUSED "," BOARD_REFUSED "}}",
+	 "{'server': {'groups': ['X25519']}, " ALL_REFUSED "}",
 	 "fail", "not-offered"},
 	{"the same, and the profile declares it",
-	 "{'server': {'groups': ['X448']}, 'witnesses': {" SERVER_REFUSED "," WIRE_REFUSED "," BOARD_REFUSED "}}",
+	 "{'server': {'groups': ['X448']}, " ALL_REFUSED "}",
 	 "unsupported", "not-offered"},
 	{"declared, but the server refused for something else",
-	 "{'server': {'groups': ['X448', 'P-256']},"
-	 " 'witnesses': {" SERVER_REFUSED "," WIRE_REFUSED "," BOARD_REFUSED "}}",
+	 "{'server': {'groups': ['X448', 'P-256']}, " ALL_REFUSED "}",
 	 "fail", "alert-from-server"},
 	{"not offered, but no ClientHello was captured to show it",
-	 "{'server': {'groups': ['X25519']}, 'witnesses': {" SERVER_REFUSED ", 'wire': null, " BOARD_REFUSED "}}",
+	 "{'server': {'groups': ['X25519']},"
+	 " 'witnesses': {" SERVER_REFUSED ", 'wire': null, " BOARD_REFUSED "}}",
 	 "fail", "alert-from-server"},
 	{"not offered, but the server had gone on",
-	 "{'server': {'groups': ['X25519']}, 'witnesses': {" SERVER_REFUSED ","
-	 " 'wire': {'alerts': [{'from': 'server', 'level': 'fatal', 'description': 'handshake_failure',"
-	 " 'number': 40}]}, " BOARD_REFUSED "}}",
+	 "{'server': {'groups': ['X25519']},"
+	 " 'witnesses': {" SERVER_REFUSED ", 'wire': {" ALERT_40 "}, " BOARD_REFUSED "}}",
 	 "fail", "alert-from-server"},
 	{"version not offered",
-	 "{'server': {'versions': ['1.0']}, 'witnesses': {'server': {'handshake': false,"
-	 " 'state': 'handshake', 'closed_by': 'server', " ALERT_70 "}, 'wire': {'server_hello': null, " ALERT_70 "},"
-	 " 'board': {'phase': 'hs', 'status': '-0x7780'}}}",
+	 "{'server': {'versions': ['1.0']}, 'witnesses': {" CLOSED_BY_SERVER_WITH(ALERT_70) ","
+	 " 'wire': {'server_hello': null, " ALERT_70 "}, " BOARD_FAILED("hs", "-0x7780") "}}",
 	 "fail", "not-offered"},
 	{"client refuses the older version that the server chose",
-	 "{'server': {'versions': ['1.0']}, 'witnesses': {'server': {'handshake': false,"
-	 " 'state': 'handshake', 'version': '1.0', 'alerts': [{'from': 'client', 'level': 'fatal',"
-	 " 'description': 'protocol_version', 'number': 70}]},"
-	 " 'wire': {'version': 'TLS 1.0', 'client_hello': {'extensions': []},"
-	 " 'alerts': [{'from': 'client', 'level': 'fatal', 'description': 'protocol_version', 'number': 70}]},"
-	 " 'board': {'phase': 'hs', 'status': '-0x6e80', 'version': null}}}",
+	 "{'server': {'versions': ['1.0']}, 'witnesses': {"
+	 " 'server': {" NO_HANDSHAKE ", 'version': '1.0', " ALERT_70_OF_BOARD "},"
+	 " 'wire': {'version': 'TLS 1.0', 'client_hello': {'extensions': []}, "
+	 ALERT_70_OF_BOARD "},"
+	 " 'board': {'phase': 'hs', 'status': '-0x6E80', 'version': null}}}",
 	 "fail", "not-offered"},
 	{"the same, and the profile declares it",
-	 "{'server': {'versions': ['1.1']}, 'witnesses': {'server': {'handshake': false,"
-	 " 'state': 'handshake', 'version': '1.1', 'alerts': [{'from': 'client', 'level': 'fatal',"
-	 " 'description': 'protocol_version', 'number': 70}]},"
-	 " 'wire': {'version': 'TLS 1.1', 'client_hello': {'extensions': []},"
-	 " 'alerts': [{'from': 'client', 'level': 'fatal', 'description': 'protocol_version', 'number': 70}]},"
-	 " 'board': {'phase': 'hs', 'status': '-0x6e80', 'version': null}}}",
+	 "{'server': {'versions': ['1.1']}, 'witnesses': {"
+	 " 'server': {" NO_HANDSHAKE ", 'version': '1.1', " ALERT_70_OF_BOARD "},"
+	 " 'wire': {'version': 'TLS 1.1', 'client_hello': {'extensions': []}, "
+	 ALERT_70_OF_BOARD "},"
+	 " 'board': {'phase': 'hs', 'status': '-0x6E80', 'version': null}}}",
 	 "unsupported", "not-offered"},
 	{"client refuses a version that it offered",
-	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', 'alerts': [{'from': 'client',"
-	 " 'level': 'fatal', 'description': 'protocol_version', 'number': 70}]},"
-	 " 'wire': {'alerts': [{'from': 'client', 'level': 'fatal', 'description': 'protocol_version',"
-	 " 'number': 70}]}, 'board': {'phase': 'hs', 'status': '-0x6e80'}}}",
+	 "{'witnesses': {'server': {" NO_HANDSHAKE ", " ALERT_70_OF_BOARD "},"
+	 " 'wire': {" ALERT_70_OF_BOARD "}, " BOARD_FAILED("hs", "-0x6E80") "}}",
 	 "fail", "alert-from-board"},
 
 	/* failed */
 	{"board sends an alert",
-	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', " ALERT_80 "},"
-	 " 'wire': {" ALERT_80 "}, 'board': {'phase': 'hs', 'status': '0x20007'}}}",
+	 "{'witnesses': {'server': {" NO_HANDSHAKE ", " ALERT_80 "}, 'wire': {" ALERT_80 "}, "
+	 BOARD_FAILED("hs", "0x20007") "}}",
 	 "fail", "alert-from-board"},
 	{"board sends an alert that only the wire saw",
-	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake'},"
-	 " 'wire': {" ALERT_80 "}, 'board': {'phase': 'hs', 'status': '0x20007'}}}",
+	 "{'witnesses': {'server': {" NO_HANDSHAKE "}, 'wire': {" ALERT_80 "}, "
+	 BOARD_FAILED("hs", "0x20007") "}}",
 	 "fail", "alert-from-board"},
 	{"the first alert counts where both sent one",
-	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', 'closed_by': 'server', 'alerts': ["
-	 " {'from': 'server', 'level': 'fatal', 'description': 'decode_error', 'number': 50}]},"
-	 " 'wire': {'alerts': [{'from': 'server', 'level': 'fatal', 'description': 'decode_error', 'number': 50},"
-	 " {'from': 'client', 'level': 'fatal', 'description': 'internal_error', 'number': 80}]},"
-	 " 'board': {'phase': 'hs', 'status': '-1'}}}",
+	 "{'witnesses': {" CLOSED_BY_SERVER_WITH(ALERT_50) ", 'wire': {'alerts': ["
+	 ALERT("server", "decode_error", "50") ", " ALERT("client", "internal_error", "80") "]}, "
+	 BOARD_FAILED("hs", "-1") "}}",
 	 "fail", "alert-from-server"},
 	{"board fails before its ClientHello",
-	 "{'witnesses': {" NO_BYTES ", 'wire': {'client_hello': null},"
-	 " 'board': {'phase': 'hs', 'status': '-0x7f00'}}}",
+	 "{'witnesses': {" NO_BYTES ", 'wire': {'client_hello': null}, "
+	 BOARD_FAILED("hs", "-0x7F00") "}}",
 	 "fail", "no-client-hello"},
 	{"board closes before its ClientHello, which OpenSSL answers with an alert",
 	 "{'witnesses': {'server': {'state': 'connected', 'handshake': false, " ALERT_50 "},"
-	 " 'wire': {'client_hello': null, " ALERT_50 "}, 'board': {'phase': 'hs', 'status': '-0x262E'}}}",
+	 " 'wire': {'client_hello': null, " ALERT_50 "}, " BOARD_FAILED("hs", "-0x262E") "}}",
 	 "fail", "no-client-hello"},
 	{"board speaks another protocol, which OpenSSL refuses",
-	 "{'witnesses': {'server': {'state': 'connected', 'handshake': false, 'closed_by': 'server',"
-	 " " ALERT_70 "}, 'wire': {'client_hello': null, " ALERT_70 "}, 'board': {'phase': 'hs', 'status': '-1'}}}",
+	 "{'witnesses': {'server': {'state': 'connected', 'handshake': false,"
+	 " 'closed_by': 'server', " ALERT_70 "},"
+	 " 'wire': {'client_hello': null, " ALERT_70 "}, " BOARD_FAILED("hs", "-1") "}}",
 	 "fail", "no-client-hello"},
 	{"board closes in its handshake, which OpenSSL answers with an alert",
-	 "{'witnesses': {'server': {'state': 'handshake', 'handshake': false, " ALERT_50 "},"
-	 " 'wire': {" ALERT_50 "}, 'board': {'phase': 'hs', 'status': '-0x7100'}}}",
+	 "{'witnesses': {'server': {" NO_HANDSHAKE ", " ALERT_50 "}, 'wire': {" ALERT_50 "}, "
+	 BOARD_FAILED("hs", "-0x7100") "}}",
 	 "fail", "closed-by-board"},
 	{"board never sends a ClientHello",
 	 "{'witnesses': {" NO_BYTES ", 'wire': {'client_hello': null}, 'board': {'phase': 'hs'}}}",
 	 "fail", "no-client-hello"},
 	{"board never comes to its end",
-	 "{'witnesses': {" SERVER_FAILED ", 'board': {'phase': 'hs'}}}", "fail", "timeout"},
+	 "{'witnesses': {" SERVER_FAILED ", 'board': {'phase': 'hs'}}}",
+	 "fail", "timeout"},
 	{"board echoed, and never came to its end",
-	 "{'witnesses': {'board': {'phase': 'app'}}}", "fail", "timeout"},
+	 "{'witnesses': {'board': {'phase': 'app'}}}",
+	 "fail", "timeout"},
 	{"data fails after the handshake",
-	 "{'witnesses': {'server': {'bytes_received': 0, 'bytes_sent': 0},"
-	 " 'board': {'phase': 'app', 'status': '0x150'}}}",
+	 "{'witnesses': {'server': {'bytes_received': 0, 'bytes_sent': 0}, "
+	 BOARD_FAILED("app", "0x150") "}}",
 	 "fail", "app-data"},
 	{"board fails at the end, though all was echoed",
-	 "{'witnesses': {'board': {'status': '0x113'}}}", "fail", "app-data"},
+	 "{'witnesses': {'board': {'status': '0x113'}}}",
+	 "fail", "app-data"},
 	{"server closes without a word",
-	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', 'closed_by': 'server'},"
-	 " 'board': {'phase': 'hs', 'status': '-0x7280'}}}",
+	 "{'witnesses': {'server': {" NO_HANDSHAKE ", 'closed_by': 'server'}, "
+	 BOARD_FAILED("hs", "-0x7280") "}}",
 	 "fail", "closed-by-server"},
 	{"board closes without a word",
-	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake'},"
-	 " 'board': {'phase': 'hs', 'status': '-0x7100'}}}",
+	 "{'witnesses': {'server': {" NO_HANDSHAKE "}, " BOARD_FAILED("hs", "-0x7100") "}}",
 	 "fail", "closed-by-board"},
 	{"board closes in its handshake, which the server had completed",
-	 "{'witnesses': {'server': {'bytes_received': 0, 'bytes_sent': 0},"
-	 " 'board': {'phase': 'hs', 'status': '-0x7100'}}}",
+	 "{'witnesses': {'server': {'bytes_received': 0, 'bytes_sent': 0}, "
+	 BOARD_FAILED("hs", "-0x7100") "}}",
 	 "fail", "closed-by-board"},
 	{"server waits in vain",
-	 "{'witnesses': {'server': {'handshake': false, 'state': 'handshake', 'closed_by': 'timeout',"
-	 " 'ended': 'timeout'}, " WIRE_OPEN ", 'board': {'phase': 'hs', 'status': '0x1'}}}",
+	 "{'witnesses': {'server': {" NO_HANDSHAKE ", 'closed_by': 'timeout', 'ended': 'timeout'}, "
+	 WIRE_OPEN ", " BOARD_FAILED("hs", "0x1") "}}",
 	 "fail", "timeout"},
 	{"only the board speaks of a fault",
-	 "{'witnesses': {" SERVER_FAILED "," WIRE_OPEN ", 'board': {'phase': 'hs', 'status': '0x1'}}}",
+	 "{'witnesses': {" SERVER_FAILED ", " WIRE_OPEN ", " BOARD_FAILED("hs", "0x1") "}}",
 	 "fail", "board-error"},
 };
 
@@ -289,7 +305,8 @@ static void every_observation_has_its_verdict(void **state)
 		judge_cell(cell, board);
 		if (strcmp(json_text(cell, "outcome"), verdicts[i].outcome) != 0 ||
 		    strcmp(json_text(cell, "reason"), verdicts[i].reason) != 0)
-			fail_msg("%s: %s/%s, not %s/%s (%s)", verdicts[i].said, json_text(cell, "outcome"),
+			fail_msg("%s: %s/%s, not %s/%s (%s)", verdicts[i].said,
+			         json_text(cell, "outcome"),
 			         json_text(cell, "reason"), verdicts[i].outcome, verdicts[i].reason,
 			         json_text(cell, "detail"));
 		assert_null(strchr(json_text(cell, "detail"), '{')); /* every word was filled in */
@@ -307,7 +324,8 @@ static size_t deciding_row(const json_t *cell, const json_t *board)
 	rows = judge_rows(&n);
 	facts_read(&facts, cell, board);
 	for (i = 0; i < n; i++)
-		if ((facts.bits & rows[i].need) == rows[i].need && (facts.bits & rows[i].exclude) == 0)
+		if ((facts.bits & rows[i].need) == rows[i].need &&
+		    (facts.bits & rows[i].exclude) == 0)
 			break;
 	return i;
 }
@@ -355,8 +373,8 @@ static void judging_again_changes_nothing(void **state)
 static void what_is_left_open_is_said(void **state)
 {
 	json_t *board = profile();
-	json_t *cell = cell_with("{'witnesses': {'wire': null, 'server': {'handshake': false,"
-	                         " 'state': 'handshake', 'closed_by': 'server', " ALERT_116 "}}}");
+	json_t *cell = cell_with("{'witnesses': {'wire': null, "
+	                         CLOSED_BY_SERVER_WITH(ALERT_116) "}}");
 
 	(void)state;
 	judge_cell(cell, board);

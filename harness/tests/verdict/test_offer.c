@@ -20,8 +20,8 @@
 #define ROUNDS_MAX 20
 
 /*
- * Real clients and real servers, all with all: what is claimed of a ClientHello is held against what
- * OpenSSL did with it.
+ * Real clients and real servers, all with all: what is claimed of a ClientHello is held against
+ * what OpenSSL did with it.
  */
 static const struct client {
 	int min, max;
@@ -34,15 +34,20 @@ static const struct client {
 	 "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512", NULL},
 	{TLS1_2_VERSION, TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", NULL, "P-256",
 	 "ECDSA+SHA256", NULL},
-	{TLS1_2_VERSION, TLS1_2_VERSION, "ECDHE-RSA-AES128-GCM-SHA256", NULL, "P-384", "RSA+SHA256", NULL},
-	{TLS1_2_VERSION, TLS1_2_VERSION, "AES128-SHA256:AES128-GCM-SHA256", NULL, "P-256", NULL, NULL},
-	{TLS1_2_VERSION, TLS1_2_VERSION, "ECDHE-RSA-AES256-GCM-SHA384:AES128-GCM-SHA256", NULL, "X25519",
+	{TLS1_2_VERSION, TLS1_2_VERSION, "ECDHE-RSA-AES128-GCM-SHA256", NULL, "P-384", "RSA+SHA256",
+	 NULL},
+	{TLS1_2_VERSION, TLS1_2_VERSION, "AES128-SHA256:AES128-GCM-SHA256", NULL, "P-256", NULL,
+	 NULL},
+	{TLS1_2_VERSION, TLS1_2_VERSION, "ECDHE-RSA-AES256-GCM-SHA384:AES128-GCM-SHA256", NULL,
+	 "X25519",
 	 NULL, NULL},
 	{TLS1_2_VERSION, TLS1_2_VERSION, "DHE-RSA-AES128-GCM-SHA256", NULL, "P-256", NULL, NULL},
-	{TLS1_2_VERSION, TLS1_2_VERSION, "ECDHE+AESGCM", NULL, NULL, "rsa_pss_pss_sha256:ed25519", NULL},
+	{TLS1_2_VERSION, TLS1_2_VERSION, "ECDHE+AESGCM", NULL, NULL, "rsa_pss_pss_sha256:ed25519",
+	 NULL},
 	{TLS1_2_VERSION, TLS1_2_VERSION, "ECDHE+AESGCM", NULL, NULL, "rsa_pss_rsae_sha256", NULL},
 	{TLS1_2_VERSION, TLS1_3_VERSION, NULL, "TLS_AES_128_CCM_SHA256", "P-521", NULL, NULL},
-	{TLS1_2_VERSION, TLS1_3_VERSION, NULL, "TLS_AES_128_GCM_SHA256", "X25519:X448", "ed25519:ECDSA+SHA384",
+	{TLS1_2_VERSION, TLS1_3_VERSION, NULL, "TLS_AES_128_GCM_SHA256", "X25519:X448",
+	 "ed25519:ECDSA+SHA384",
 	 "\2h2"},
 	{TLS1_3_VERSION, TLS1_3_VERSION, NULL, "TLS_CHACHA20_POLY1305_SHA256", "P-384:P-256",
 	 "rsa_pss_pss_sha384:rsa_pss_rsae_sha512:ECDSA+SHA512", "\4mqtt"},
@@ -70,11 +75,15 @@ static const char *const servers[] = {
 	"{'versions': ['1.2'], 'certificate': ['rsa-2048'], 'cipher_list': 'ECDHE+CHACHA20'}",
 	"{'versions': ['1.2'], 'certificate': ['rsa-2048'], 'cipher_list': ['kRSA+AES128']}",
 	"{'versions': ['1.2'], 'certificate': ['rsa-2048'], 'cipher_list': 'DHE+AESGCM'}",
-	"{'versions': ['1.3'], 'certificate': ['rsa-2048'], 'ciphersuites': 'TLS_AES_256_GCM_SHA384'}",
-	"{'versions': ['1.3'], 'certificate': ['ecdsa-p256'], 'ciphersuites': ['TLS_AES_128_CCM_SHA256']}",
-	"{'versions': ['1.2'], 'certificate': ['rsa-2048'], 'signature_algorithms': 'RSA-PSS+SHA256'}",
+	"{'versions': ['1.3'], 'certificate': ['rsa-2048'],"
+	" 'ciphersuites': 'TLS_AES_256_GCM_SHA384'}",
+	"{'versions': ['1.3'], 'certificate': ['ecdsa-p256'],"
+	" 'ciphersuites': ['TLS_AES_128_CCM_SHA256']}",
+	"{'versions': ['1.2'], 'certificate': ['rsa-2048'],"
+	" 'signature_algorithms': 'RSA-PSS+SHA256'}",
 	"{'versions': ['1.2'], 'certificate': ['rsa-2048'], 'signature_algorithms': 'RSA+SHA512'}",
-	"{'versions': ['1.3'], 'certificate': ['ecdsa-p256'], 'signature_algorithms': 'ECDSA+SHA256'}",
+	"{'versions': ['1.3'], 'certificate': ['ecdsa-p256'],"
+	" 'signature_algorithms': 'ECDSA+SHA256'}",
 	"{'versions': ['1.2', '1.3'], 'certificate': ['ecdsa-p256'], 'alpn': ['mqtt']}",
 	"{'versions': ['1.1'], 'certificate': ['rsa-2048']}",
 };
@@ -181,7 +190,8 @@ static bool shake(const struct client *client, struct context *context, json_t *
 
 static json_t *missing_if(const json_t *server, const json_t *wire, const char *from, int number)
 {
-	json_t *alert = json_pack("{s:s, s:s, s:i}", "from", from, "level", "fatal", "number", number);
+	json_t *alert = json_pack("{s:s, s:s, s:i}", "from", from, "level", "fatal", "number",
+	                          number);
 	json_t *missing = offer_missing(server, wire, alert);
 
 	json_decref(alert);
@@ -205,10 +215,11 @@ static void assert_nothing_claimed(const json_t *server, json_t *wire, const cha
 }
 
 /*
- * The server refused before its flight: with these configurations always for what is not offered. Below
- * TLS 1.2 nothing but the version is looked into.
+ * The server refused before its flight: with these configurations always for what is not offered.
+ * Below TLS 1.2 nothing but the version is looked into.
  */
-static void assert_claimed(const json_t *server, const json_t *wire, size_t client, const char *text)
+static void assert_claimed(const json_t *server, const json_t *wire, size_t client,
+                           const char *text)
 {
 	const json_t *alert = json_array_get(json_object_get(wire, "alerts"), 0);
 	json_t *missing = offer_missing(server, wire, alert);
@@ -216,8 +227,8 @@ static void assert_claimed(const json_t *server, const json_t *wire, size_t clie
 
 	offer_words(missing, &words);
 	if ((json_array_size(missing) == 0 || words.len == 0) && strstr(text, "1.1") == NULL)
-		fail_msg("client %zu was refused by %s with alert %lld, and nothing is claimed", client, text,
-		         json_number(alert, "number"));
+		fail_msg("client %zu was refused by %s with alert %lld, and nothing is claimed",
+		         client, text, json_number(alert, "number"));
 	buf_fini(&words);
 	json_decref(missing);
 }
@@ -258,7 +269,8 @@ static void what_is_not_the_offers_fault_is_not_claimed(void **state)
 		/* a server that has nothing to sign with in TLS 1.3, whatever is offered */
 		"{'versions': ['1.3'], 'signature_algorithms': ['RSA+SHA512']}",
 		"{'groups': ['X25519', 'curve-of-tomorrow']}",
-		"{'certificate': ['my-own-rsa'], 'versions': ['1.3'], 'signature_algorithms': ['ed25519']}",
+		"{'certificate': ['my-own-rsa'], 'versions': ['1.3'], 'signature_algorithms':"
+		" ['ed25519']}",
 		"{'certificate': ['ed25519'], 'signature_algorithms': ['mldsa65']}",
 		"{'versions': ['1.2'], 'cipher_list': ['NO-SUCH-SUITE']}",
 		"{'versions': ['1.2'], 'certificate': ['my-own-rsa'], 'cipher_list': ['kRSA']}",
@@ -274,7 +286,8 @@ static void what_is_not_the_offers_fault_is_not_claimed(void **state)
 		json_object_del(wire, "server_hello");
 		missing = missing_if(server, wire, "server", 40);
 		if (json_array_size(missing) > 0)
-			fail_msg("%s: %s is claimed", patches[i], json_dumps(missing, JSON_COMPACT));
+			fail_msg("%s: %s is claimed", patches[i],
+			         json_dumps(missing, JSON_COMPACT));
 		json_decref(missing);
 		json_decref(server);
 		json_decref(patch);
@@ -292,9 +305,12 @@ static const struct {
 	{"[{'what': 'versions', 'needed': ['1.2', '1.3']}]", "{'versions': ['1.3']}", false},
 	{"[{'what': 'groups', 'needed': ['x25519']}]", "{'groups': ['X25519']}", true},
 	{"[{'what': 'groups', 'needed': ['secp384r1']}]", "{'groups': ['P-384']}", true},
-	{"[{'what': 'signature_algorithms', 'needed': ['ed25519']}]", "{'certificate': ['rsa-2048']}", true},
-	{"[{'what': 'signature_algorithms', 'needed': ['ed25519']}]", "{'certificate': ['ed25519']}", false},
-	{"[{'what': 'ciphersuites', 'needed': ['TLS_AES_256_GCM_SHA384']}]", "{'certificate': ['rsa-2048']}",
+	{"[{'what': 'signature_algorithms', 'needed': ['ed25519']}]",
+	 "{'certificate': ['rsa-2048']}", true},
+	{"[{'what': 'signature_algorithms', 'needed': ['ed25519']}]",
+	 "{'certificate': ['ed25519']}", false},
+	{"[{'what': 'ciphersuites', 'needed': ['TLS_AES_256_GCM_SHA384']}]",
+	 "{'certificate': ['rsa-2048']}",
 	 false},
 	{"[{'what': 'groups', 'needed': ['x448']}, {'what': 'alpn', 'needed': ['h2']}]",
 	 "{'groups': ['x448']}", false},
@@ -329,5 +345,6 @@ int main(void)
 
 	setenv("SHAKEDOWN_ROOT", here, 0); /* for a build folder outside of the repository */
 	free(here);
-	return cmocka_run_group_tests_name("verdict/offer", tests, make_certificates, forget_certificates);
+	return cmocka_run_group_tests_name("verdict/offer", tests, make_certificates,
+	                                   forget_certificates);
 }

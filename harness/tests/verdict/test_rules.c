@@ -120,7 +120,8 @@ static void remedy_is_the_one_for_the_boards_stack(void **state)
 	const json_t *fix;
 
 	(void)state;
-	assert_int_equal(json_load_path(GOLDEN "/tls13-rsa-cert-no-pss/triggers.json", &both, &error), 0);
+	assert_int_equal(
+		json_load_path(GOLDEN "/tls13-rsa-cert-no-pss/triggers.json", &both, &error), 0);
 	cell = json_object_get(both, "cell");
 	board = json_object_get(both, "board");
 	json_object_set_new(board, "stack", json_string("wolfssl"));
@@ -193,10 +194,10 @@ static void put_file(const char *name, const char *text)
 
 static void put_rule(const char *name, const char *when, const char *cause)
 {
-	json_t *rule = json_pack("{s:s, s:s, s:i, s:s, s:s, s:[{s:s, s:s}], s:{s:{}, s:s}, s:[s]}", "id", name,
-	                         "title", "t", "order", 7, "when", when, "cause", cause, "evidence",
-	                         "witness", "wire", "text", "e", "fix", "board", "server", "s", "rfc",
-	                         "RFC 8446");
+	json_t *rule = json_pack("{s:s, s:s, s:i, s:s, s:s, s:[{s:s, s:s}], s:{s:{}, s:s}, s:[s]}",
+	                         "id", name, "title", "t", "order", 7, "when", when, "cause", cause,
+	                         "evidence", "witness", "wire", "text", "e", "fix", "board",
+	                         "server", "s", "rfc", "RFC 8446");
 	char *text = json_dumps(rule, 0);
 	char file[128];
 
@@ -269,9 +270,10 @@ static void rule_must_fit_the_schema_and_have_an_id_of_its_own(void **state)
 	forget_file("bad.json");
 	put_rule("good", "true", "c");
 	put_rule("other", "true", "c");
-	put_file("other.json", "{\"id\": \"good\", \"title\": \"t\", \"order\": 1, \"when\": \"true\", \"cause\": \"c\","
-	                       " \"evidence\": [{\"witness\": \"wire\", \"text\": \"e\"}], \"fix\": {\"board\": {},"
-	                       " \"server\": \"s\"}, \"rfc\": [\"RFC 8446\"]}");
+	put_file("other.json",
+	         "{\"id\": \"good\", \"title\": \"t\", \"order\": 1, \"when\": \"true\","
+	         " \"cause\": \"c\", \"evidence\": [{\"witness\": \"wire\", \"text\": \"e\"}],"
+	         " \"fix\": {\"board\": {}, \"server\": \"s\"}, \"rfc\": [\"RFC 8446\"]}");
 	assert_refused("other.json", "both the rule \"good\"");
 }
 
@@ -292,8 +294,9 @@ static void rule_that_fails_on_a_cell_does_not_fit_and_is_named(void **state)
 	assert_int_equal(json_array_size(faults), 1);
 	assert_non_null(strstr(json_text(json_array_get(faults, 0), "file"), "/bad.json"));
 	assert_non_null(strstr(json_text(json_array_get(faults, 0), "text"), "Cannot index"));
-	assert_string_equal(json_text(json_array_get(json_object_get(cell, "diagnosis"), 0), "cause"),
-	                    "it is 0X1");
+	assert_string_equal(
+		json_text(json_array_get(json_object_get(cell, "diagnosis"), 0), "cause"),
+		"it is 0X1");
 	json_decref(cell);
 	rules_free(rules);
 }

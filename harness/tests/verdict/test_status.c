@@ -46,20 +46,26 @@ static void sum_of_two_codes_of_mbedtls_is_taken_apart(void **state)
 
 	(void)state;
 	status_look_up(&status, "mbedtls", "2.28.3", "-0x4290");
-	assert_string_equal(status.name, "MBEDTLS_ERR_RSA_PUBLIC_FAILED + MBEDTLS_ERR_MPI_ALLOC_FAILED");
+	assert_string_equal(status.name, "MBEDTLS_ERR_RSA_PUBLIC_FAILED"
+	 " + MBEDTLS_ERR_MPI_ALLOC_FAILED");
 	status_look_up(&status, "mbedtls", "2.28.3", "-0x262E");
-	assert_string_equal(status.name, "MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG + MBEDTLS_ERR_OID_NOT_FOUND");
+	assert_string_equal(status.name, "MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG"
+	 " + MBEDTLS_ERR_OID_NOT_FOUND");
 	assert_string_not_equal(status.meaning, "");
 }
 
 static void code_that_is_not_known_has_no_name(void **state)
 {
 	static const struct looked_up codes[] = {
-		{"netxduo", "6.2.0", "0x7fffffff", NULL, NULL}, {"netxduo", "6.2.0", "", NULL, NULL},
-		{"netxduo", "6.2.0", "0x114x", NULL, NULL},     {"netxduo", "6.2.0", "NX", NULL, NULL},
+		{"netxduo", "6.2.0", "0x7fffffff", NULL, NULL}, {"netxduo", "6.2.0", "", NULL,
+		 NULL},
+		{"netxduo", "6.2.0", "0x114x", NULL, NULL},     {"netxduo", "6.2.0", "NX", NULL,
+		 NULL},
 		{"bearssl", "0.6", "0x114", NULL, NULL},        {"", "", "1", NULL, NULL},
-		{"mbedtls", "2.28.3", "-0x6B7F", NULL, NULL},   {"mbedtls", "2.28.3", "-1000000", NULL, NULL},
-		{"mbedtls", "2.28.3", "0x7780", NULL, NULL},    {"openssl", "3.0", "-5", NULL, NULL},
+		{"mbedtls", "2.28.3", "-0x6B7F", NULL, NULL},   {"mbedtls", "2.28.3", "-1000000",
+		 NULL, NULL},
+		{"mbedtls", "2.28.3", "0x7780", NULL, NULL},    {"openssl", "3.0", "-5", NULL,
+		 NULL},
 		{"wolfssl", "5", "99999999999999999999", NULL, NULL},
 	};
 	struct status status;

@@ -1,4 +1,4 @@
-"""Reads the reports as others will: results.json by its schema, junit.xml as XML, whatever the run held.
+"""Reads the reports as others will: results.json by its schema, junit.xml as XML.
 
 Run with unittest from the root of the repository; SHAKEDOWN_BUILD names the folder of the build.
 """
@@ -17,6 +17,7 @@ import jsonschema  # type: ignore
 
 HELPER = os.path.join(os.environ.get("SHAKEDOWN_BUILD", "build"), "tests/view/test_results")
 STORED = "harness/tests/view/run/results.json"
+FREE_TEXT = {"text", "detail", "cause", "title", "log", "board", "server", "id"}
 EVIL = "\u0001\u001b]0;x\u0007<![CDATA[ ]]> & \"'\ufffe\uffff \U0001f600|`"
 COUNTED = ("failure", "error", "skipped")
 
@@ -32,7 +33,7 @@ def poisoned(value: Any, key: str = "") -> Any:
         return {name: poisoned(member, name) for name, member in value.items()}
     if isinstance(value, list):
         return [poisoned(member, key) for member in value]
-    if isinstance(value, str) and key in {"text", "detail", "cause", "title", "log", "board", "server", "id"}:
+    if isinstance(value, str) and key in FREE_TEXT:
         return value + EVIL
     return value
 
@@ -97,8 +98,8 @@ class Reports(unittest.TestCase):
     def test_only_what_was_as_expected_or_not_run_is_no_failure(self) -> None:
         stored = load(STORED)
         _, junit, _ = reports_of(stored)
-        elements = {"pass": None, "fail": "failure", "unsupported": "skipped", "inconclusive": "error",
-                    "error": "error", "skip": "skipped"}
+        elements = {"pass": None, "fail": "failure", "unsupported": "skipped",
+                    "inconclusive": "error", "error": "error", "skip": "skipped"}
         cases = {case.get("name"): case for case in junit.iter("testcase")}
         for cell in stored["cells"]:
             kinds = [kind for kind in COUNTED if cases[cell["id"]].find(kind) is not None]
@@ -119,7 +120,8 @@ class Reports(unittest.TestCase):
         cells = []
         for i in range(4000):
             cell = json.loads(json.dumps(failed))
-            cell.update(id=f"story/{'x' * 200}-{i}/netx-fixed", case=f"{'x' * 200}-{i}", board="netx-fixed")
+            name = f"{'x' * 200}-{i}"
+            cell.update(id=f"story/{name}/netx-fixed", case=name, board="netx-fixed")
             cell["diagnosis"][0].update(confidence="none", cause=f"{'why ' * 50}{i}")
             cells.append(cell)
         _, junit, summary = reports_of({**stored, "cells": cells})

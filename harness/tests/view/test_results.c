@@ -54,7 +54,8 @@ static int make_folder(void **state)
 
 static int remove_folder(void **state)
 {
-	static const char *const names[] = {"results.json", "junit.xml", "summary.md", "journal.jsonl"};
+	static const char *const names[] = {"results.json", "junit.xml", "summary.md",
+	                                    "journal.jsonl"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -65,15 +66,17 @@ static int remove_folder(void **state)
 /* A journal's header for the stored run; its plan is what the cells were planned as. */
 static json_t *header_of(const json_t *results)
 {
-	json_t *header = json_pack("{s:{s:s, s:[], s:s, s:{}}, s:o, s:[]}", "run", "id", "r", "suites", "started",
-	                           "2024-09-18T14:19:29.214Z", "versions", "boards",
-	                           json_deep_copy(json_object_get(results, "boards")), "plan");
+	json_t *header = json_pack("{s:{s:s, s:[], s:s, s:{}}, s:o, s:[]}", "run", "id", "r",
+	                           "suites", "started", "2024-09-18T14:19:29.214Z", "versions",
+	                           "boards", json_deep_copy(json_object_get(results, "boards")),
+	                           "plan");
 	const json_t *cell;
 	size_t i;
 
 	json_array_foreach(json_object_get(results, "cells"), i, cell) {
 		json_t *planned = json_object();
-		static const char *const keys[] = {"id", "suite", "scenario", "case", "board", "server", "expect"};
+		static const char *const keys[] = {"id",    "suite",  "scenario", "case",
+		                                   "board", "server", "expect"};
 
 		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
 			json_object_set(planned, keys[k], json_object_get(cell, keys[k]));
@@ -136,7 +139,8 @@ static void run_ends_with_its_cells_in_the_order_of_the_plan(void **state)
 	assert_true(json_flag(json_object_get(after, "run"), "complete"));
 	assert_int_equal(json_array_size(json_object_get(after, "cells")), n);
 	for (size_t i = 0; i < n; i++)
-		assert_string_equal(json_text(cell_at(after, i), "id"), json_text(cell_at(run, i), "id"));
+		assert_string_equal(json_text(cell_at(after, i), "id"),
+		                    json_text(cell_at(run, i), "id"));
 	json_decref(run);
 	json_decref(after);
 }
@@ -154,7 +158,8 @@ static void diagnoses_are_confirmed_at_the_end(void **state)
 	json_array_foreach(json_object_get(run, "cells"), i, cell) {
 		diagnosis = json_array_get(json_object_get(cell, "diagnosis"), 0);
 		if (json_object_get(diagnosis, "counterfactual") != NULL)
-			json_object_set_new((json_t *)diagnosis, "confidence", json_string("likely"));
+			json_object_set_new((json_t *)diagnosis, "confidence",
+			                    json_string("likely"));
 		json_object_del((json_t *)diagnosis, "counterfactual");
 	}
 	results = opened(run);
@@ -171,7 +176,8 @@ static void diagnoses_are_confirmed_at_the_end(void **state)
 static void board_that_tells_its_version_later_is_in_the_results(void **state)
 {
 	json_t *run = stored_run(), *after;
-	json_t *board = json_pack("{s:s, s:s, s:s}", "name", "wolfssl", "stack", "wolfssl", "stack_version", "9.9");
+	json_t *board = json_pack("{s:s, s:s, s:s}", "name", "wolfssl", "stack", "wolfssl",
+	                          "stack_version", "9.9");
 	struct results *results = opened(run);
 	struct error error;
 
@@ -180,7 +186,9 @@ static void board_that_tells_its_version_later_is_in_the_results(void **state)
 	assert_int_equal(results_close(results, false, &error), 0);
 	after = written();
 	assert_int_equal(json_array_size(json_object_get(after, "boards")), 4);
-	assert_string_equal(json_text(json_array_get(json_object_get(after, "boards"), 2), "stack_version"), "9.9");
+	assert_string_equal(
+		json_text(json_array_get(json_object_get(after, "boards"), 2), "stack_version"),
+		"9.9");
 	json_decref(board);
 	json_decref(run);
 	json_decref(after);
@@ -207,9 +215,12 @@ static void crashed_run_is_recovered_with_what_was_whole(void **state)
 	{
 		struct buf journal = {0};
 
-		assert_int_equal(file_read(in_folder("journal.jsonl"), 1 << 24, &journal, &error), 0);
+		assert_int_equal(file_read(in_folder("journal.jsonl"), 1 << 24, &journal, &error),
+		                 0);
 		journal.len -= 20; /* the last line is torn */
-		assert_int_equal(file_write(in_folder("journal.jsonl"), buf_view(&journal), 0644, &error), 0);
+		assert_int_equal(
+			file_write(in_folder("journal.jsonl"), buf_view(&journal), 0644, &error),
+			0);
 		buf_fini(&journal);
 	}
 	if (results_recover(folder, &error) != 0)
@@ -218,7 +229,8 @@ static void crashed_run_is_recovered_with_what_was_whole(void **state)
 	assert_false(json_flag(json_object_get(after, "run"), "complete"));
 	assert_int_equal(json_array_size(json_object_get(after, "cells")),
 	                 json_array_size(json_object_get(run, "cells")));
-	assert_string_equal(json_text(cell_at(after, 3), "outcome"), json_text(cell_at(run, 3), "outcome"));
+	assert_string_equal(json_text(cell_at(after, 3), "outcome"),
+	                    json_text(cell_at(run, 3), "outcome"));
 	assert_string_equal(json_text(cell_at(after, 4), "outcome"), "skip");
 	assert_string_equal(json_text(cell_at(after, 4), "reason"), "not-run");
 	assert_false(exists("journal.jsonl"));
@@ -256,7 +268,8 @@ static void full_disk_loses_nothing_that_was_written(void **state)
 	limit_files(0);
 	assert_int_equal(results_recover(folder, &error), 0);
 	after = written();
-	assert_string_equal(json_text(cell_at(after, 0), "outcome"), json_text(cell_at(run, 0), "outcome"));
+	assert_string_equal(json_text(cell_at(after, 0), "outcome"),
+	                    json_text(cell_at(run, 0), "outcome"));
 	assert_string_equal(json_text(cell_at(after, 1), "outcome"), "skip");
 	json_decref(run);
 	json_decref(after);
@@ -296,7 +309,8 @@ static void results_of_another_format_are_refused(void **state)
 
 	(void)state;
 	assert_int_equal(file_write(in_folder("results.json"), text, 0644, &error), 0);
-	assert_int_equal(results_load(in_folder("results.json"), SCHEMA, &results, &error), ERR_INPUT);
+	assert_int_equal(results_load(in_folder("results.json"), SCHEMA, &results, &error),
+	                 ERR_INPUT);
 	assert_non_null(strstr(error.text, "results.json"));
 }
 
@@ -307,7 +321,8 @@ static void exit_status_is_the_worst_of_all_cells(void **state)
 		int status;
 	} runs[] = {
 		{"[]", 0},
-		{"[{\"outcome\":\"pass\"},{\"outcome\":\"skip\"},{\"outcome\":\"unsupported\"},{\"outcome\":\"xfail\"}]", 0},
+		{"[{\"outcome\":\"pass\"},{\"outcome\":\"skip\"},{\"outcome\":\"unsupported\"},"
+		 "{\"outcome\":\"xfail\"}]", 0},
 		{"[{\"outcome\":\"pass\"},{\"outcome\":\"inconclusive\"}]", 1},
 		{"[{\"outcome\":\"fail\"},{\"outcome\":\"pass\"}]", 1},
 		{"[{\"outcome\":\"xpass\"}]", 1},

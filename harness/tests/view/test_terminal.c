@@ -17,8 +17,8 @@
 #define RUN "harness/tests/view/run/"
 
 /*
- * The reports of one stored run with every kind of outcome, byte for byte. With SHAKEDOWN_GOLDEN set in
- * the environment they are written anew, to be read as a diff.
+ * The reports of one stored run with every kind of outcome, byte for byte. With SHAKEDOWN_GOLDEN
+ * set in the environment they are written anew, to be read as a diff.
  */
 static json_t *stored_run(void)
 {
@@ -121,7 +121,8 @@ static void assert_lines_fit(const struct buf *out, size_t width)
 	char *copy = strdup(buf_string(out)), *rest = copy, *line;
 
 	while ((line = strsep(&rest, "\n")) != NULL)
-		if (text_width(line) > width && strstr(line, "://") == NULL && strchr(line, '/') == NULL)
+		if (text_width(line) > width && strstr(line, "://") == NULL &&
+		    strchr(line, '/') == NULL)
 			fail_msg("%zu columns: %s", text_width(line), line);
 	free(copy);
 }
@@ -137,7 +138,8 @@ static void every_width_is_kept(void **state)
 
 		buf_clear(&out);
 		terminal_render(results, &options, &out);
-		assert_lines_fit(&out, width < TERMINAL_WIDTH_LEAST ? TERMINAL_WIDTH_LEAST : (size_t)width);
+		assert_lines_fit(&out, width < TERMINAL_WIDTH_LEAST ? TERMINAL_WIDTH_LEAST
+		                                                    : (size_t)width);
 	}
 	buf_fini(&out);
 	json_decref(results);
@@ -162,7 +164,9 @@ static void poison(json_t *value, const char *text)
 
 static void nothing_in_a_run_reaches_the_terminal_as_a_control(void **state)
 {
-	static const char *const evil[] = {"\x1b]0;owned\x07", "a\rb\nc\td", "\u202e\u2066\xc2\x9b" "1m\u200b",
+	static const char *const evil[] = {"\x1b]0;owned\x07", "a\rb\nc\td",
+	                                   "\u202e\u2066\xc2\x9b"
+	                                   "1m\u200b",
 	                                   "\x7f\x01\x08"};
 	struct terminal_options options = {.unicode = true};
 	struct buf out = {0};
@@ -175,7 +179,8 @@ static void nothing_in_a_run_reaches_the_terminal_as_a_control(void **state)
 		buf_clear(&out);
 		terminal_render(results, &options, &out);
 		for (size_t k = 0; k < out.len; k++)
-			assert_true((out.data[k] >= ' ' && out.data[k] != 0x7f) || out.data[k] == '\n');
+			assert_true((out.data[k] >= ' ' && out.data[k] != 0x7f) ||
+			            out.data[k] == '\n');
 		assert_null(strstr(buf_string(&out), "\u202e"));
 		assert_null(strstr(buf_string(&out), "\xc2\x9b"));
 		assert_null(strstr(buf_string(&out), "\u200b"));

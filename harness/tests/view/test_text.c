@@ -22,7 +22,8 @@ static void put_ascii(struct buf *out, const char *text)
 	text_clean(out, text, TEXT_ASCII);
 }
 
-static void assert_pairs(void (*put)(struct buf *out, const char *text), const struct pair *pairs, size_t n)
+static void assert_pairs(void (*put)(struct buf *out, const char *text), const struct pair *pairs,
+                         size_t n)
 {
 	struct buf out = {0};
 
@@ -70,7 +71,8 @@ static void what_is_not_ascii_becomes_a_question_mark_where_only_that_can_be_sho
 static void xml_holds_no_markup_and_nothing_forbidden(void **state)
 {
 	static const struct pair pairs[] = {
-		{"<a href=\"x\">&amp;</a>]]>", "&lt;a href=&quot;x&quot;&gt;&amp;amp;&lt;/a&gt;]]&gt;"},
+		{"<a href=\"x\">&amp;</a>]]>",
+		 "&lt;a href=&quot;x&quot;&gt;&amp;amp;&lt;/a&gt;]]&gt;"},
 		{"line\nline\t", "line\nline\t"},
 		{"\x01\x1b\x7f", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
 		{"\xff", "\xef\xbf\xbd"},
@@ -86,7 +88,8 @@ static void xml_holds_no_markup_and_nothing_forbidden(void **state)
 static void markdown_is_shown_and_not_obeyed(void **state)
 {
 	static const struct pair pairs[] = {
-		{"a|b `c` *d* _e_ [f](g) <h>", "a\\|b \\`c\\` \\*d\\* \\_e\\_ \\[f\\](g) &lt;h&gt;"},
+		{"a|b `c` *d* _e_ [f](g) <h>", "a\\|b \\`c\\` \\*d\\* \\_e\\_"
+		 " \\[f\\](g) &lt;h&gt;"},
 		{"@everyone\n# x \\", "\\@everyone \\# x \\\\"},
 		{"\x1b", "&lt;1b&gt;"},
 	};
@@ -95,7 +98,8 @@ static void markdown_is_shown_and_not_obeyed(void **state)
 	assert_pairs(text_markdown, pairs, sizeof(pairs) / sizeof(pairs[0]));
 }
 
-static void assert_column(const char *text, size_t width, enum text_charset charset, const char *shown)
+static void assert_column(const char *text, size_t width, enum text_charset charset,
+                          const char *shown)
 {
 	struct buf out = {0};
 
@@ -123,7 +127,8 @@ static void lines_break_at_spaces_and_keep_their_indent(void **state)
 
 	(void)state;
 	text_wrap(&out, "one two  three aword-that-is-too-long-for-it four", 2, 12);
-	assert_string_equal(buf_string(&out), "one two\n  three\n  aword-that-is-too-long-for-it\n  four\n");
+	assert_string_equal(buf_string(&out),
+	                    "one two\n  three\n  aword-that-is-too-long-for-it\n  four\n");
 	buf_clear(&out);
 	text_wrap(&out, "", 2, 12);
 	assert_string_equal(buf_string(&out), "\n");
@@ -134,7 +139,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(controls_and_direction_marks_become_numbers),
-		cmocka_unit_test(what_is_not_ascii_becomes_a_question_mark_where_only_that_can_be_shown),
+		cmocka_unit_test(
+			what_is_not_ascii_becomes_a_question_mark_where_only_that_can_be_shown),
 		cmocka_unit_test(xml_holds_no_markup_and_nothing_forbidden),
 		cmocka_unit_test(markdown_is_shown_and_not_obeyed),
 		cmocka_unit_test(column_is_filled_up_or_cut_in_its_middle),

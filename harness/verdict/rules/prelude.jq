@@ -34,7 +34,8 @@ def server_errors: [.witnesses.server.errors[]? | "\(.reason) (\(.code))"] | uni
 # --- alerts and the board
 
 # Alerts of the wire and of the server's testimony, from "client" or "server".
-def alerts($from): [(.witnesses.wire.alerts[]?, .witnesses.server.alerts[]?) | select(.from == $from)];
+def alerts($from):
+  [(.witnesses.wire.alerts[]?, .witnesses.server.alerts[]?) | select(.from == $from)];
 def alert($from; $number): any(alerts($from)[]; .number == $number);
 def stack: $board.stack // "";
 def stack_version: $board.stack_version // "";
