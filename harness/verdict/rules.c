@@ -299,7 +299,7 @@ static json_t *run(struct rules *rules, const json_t *cell, const json_t *board)
 	result = jq_next(rules->program);
 	if (jv_is_valid(result)) {
 		dumped = jv_dump_string(result, 0);
-		output = json_loads(jv_string_value(dumped), 0, NULL);
+		output = json_loads(jv_string_value(dumped), JSON_ALLOW_NUL, NULL);
 		jv_free(dumped);
 	} else {
 		jv_free(result);

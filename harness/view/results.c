@@ -159,7 +159,7 @@ static void take_header(struct reading *reading, const json_t *header)
 
 static void take_line(struct reading *reading, const char *line, size_t len)
 {
-	json_t *entry = json_loadb(line, len, 0, NULL);
+	json_t *entry = json_loadb(line, len, JSON_ALLOW_NUL, NULL); /* a UART says anything */
 
 	if (json_object_get(entry, "header") != NULL && reading->boards == NULL)
 		take_header(reading, json_object_get(entry, "header"));

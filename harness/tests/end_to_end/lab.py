@@ -132,6 +132,11 @@ class Run:
                 raise AssertionError(f"no {n} cells came:\n" + "\n".join(self.lines))
         return self.cells(board)
 
+    def wait_for_line(self, start: str) -> None:
+        with self._news:
+            if not self._news.wait_for(lambda: any(one.startswith(start) for one in self.lines), DEADLINE_S):
+                raise AssertionError(f"no line {start!r} came:\n" + "\n".join(self.lines))
+
     def cells(self, board: str = "") -> list[str]:
         done = [line.split(" ")[2] for line in self.lines if line[:1].isdecimal()]
         return [cell for cell in done if cell.endswith(board)]

@@ -194,6 +194,26 @@ static void board_that_tells_its_version_later_is_in_the_results(void **state)
 	json_decref(after);
 }
 
+static void cell_with_a_zero_byte_in_its_log_is_kept(void **state)
+{
+	json_t *run = stored_run(), *after;
+	json_t *cell = json_array_get(json_object_get(run, "cells"), 0);
+	json_t *board = json_object_get(json_object_get(cell, "witnesses"), "board");
+	struct results *results;
+	struct error error;
+
+	(void)state;
+	json_object_set_new(board, "log", json_stringn("boot\0\x1b", 6));
+	results = opened(run);
+	add(results, run, 0);
+	assert_int_equal(results_close(results, false, &error), 0);
+	after = written();
+	board = json_object_get(json_object_get(cell_at(after, 0), "witnesses"), "board");
+	assert_int_equal(json_string_length(json_object_get(board, "log")), 6);
+	json_decref(run);
+	json_decref(after);
+}
+
 static void crashed_run_is_recovered_with_what_was_whole(void **state)
 {
 	json_t *run = stored_run(), *after;
@@ -361,6 +381,7 @@ int main(int argc, char **argv)
 		IN_FOLDER(run_ends_with_its_cells_in_the_order_of_the_plan),
 		IN_FOLDER(diagnoses_are_confirmed_at_the_end),
 		IN_FOLDER(board_that_tells_its_version_later_is_in_the_results),
+		IN_FOLDER(cell_with_a_zero_byte_in_its_log_is_kept),
 		IN_FOLDER(crashed_run_is_recovered_with_what_was_whole),
 		IN_FOLDER(full_disk_loses_nothing_that_was_written),
 		IN_FOLDER(journal_of_another_run_is_not_overwritten),
