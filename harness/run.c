@@ -67,6 +67,7 @@ static void tell(struct run *run, json_t *event)
 
 static void notice(struct run *run, const char *text)
 {
+	results_notice(run->results, text, NULL); /* a full disk shows with the next cell */
 	tell(run, json_pack("{s:s, s:s}", "event", "notice", "text", text));
 }
 
@@ -140,11 +141,24 @@ static bool ready_to_begin(const struct run *run)
 	return run->apparatus.server != NULL && run->sniffer_settled;
 }
 
+/* The version of its stack is the board's to say, where the profile does not. */
+static void learn_version(struct seat *seat, const struct station *station)
+{
+	json_t *board = json_array_get(seat->run->boards, (size_t)(seat - seat->run->seats));
+	const char *slash = strchr(json_text(station_identity(station), "stack"), '/');
+
+	if (json_object_get(board, "stack_version") != NULL || slash == NULL)
+		return;
+	json_object_set_new(board, "stack_version", json_string(slash + 1));
+	results_board(seat->run->results, board, NULL);
+}
+
 static void on_station_ready(void *context, struct station *station)
 {
 	struct seat *seat = context;
 	struct run *run = seat->run;
 
+	learn_version(seat, station);
 	if (run->ending || !ready_to_begin(run))
 		return;
 	if (seat->next >= plan_n_cells(&run->plan)) {
@@ -636,8 +650,10 @@ int run_start(struct run **started, uv_loop_t *loop, const json_t *request, run_
 	*started = run;
 	tell(run, json_pack("{s:s, s:I}", "event", "plan", "cells",
 	                    (json_int_t)plan_n_cells(&run->plan)));
-	if (all_virtual(run) && private_network_enter(&no_network) != 0)
+	if (all_virtual(run) && private_network_enter(&no_network) != 0) {
+		error_prefix(&no_network, "No private network");
 		notice(run, no_network.text);
+	}
 	start_stations(run);
 	if (!run->ending)
 		start_server(run);

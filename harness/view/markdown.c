@@ -166,6 +166,18 @@ static void put_groups(struct buf *out, const struct report *report)
 	}
 }
 
+static void put_notices(struct buf *out, const struct report *report)
+{
+	const json_t *notice;
+	size_t i;
+
+	json_array_foreach(json_object_get(report->run, "notices"), i, notice) {
+		buf_text(out, "\nNote: ");
+		text_markdown(out, json_string_value(notice));
+		buf_char(out, '\n');
+	}
+}
+
 void markdown_render(struct buf *out, const json_t *results)
 {
 	struct report report;
@@ -179,6 +191,7 @@ void markdown_render(struct buf *out, const json_t *results)
 	buf_char(out, '\n');
 	if (!json_flag(report.run, "complete"))
 		buf_text(out, "\nThe run was interrupted: what is here is what was done.\n");
+	put_notices(out, &report);
 	put_matrices(out, &report);
 	put_groups(out, &report);
 	report_fini(&report);

@@ -79,12 +79,33 @@ static int append(struct results *results, const char *kind, const json_t *value
 	return rc;
 }
 
+/* Another run's report or journal is not written over. */
+static int check_unused(const char *folder, struct error *error)
+{
+	static const char *const names[] = {"results.json", JOURNAL};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < sizeof(names) / sizeof(names[0]); i++) {
+		char *path = file_join(folder, names[i]);
+
+		if (access(path, F_OK) == 0)
+			rc = error_set(error, ERR_INPUT,
+			               "%s holds a run already (%s): name another folder, or "
+			               "remove it first",
+			               folder, names[i]);
+		free(path);
+	}
+	return rc;
+}
+
 int results_open(struct results **out, const char *folder, const json_t *header,
                  struct error *error)
 {
 	struct results *results;
-	int rc = file_make_folder(folder, error);
+	int rc = check_unused(folder, error);
 
+	if (rc == 0)
+		rc = file_make_folder(folder, error);
 	if (rc != 0)
 		return rc;
 	results = calloc(1, sizeof(*results));
@@ -113,6 +134,15 @@ int results_board(struct results *results, const json_t *board, struct error *er
 	return append(results, "board", board, error);
 }
 
+int results_notice(struct results *results, const char *text, struct error *error)
+{
+	json_t *notice = json_made(json_pack("s", text));
+	int rc = append(results, "notice", notice, error);
+
+	json_decref(notice);
+	return rc;
+}
+
 int results_add(struct results *results, const json_t *cell, struct error *error)
 {
 	return append(results, "cell", cell, error);
@@ -125,6 +155,7 @@ struct reading {
 	json_t *run, *boards, *plan;
 	json_t *cells; /* by id */
 	json_t *order; /* the ids, as they came */
+	json_t *notices;
 };
 
 static void take_board(struct reading *reading, json_t *board)
@@ -167,6 +198,8 @@ static void take_line(struct reading *reading, const char *line, size_t len)
 		take_board(reading, json_object_get(entry, "board"));
 	if (json_is_object(json_object_get(entry, "cell")))
 		take_cell(reading, json_object_get(entry, "cell"));
+	if (json_is_string(json_object_get(entry, "notice")))
+		json_array_append(reading->notices, json_object_get(entry, "notice"));
 	json_decref(entry);
 }
 
@@ -223,6 +256,8 @@ static json_t *assemble(struct reading *reading, bool complete, uint64_t finishe
 	clock_text(finished_ns, finished);
 	json_object_set_new(reading->run, "finished", json_made(json_string(finished)));
 	json_object_set_new(reading->run, "complete", json_boolean(complete));
+	if (json_array_size(reading->notices) > 0)
+		json_object_set(reading->run, "notices", reading->notices);
 	return json_made(json_pack("{s:s, s:O, s:O, s:o}", "format", RESULTS_FORMAT, "run",
 	                           reading->run, "boards", reading->boards, "cells", cells));
 }
@@ -231,7 +266,8 @@ static int read_journal(const char *path, bool complete, uint64_t finished_ns, j
                         struct error *error)
 {
 	struct reading reading = {.cells = json_made(json_object()),
-	                          .order = json_made(json_array())};
+	                          .order = json_made(json_array()),
+	                          .notices = json_made(json_array())};
 	struct buf journal = {0};
 	int rc = file_read(path, JOURNAL_MAX, &journal, error);
 
@@ -250,6 +286,7 @@ out:
 	json_decref(reading.plan);
 	json_decref(reading.cells);
 	json_decref(reading.order);
+	json_decref(reading.notices);
 	return rc;
 }
 

@@ -22,14 +22,17 @@ struct results;
 /*
  * Starts the run's journal in `folder`, which is made if need be. `header` is {"run": {id, suites,
  * started, versions}, "boards": [{name, stack, stack_version, driver, unsupported}], "plan": [cells
- * as the plan made them]} and is copied. ERR_ENVIRONMENT if the folder cannot be written, or holds
- * the journal of another run.
+ * as the plan made them]} and is copied. ERR_ENVIRONMENT if the folder cannot be written,
+ * ERR_INPUT if it holds another run.
  */
 int results_open(struct results **results, const char *folder, const json_t *header,
                  struct error *error);
 
 /* What is known of a board only once it answers: replaces the header's board of that name. */
 int results_board(struct results *results, const json_t *board, struct error *error);
+
+/* A sentence about the run as a whole, for all reports: run.notices. */
+int results_notice(struct results *results, const char *text, struct error *error);
 
 /*
  * Appends a judged and diagnosed cell. On failure (a full disk) the journal is as it was before,

@@ -336,6 +336,22 @@ static void put_legend(const struct screen *screen)
 	}
 }
 
+/* What was to be said of the run as a whole. */
+static void put_notices(const struct screen *screen)
+{
+	struct buf clean = {0};
+	const json_t *notice;
+	size_t i;
+
+	json_array_foreach(json_object_get(screen->report->run, "notices"), i, notice) {
+		buf_clear(&clean);
+		buf_text(&clean, "Note: ");
+		text_clean(&clean, json_string_value(notice), screen->charset);
+		text_wrap(screen->out, buf_string(&clean), 0, screen->width);
+	}
+	buf_fini(&clean);
+}
+
 /* --- the failures, by cause ------------------------------------------------------------------- */
 
 static void put_paragraph(const struct screen *screen, const char *text)
@@ -521,6 +537,7 @@ void terminal_render(const json_t *results, const struct terminal_options *optio
 	put_matrix(&screen);
 	put_counts(&screen);
 	put_legend(&screen);
+	put_notices(&screen);
 	for (size_t i = 0; i < report.n_groups; i++)
 		put_group(&screen, &report.groups[i], i + 1);
 	put_rule_faults(&screen);

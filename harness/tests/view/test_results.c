@@ -194,6 +194,41 @@ static void board_that_tells_its_version_later_is_in_the_results(void **state)
 	json_decref(after);
 }
 
+static void notice_of_the_run_stands_in_every_report(void **state)
+{
+	static const char *const reports[] = {"results.json", "summary.md"};
+	json_t *run = stored_run();
+	struct results *results = opened(run);
+	struct error error;
+
+	(void)state;
+	assert_int_equal(results_notice(results, "Something was odd.", &error), 0);
+	assert_int_equal(results_close(results, true, &error), 0);
+	for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++) {
+		struct buf text = {0};
+
+		assert_int_equal(file_read(in_folder(reports[i]), 1 << 20, &text, &error), 0);
+		assert_non_null(strstr(buf_string(&text), "Something was odd."));
+		buf_fini(&text);
+	}
+	json_decref(written());
+	json_decref(run);
+}
+
+static void folder_that_holds_a_run_is_not_written_over(void **state)
+{
+	json_t *run = stored_run(), *header = header_of(run);
+	struct results *results = opened(run);
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(results_close(results, true, &error), 0);
+	assert_int_equal(results_open(&results, folder, header, &error), ERR_INPUT);
+	assert_non_null(strstr(error.text, "holds a run already (results.json)"));
+	json_decref(header);
+	json_decref(run);
+}
+
 static void cell_with_a_zero_byte_in_its_log_is_kept(void **state)
 {
 	json_t *run = stored_run(), *after;
@@ -387,6 +422,8 @@ int main(int argc, char **argv)
 		IN_FOLDER(journal_of_another_run_is_not_overwritten),
 		IN_FOLDER(nothing_to_recover_is_said),
 		IN_FOLDER(results_of_another_format_are_refused),
+		IN_FOLDER(notice_of_the_run_stands_in_every_report),
+		IN_FOLDER(folder_that_holds_a_run_is_not_written_over),
 		cmocka_unit_test(exit_status_is_the_worst_of_all_cells),
 	};
 
