@@ -1,6 +1,7 @@
 #include "client.h"
 
 #include "base/assert.h"
+#include "base/child.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/message.h"
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -20,6 +22,7 @@
 #include <unistd.h>
 
 #define CONNECT_TRIES 500 /* of 10 ms: how long the daemon may take to listen */
+#define BURY_STEP_MS 10   /* between looks at whether the last process of a run is gone */
 
 struct client {
 	pid_t daemon;
@@ -105,6 +108,28 @@ out:
 	return rc;
 }
 
+/*
+ * Waits for the end of the daemon and of all that it started: they are one process group, and orphans
+ * come to us. Most end by themselves when the daemon does; what hangs is killed.
+ */
+static void bury_daemon(struct client *client)
+{
+	int patience_ms = CHILD_GRACE_MS;
+	pid_t found;
+
+	if (client->daemon <= 0)
+		return;
+	waitpid(client->daemon, NULL, 0);
+	while ((found = waitpid(-client->daemon, NULL, WNOHANG)) >= 0) {
+		if (found > 0)
+			continue;
+		if (patience_ms == 0)
+			kill(-client->daemon, SIGKILL);
+		patience_ms -= BURY_STEP_MS;
+		poll(NULL, 0, BURY_STEP_MS);
+	}
+}
+
 /* --- progress ---------------------------------------------------------------------------------- */
 
 static void clear_line(const struct client *client)
@@ -178,7 +203,7 @@ static void cancel(struct client *client)
 	clear_line(client);
 	if (client->cancelled) {
 		fputs("Stopping at once.\n", stderr);
-		shutdown(client->control, SHUT_RDWR);
+		kill(-client->daemon, SIGKILL);
 	} else {
 		fputs("Stopping: the boards are released and the report of what was done is written.\n",
 		      stderr);
@@ -249,17 +274,17 @@ int client_run(const json_t *request, struct error *error)
 	int rc;
 
 	take_signals(&client);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	rc = start_daemon(&client, error);
 	if (rc == 0)
 		rc = message_write(client.control, request, (struct bytes){0}, error);
-	if (rc == 0) {
+	if (rc == 0)
 		converse(&client, error);
-		rc = client.status >= 0 ? client.status : recover(&client, error);
-	}
 	if (client.control >= 0)
 		close(client.control);
-	if (client.daemon > 0)
-		waitpid(client.daemon, NULL, 0);
+	bury_daemon(&client);
+	if (rc == 0)
+		rc = client.status >= 0 ? client.status : recover(&client, error);
 	close(client.signals);
 	message_reader_fini(&client.reader);
 	return rc < 0 ? -rc : rc;

@@ -171,14 +171,23 @@ class Run:
         and its server has waited for longer than any does for a board that works.
         """
         board = self.board(*words)
-        os.kill(board.pid, signal.SIGSTOP)
         seen: list[tuple[list[int], int]] = []
 
         def stands_still() -> bool:
-            seen.append(([one.pid for one in self.cases()], len(self.lines)))
             time.sleep(SETTLED_S / SETTLED_LOOKS)
-            return len(seen[-1][0]) == 1 and seen[-SETTLED_LOOKS:] == [seen[-1]] * SETTLED_LOOKS
+            seen.append(([one.pid for one in self.cases()], len(self.lines)))
+            if seen[-SETTLED_LOOKS:] != [seen[-1]] * SETTLED_LOOKS:
+                return False
+            if seen[-1][0]:
+                return True
+            # The server was done with the board, which only had to say so: another cell, then.
+            seen.clear()
+            os.kill(board.pid, signal.SIGCONT)
+            self.wait_for_cells(len(self.cells()) + 1)
+            os.kill(board.pid, signal.SIGSTOP)
+            return False
 
+        os.kill(board.pid, signal.SIGSTOP)
         until("one cell stands still", stands_still)
         return board
 

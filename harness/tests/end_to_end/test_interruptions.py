@@ -1,0 +1,222 @@
+"""What remains of a run when somebody stops it, or kills a part of it in the middle of a cell."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from lab import Cell, Done, Lab, Run, outcomes, until  # noqa: E402
+
+HELD = ("--state", "fixed")  # of the virtual board whose cell is held in the middle
+BOARDS = ("netx-fixed", "openssl")
+N_BEFORE = 4  # cells that the held board does before
+SUITE = {
+    "suite": "long",
+    "why": "Long enough to be interrupted.",
+    "scenarios": [{
+        "name": "some-servers",
+        "why": "Passes and failures of several kinds.",
+        "server": {},
+        "matrix": {
+            "server.certificate": ["ecdsa-p256", "rsa-2048", "ecdsa-p384"],
+            "server.versions": [["1.2"], ["1.3"], ["1.2", "1.3"]],
+            "server.tickets": [True, False],
+        },
+    }],
+}
+N_CASES = 3 * 3 * 2
+
+
+class Interruption(Lab):
+    undisturbed: dict[str, tuple[str, str]]
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.suite = self.write("long.json", SUITE)
+
+    def begin(self) -> Run:
+        """A run whose board netx-fixed has done some cells and stands still in the middle of the next."""
+        run = self.start(self.suite, *BOARDS)
+        run.wait_for_cells(N_BEFORE, BOARDS[0])
+        self.held = run.hold(*HELD)
+        self.cell = [name for name in Interruption.undisturbed
+                     if name.endswith(BOARDS[0])][len(run.cells(BOARDS[0]))]
+        return run
+
+    def release(self) -> None:
+        os.kill(self.held.pid, signal.SIGCONT)
+
+    def learn(self) -> None:
+        """How the suite ends when nobody disturbs it."""
+        self.run_suite(self.suite, *BOARDS)
+        Interruption.undisturbed = outcomes(self.cells())
+        self.assertEqual(len(self.undisturbed), N_CASES * len(BOARDS))
+
+    def check_whole(self, affected: dict[str, tuple[str, str]]) -> dict[str, Cell]:
+        """The run went on to its end, and but for `affected` all cells came as if nothing had been."""
+        cells = self.cells()
+        self.assertTrue(self.results()["run"]["complete"])
+        found = outcomes(cells)
+        self.assertEqual(found.keys(), self.undisturbed.keys())
+        self.assertEqual({name: one for name, one in found.items() if one != self.undisturbed[name]},
+                         affected)
+        return cells
+
+    def check_cut(self, n_min: int) -> None:
+        """The run was cut short: what was done is as it should be, and the rest was not run."""
+        self.assertFalse(self.results()["run"]["complete"])
+        found = outcomes(self.cells())
+        done = {name: outcome for name, outcome in found.items() if outcome != ("skip", "not-run")}
+        self.assertEqual(found.keys(), self.undisturbed.keys())
+        self.assertEqual(done, {name: self.undisturbed[name] for name in done})
+        self.assertGreaterEqual(len(done), n_min)
+        self.assertNotIn(self.cell, done)
+
+
+def setUpModule() -> None:
+    lab = Interruption("learn")
+    lab.setUp()
+    try:
+        lab.learn()
+    finally:
+        lab.doCleanups()
+
+
+class StoppedByTheUser(Interruption):
+    def stop(self, number: signal.Signals) -> Done:
+        run = self.begin()
+        os.kill(run.child.pid, number)
+        done = run.finish()
+        self.check_nothing_left(run)
+        self.check_cut(N_BEFORE + N_CASES)
+        self.assertEqual((done.status, done.complaint), (3, "the run was stopped"))
+        return done
+
+    def test_ctrl_c_leaves_the_report_of_what_was_done(self) -> None:
+        done = self.stop(signal.SIGINT)
+        self.assertIn("Stopping: the boards are released", done.err)
+        self.assertIn(f"Report: {self.out}", done.out)
+
+    def test_sigterm_does_the_same(self) -> None:
+        self.stop(signal.SIGTERM)
+
+    def test_sighup_does_the_same(self) -> None:
+        self.stop(signal.SIGHUP)
+
+    def test_ctrl_c_before_the_first_cell_leaves_a_report_too(self) -> None:
+        run = self.start(self.suite, *BOARDS)
+        os.kill(run.child.pid, signal.SIGINT)
+        done = run.finish()
+        self.check_nothing_left(run)
+        self.assertEqual((done.status, done.complaint), (3, "the run was stopped"))
+        self.assertFalse(self.results()["run"]["complete"])
+
+    def test_second_ctrl_c_stops_at_once_and_leaves_the_report(self) -> None:
+        run = self.begin()
+        os.kill(run.server().pid, signal.SIGSTOP)  # it would have to be waited for
+        os.kill(run.child.pid, signal.SIGINT)
+        run.wait_for_line("Stopping:")
+        os.kill(run.child.pid, signal.SIGINT)
+        done = run.finish()
+        self.assertEqual(done.status, 3)
+        self.assertEqual(done.complaint,
+                         f"the run was stopped; the report of what was done is in {self.out}")
+        self.check_nothing_left(run)
+        self.check_cut(N_BEFORE + N_CASES)
+
+
+class Killed(Interruption):
+    """SIGKILL, which nothing can prepare for."""
+
+    def kill(self, pid: int) -> None:
+        os.kill(pid, signal.SIGKILL)
+
+    def go_on(self, run: Run) -> Done:
+        self.release()
+        done = run.finish()
+        self.check_nothing_left(run)
+        return done
+
+    def test_command(self) -> None:
+        run = self.begin()
+        self.kill(run.child.pid)
+        until("no process of the run is left", lambda: not run.members())
+        self.check_nothing_left(run)
+        self.check_cut(N_BEFORE + N_CASES)
+
+    def test_daemon(self) -> None:
+        run = self.begin()
+        self.kill(run.daemon)
+        done = run.finish()
+        self.assertEqual(done.status, 3)
+        self.assertEqual(
+            done.complaint,
+            f"the daemon died in the middle of the run; the report of what was done is in {self.out}",
+        )
+        self.check_nothing_left(run)
+        self.check_cut(N_BEFORE + N_CASES)
+
+    def test_server_program(self) -> None:
+        run = self.begin()
+        self.kill(run.server().pid)
+        done = self.go_on(run)
+        cell = self.check_whole({self.cell: ("error", "server-failed")})[self.cell]
+        self.assertIn("was ended by signal 9", cell["detail"])
+        self.assertEqual(done.status, 3)
+
+    def test_server_of_one_cell(self) -> None:
+        run = self.begin()
+        [case] = run.cases()
+        self.kill(case.pid)
+        done = self.go_on(run)
+        self.check_whole({self.cell: ("error", "server-failed")})
+        self.assertEqual(done.status, 3)
+
+    def test_sniffer(self) -> None:
+        run = self.begin()
+        self.kill(run.member("shakedown-sniffer").pid)
+        done = self.go_on(run)
+        # The server's and the board's word are enough for a pass; the cell says what is missing.
+        cell = self.check_whole({})[self.cell]
+        self.assertIsNone(cell["witnesses"]["wire"])
+        self.assertIn("sniffer", [trouble["who"] for trouble in cell["trouble"]])
+        self.assertEqual(done.status, 1)
+
+    def test_runner(self) -> None:
+        run = self.begin()
+        [runner] = [one for one in run.members("runner") if BOARDS[0] in one.words]
+        self.kill(runner.pid)
+        done = self.go_on(run)
+        cell = self.check_whole({self.cell: ("error", "runner-failed")})[self.cell]
+        self.assertIn("was ended by signal 9", cell["detail"])
+        self.assertEqual(done.status, 3)
+
+    def test_virtual_board(self) -> None:
+        run = self.begin()
+        self.kill(self.held.pid)
+        done = run.finish()
+        self.check_nothing_left(run)
+        cell = self.check_whole({self.cell: ("inconclusive", "port-lost")})[self.cell]
+        self.assertIn("was ended by signal 9", cell["detail"])
+        self.assertEqual(done.status, 1)
+
+
+class Silent(Interruption):
+    def test_silent_board_is_inconclusive_and_the_run_goes_on(self) -> None:
+        run = self.begin()
+        run.wait_for_cells(len(run.cells(BOARDS[0])) + 1, BOARDS[0])
+        self.release()
+        done = run.finish()
+        self.check_nothing_left(run)
+        cell = self.check_whole({self.cell: ("inconclusive", "silent")})[self.cell]
+        self.assertIn("no answer to", cell["detail"])
+        self.assertEqual(done.status, 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
