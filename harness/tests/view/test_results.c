@@ -337,7 +337,7 @@ static void journal_of_another_run_is_not_overwritten(void **state)
 	struct error error = {0};
 
 	(void)state;
-	assert_int_equal(results_open(&second, folder, header, &error), ERR_ENVIRONMENT);
+	assert_int_equal(results_open(&second, folder, header, &error), ERR_INPUT);
 	assert_non_null(strstr(error.text, "journal.jsonl"));
 	assert_int_equal(results_close(results, false, &error), 0);
 	json_decref(run);
