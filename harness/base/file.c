@@ -29,6 +29,15 @@ static int write_all(int fd, struct bytes content)
 	return 0;
 }
 
+/* What the user's mask leaves of `mode`; there is no way to read the mask but to set it. */
+static mode_t masked(mode_t mode)
+{
+	mode_t mask = umask(0777);
+
+	umask(mask);
+	return mode & ~mask;
+}
+
 int file_write(const char *path, struct bytes content, mode_t mode, struct error *error)
 {
 	char *temporary = NULL;
@@ -41,7 +50,7 @@ int file_write(const char *path, struct bytes content, mode_t mode, struct error
 		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot create %s", path);
 		goto out;
 	}
-	if (write_all(fd, content) != 0 || fchmod(fd, mode) != 0 || fdatasync(fd) != 0 ||
+	if (write_all(fd, content) != 0 || fchmod(fd, masked(mode)) != 0 || fdatasync(fd) != 0 ||
 	    rename(temporary, path) != 0) {
 		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot write %s", path);
 		unlink(temporary);
@@ -93,6 +102,15 @@ int file_read(const char *path, size_t max, struct buf *content, struct error *e
 	return rc;
 }
 
+static int make_one_folder(const char *path)
+{
+	struct stat there;
+
+	if (mkdir(path, 0777) == 0)
+		return 0;
+	return errno == EEXIST && stat(path, &there) == 0 && S_ISDIR(there.st_mode) ? 0 : -1;
+}
+
 int file_make_folder(const char *path, struct error *error)
 {
 	char *copy = strdup(path);
@@ -103,12 +121,11 @@ int file_make_folder(const char *path, struct error *error)
 		if (*slash != '/')
 			continue;
 		*slash = '\0';
-		if (mkdir(copy, 0777) != 0 && errno != EEXIST)
-			rc = -1;
+		rc = make_one_folder(copy);
 		*slash = '/';
 	}
-	if (rc == 0 && mkdir(copy, 0777) != 0 && errno != EEXIST)
-		rc = -1;
+	if (rc == 0)
+		rc = make_one_folder(copy);
 	if (rc != 0)
 		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot make the folder %s", path);
 	free(copy);

@@ -10,9 +10,9 @@
 #include <sys/types.h>
 
 /*
- * Writes `content` to `path` through a temporary file beside it, synced and renamed; `mode` is the
- * new file's (0600 for private keys). On failure the old file stands as it was and no temporary
- * file is left. ERR_ENVIRONMENT with the system's reason.
+ * Writes `content` to `path` through a temporary file beside it, synced and renamed; `mode`, less
+ * the umask, is the new file's (0600 for private keys). On failure the old file stands as it was and
+ * no temporary file is left. ERR_ENVIRONMENT with the system's reason. For processes of one thread.
  */
 int file_write(const char *path, struct bytes content, mode_t mode, struct error *error);
 
