@@ -50,6 +50,7 @@ struct run {
 	unsigned n_server_restarts, n_sniffer_restarts;
 	size_t n_open; /* stations, server and sniffer that are not gone yet */
 	int status;   /* the exit status so far */
+	bool begun; /* a cell was started: there is something to report */
 	bool ending, cancelled;
 	struct error trouble; /* why the run ends early */
 };
@@ -75,7 +76,7 @@ static void notice(struct run *run, const char *text)
 
 static void keep_capture(struct run *run, json_t *cell, struct bytes capture)
 {
-	char *name = NULL, *path;
+	char *name = NULL, *path, *folder;
 	struct error error = {0};
 
 	if (capture.len == 0)
@@ -83,13 +84,15 @@ static void keep_capture(struct run *run, json_t *cell, struct bytes capture)
 	CHECK(asprintf(&name, "cells/%s.pcapng", json_text(cell, "id")) > 0);
 	for (char *slash = name + strlen("cells/"); (slash = strchr(slash, '/')) != NULL;)
 		*slash = '.';
+	folder = file_join(run->out, "cells");
 	path = file_join(run->out, name);
-	if (file_write(path, capture, 0666, &error) == 0) {
+	if (file_make_folder(folder, &error) == 0 && file_write(path, capture, 0666, &error) == 0) {
 		json_object_set_new(cell, "evidence", json_made(json_pack("{s:s}", "capture", name)));
 	} else if (run->trouble.code == 0) {
 		run->trouble = error;
 		end(run);
 	}
+	free(folder);
 	free(path);
 	free(name);
 }
@@ -166,6 +169,7 @@ static void on_station_ready(void *context, struct station *station)
 		return;
 	}
 	seat->cell = plan_cell(&run->plan, seat->next);
+	run->begun = true;
 	station_begin(station, seat->cell);
 }
 
@@ -422,11 +426,19 @@ static void write_report(struct run *run)
 {
 	struct error unwritten = {0};
 
+	if (!run->begun && !run->cancelled && run->trouble.code != 0) {
+		results_discard(run->results);
+		return;
+	}
 	if (run->cancelled && run->trouble.code == 0)
 		error_set(&run->trouble, ERR_ENVIRONMENT, "the run was stopped");
-	if (results_close(run->results, run->trouble.code == 0, &unwritten) != 0 &&
-	    run->trouble.code == 0)
+	if (results_close(run->results, run->trouble.code == 0, &unwritten) == 0)
+		return;
+	if (run->trouble.code == 0)
 		run->trouble = unwritten;
+	error_append(&run->trouble,
+	             "; the report could not be written: see to that, then `shakedown report %s` does it",
+	             run->out);
 }
 
 /* When the boards are done the apparatus goes; when that is gone too the report is written. */
@@ -595,7 +607,6 @@ static json_t *describe_run(const struct run *run)
 static int open_results(struct run *run, struct error *error)
 {
 	json_t *cells = json_made(json_array());
-	char *captures = file_join(run->out, "cells");
 	json_t *header;
 	int rc;
 
@@ -605,10 +616,7 @@ static int open_results(struct run *run, struct error *error)
 	header = json_made(json_pack("{s:o, s:O, s:o}", "run", describe_run(run), "boards",
 	                             run->boards, "plan", cells));
 	rc = results_open(&run->results, run->out, header, error);
-	if (rc == 0)
-		rc = file_make_folder(captures, error);
 	json_decref(header);
-	free(captures);
 	return rc;
 }
 

@@ -24,6 +24,7 @@ struct station {
 	char *why_down;   /* NULL while the board is up */
 	bool stopping;
 	unsigned n_restarts; /* since a cell was finished */
+	unsigned n_silences; /* since the board gave a result */
 };
 
 /* --- going down and coming back ---------------------------------------------------------------- */
@@ -67,11 +68,23 @@ static void restart_or_give_up(struct station *station)
 	uv_timer_start(&station->pause, on_pause_over, restart_delays_ms[station->n_restarts++], 0);
 }
 
+static void give_up_as_silent(struct station *station)
+{
+	free(station->why_down);
+	if (asprintf(&station->why_down, "%s was silent in %d cells in a row and is given up: restart it",
+	             json_text(station->profile, "name"), STATION_MAX_SILENCES) < 0)
+		CHECK(false);
+	station->stopping = true;
+	board_stop(station->board);
+}
+
 void station_go_on(struct station *station)
 {
 	if (station->stopping || station->experiment != NULL)
 		return;
-	if (board_is_ready(station->board))
+	if (station->n_silences == STATION_MAX_SILENCES)
+		give_up_as_silent(station);
+	else if (board_is_ready(station->board))
 		station->events->ready(station->context, station);
 	else if (station->why_down != NULL && !uv_is_active((uv_handle_t *)&station->pause))
 		restart_or_give_up(station);
@@ -98,6 +111,7 @@ static void on_result(void *context, json_t *message)
 {
 	struct station *station = context;
 
+	station->n_silences = 0;
 	if (station->experiment != NULL)
 		experiment_result(station->experiment, message);
 	station_go_on(station);
@@ -107,6 +121,7 @@ static void on_failed(void *context, json_t *message)
 {
 	struct station *station = context;
 
+	station->n_silences += strcmp(json_text(message, "kind"), "silent") == 0;
 	if (station->experiment != NULL)
 		experiment_failed(station->experiment, message);
 	station_go_on(station);
@@ -116,8 +131,8 @@ static void on_down(void *context, const char *who, const char *text)
 {
 	struct station *station = context;
 
-	if (asprintf(&station->why_down, "%s: %s", json_text(station->profile, "name"), text) < 0)
-		CHECK(false);
+	station->why_down = strdup(text);
+	CHECK(station->why_down != NULL);
 	if (station->experiment != NULL)
 		experiment_lost(station->experiment, who, text);
 	station_go_on(station);

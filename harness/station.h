@@ -3,7 +3,8 @@
  * A program's part, above all layers. On a libuv loop; all calls and callbacks on its thread.
  *
  * A virtual board or a runner that dies is started again, up to STATION_MAX_RESTARTS times with no cell
- * finished in between; then the station gives the board up and says so.
+ * finished in between; then the station gives the board up and says so. So it does with a board that
+ * was silent in STATION_MAX_SILENCES cells in a row: each costs seconds.
  */
 #ifndef SHAKEDOWN_STATION_H
 #define SHAKEDOWN_STATION_H
@@ -16,6 +17,7 @@
 #include <uv.h>
 
 #define STATION_MAX_RESTARTS 3
+#define STATION_MAX_SILENCES 3
 
 struct station;
 

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ struct results {
 	char *path; /* of the journal */
 	int fd;
 	off_t length; /* of what is whole in it */
+	bool own_folder; /* it was not there before */
 };
 
 static void results_free(struct results *results)
@@ -102,6 +104,7 @@ int results_open(struct results **out, const char *folder, const json_t *header,
                  struct error *error)
 {
 	struct results *results;
+	bool own_folder = access(folder, F_OK) != 0;
 	int rc = check_unused(folder, error);
 
 	if (rc == 0)
@@ -110,6 +113,7 @@ int results_open(struct results **out, const char *folder, const json_t *header,
 		return rc;
 	results = calloc(1, sizeof(*results));
 	CHECK(results != NULL);
+	results->own_folder = own_folder;
 	results->folder = strdup(folder);
 	results->path = file_join(folder, JOURNAL);
 	CHECK(results->folder != NULL);
@@ -117,16 +121,25 @@ int results_open(struct results **out, const char *folder, const json_t *header,
 	if (results->fd < 0)
 		rc = error_system(error, ERR_ENVIRONMENT, errno,
 		                  "cannot start the run's journal %s", results->path);
+	else if (flock(results->fd, LOCK_EX | LOCK_NB) != 0)
+		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot lock %s", results->path);
 	else
 		rc = append(results, "header", header, error);
 	if (rc != 0) {
-		if (results->fd >= 0)
-			unlink(results->path);
-		results_free(results);
+		results_discard(results);
 		return rc;
 	}
 	*out = results;
 	return 0;
+}
+
+void results_discard(struct results *results)
+{
+	if (results->fd >= 0)
+		unlink(results->path);
+	if (results->own_folder)
+		rmdir(results->folder);
+	results_free(results);
 }
 
 int results_board(struct results *results, const json_t *board, struct error *error)
@@ -372,16 +385,21 @@ int results_close(struct results *results, bool complete, struct error *error)
 int results_recover(const char *folder, struct error *error)
 {
 	char *path = file_join(folder, JOURNAL);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat status;
 	int rc;
 
-	if (stat(path, &status) != 0)
+	if (fd < 0 || fstat(fd, &status) != 0)
 		rc = error_system(error, ERR_INPUT, errno, "there is no run to recover: %s", path);
+	else if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+		rc = error_set(error, ERR_INPUT, "the run in %s goes on: wait for its end", folder);
 	else
 		rc = finish(folder, path, false,
 		            (uint64_t)status.st_mtim.tv_sec * 1000000000u +
 		                    (uint64_t)status.st_mtim.tv_nsec,
 		            error);
+	if (fd >= 0)
+		close(fd);
 	free(path);
 	return rc;
 }

@@ -28,6 +28,9 @@ struct results;
 int results_open(struct results **results, const char *folder, const json_t *header,
                  struct error *error);
 
+/* Ends a run that came to nothing before its first cell, and takes back what results_open made. */
+void results_discard(struct results *results);
+
 /* What is known of a board only once it answers: replaces the header's board of that name. */
 int results_board(struct results *results, const json_t *board, struct error *error);
 
@@ -50,7 +53,7 @@ int results_close(struct results *results, bool complete, struct error *error);
 /*
  * The same, for the journal that a dead daemon left in `folder`; the run counts as not complete,
  * and as finished when the journal was last written. A last line that is torn is left out.
- * ERR_INPUT if there is no journal.
+ * ERR_INPUT if there is no journal, or its run goes on.
  */
 int results_recover(const char *folder, struct error *error);
 

@@ -339,7 +339,28 @@ static void journal_of_another_run_is_not_overwritten(void **state)
 	(void)state;
 	assert_int_equal(results_open(&second, folder, header, &error), ERR_INPUT);
 	assert_non_null(strstr(error.text, "journal.jsonl"));
+	assert_int_equal(results_recover(folder, &error), ERR_INPUT);
+	assert_non_null(strstr(error.text, "goes on"));
 	assert_int_equal(results_close(results, false, &error), 0);
+	json_decref(run);
+	json_decref(header);
+}
+
+static void discarded_run_leaves_nothing(void **state)
+{
+	json_t *run = stored_run(), *header = header_of(run);
+	char *own = file_join(folder, "own");
+	struct results *results = NULL;
+
+	(void)state;
+	assert_int_equal(results_open(&results, own, header, NULL), 0);
+	results_discard(results);
+	assert_false(exists("own"));
+	assert_int_equal(results_open(&results, folder, header, NULL), 0);
+	results_discard(results);
+	assert_false(exists("journal.jsonl"));
+	assert_true(exists(""));
+	free(own);
 	json_decref(run);
 	json_decref(header);
 }
@@ -420,6 +441,7 @@ int main(int argc, char **argv)
 		IN_FOLDER(crashed_run_is_recovered_with_what_was_whole),
 		IN_FOLDER(full_disk_loses_nothing_that_was_written),
 		IN_FOLDER(journal_of_another_run_is_not_overwritten),
+		IN_FOLDER(discarded_run_leaves_nothing),
 		IN_FOLDER(nothing_to_recover_is_said),
 		IN_FOLDER(results_of_another_format_are_refused),
 		IN_FOLDER(notice_of_the_run_stands_in_every_report),
