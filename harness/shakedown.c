@@ -253,13 +253,24 @@ static void usage(FILE *file)
 	      file);
 }
 
+static bool asks_for_help(char **arguments)
+{
+	static const char *const words[] = {"--help", "-h"};
+
+	for (; *arguments != NULL; arguments++)
+		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+			if (strcmp(*arguments, words[i]) == 0)
+				return true;
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	struct error error = {0};
 	int status = 2;
 
 	setlocale(LC_CTYPE, "");
-	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
+	if (argc > 1 && (strcmp(argv[1], "help") == 0 || asks_for_help(argv + 1))) {
 		usage(stdout);
 		return 0;
 	}
