@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -132,10 +133,13 @@ class Run:
                 raise AssertionError(f"no {n} cells came:\n" + "\n".join(self.lines))
         return self.cells(board)
 
-    def wait_for_line(self, start: str) -> None:
+    def wait_for_line(self, pattern: str) -> None:
+        """Until a line that begins with the regular expression is there."""
         with self._news:
-            if not self._news.wait_for(lambda: any(one.startswith(start) for one in self.lines), DEADLINE_S):
-                raise AssertionError(f"no line {start!r} came:\n" + "\n".join(self.lines))
+            if not self._news.wait_for(
+                lambda: any(re.match(pattern, line) for line in self.lines), DEADLINE_S
+            ):
+                raise AssertionError(f"no line {pattern!r} came:\n" + "\n".join(self.lines))
 
     def cells(self, board: str = "") -> list[str]:
         done = [line.split(" ")[2] for line in self.lines if line[:1].isdecimal()]

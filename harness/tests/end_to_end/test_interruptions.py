@@ -30,6 +30,7 @@ SUITE = {
     }],
 }
 N_CASES = 3 * 3 * 2
+N_SILENCES = 3  # in a row, after which a board is given up
 
 
 class Interruption(Lab):
@@ -120,10 +121,10 @@ class StoppedByTheUser(Interruption):
         run = self.begin()
         os.kill(run.server().pid, signal.SIGSTOP)  # it would have to be waited for
         os.kill(run.child.pid, signal.SIGINT)
-        run.wait_for_line("Stopping:")
+        run.wait_for_line("Stopping: ")
         os.kill(run.child.pid, signal.SIGINT)
         done = run.finish()
-        self.assertEqual(done.status, 3)
+        self.assertEqual(done.status, 3, done.err)
         self.assertEqual(done.complaint,
                          f"the run was stopped; the report of what was done is in {self.out}")
         self.check_nothing_left(run)
@@ -153,7 +154,7 @@ class Killed(Interruption):
         run = self.begin()
         self.kill(run.daemon)
         done = run.finish()
-        self.assertEqual(done.status, 3)
+        self.assertEqual(done.status, 3, done.err)
         self.assertEqual(
             done.complaint,
             f"the daemon died in the middle of the run; the report of what was done is in {self.out}",
@@ -167,7 +168,7 @@ class Killed(Interruption):
         done = self.go_on(run)
         cell = self.check_whole({self.cell: ("error", "server-failed")})[self.cell]
         self.assertIn("was ended by signal 9", cell["detail"])
-        self.assertEqual(done.status, 3)
+        self.assertEqual(done.status, 3, done.err)
 
     def test_server_of_one_cell(self) -> None:
         run = self.begin()
@@ -175,7 +176,7 @@ class Killed(Interruption):
         self.kill(case.pid)
         done = self.go_on(run)
         self.check_whole({self.cell: ("error", "server-failed")})
-        self.assertEqual(done.status, 3)
+        self.assertEqual(done.status, 3, done.err)
 
     def test_sniffer(self) -> None:
         run = self.begin()
@@ -185,7 +186,7 @@ class Killed(Interruption):
         cell = self.check_whole({})[self.cell]
         self.assertIsNone(cell["witnesses"]["wire"])
         self.assertIn("sniffer", [trouble["who"] for trouble in cell["trouble"]])
-        self.assertEqual(done.status, 1)
+        self.assertEqual(done.status, 1, done.err)
 
     def test_runner(self) -> None:
         run = self.begin()
@@ -194,7 +195,7 @@ class Killed(Interruption):
         done = self.go_on(run)
         cell = self.check_whole({self.cell: ("error", "runner-failed")})[self.cell]
         self.assertIn("was ended by signal 9", cell["detail"])
-        self.assertEqual(done.status, 3)
+        self.assertEqual(done.status, 3, done.err)
 
     def test_virtual_board(self) -> None:
         run = self.begin()
@@ -203,19 +204,40 @@ class Killed(Interruption):
         self.check_nothing_left(run)
         cell = self.check_whole({self.cell: ("inconclusive", "port-lost")})[self.cell]
         self.assertIn("was ended by signal 9", cell["detail"])
-        self.assertEqual(done.status, 1)
+        self.assertEqual(done.status, 1, done.err)
 
 
 class Silent(Interruption):
-    def test_silent_board_is_inconclusive_and_the_run_goes_on(self) -> None:
-        run = self.begin()
-        run.wait_for_cells(len(run.cells(BOARDS[0])) + 1, BOARDS[0])
-        self.release()
+    def test_silent_board_is_inconclusive_and_given_up_in_the_end(self) -> None:
+        run = self.start(self.suite, *BOARDS)
+        run.wait_for_cells(N_BEFORE)
+        forever, for_a_while = run.board(*HELD), run.board("--stack", "openssl")
+        for board in (forever, for_a_while):
+            os.kill(board.pid, signal.SIGSTOP)
+        run.wait_for_line(r"\d+/\d+ inconclusive .*/openssl$")
+        os.kill(for_a_while.pid, signal.SIGCONT)
         done = run.finish()
         self.check_nothing_left(run)
-        cell = self.check_whole({self.cell: ("inconclusive", "silent")})[self.cell]
-        self.assertIn("no answer to", cell["detail"])
-        self.assertEqual(done.status, 1)
+        self.assertEqual(done.status, 1, done.err)
+        self.assertTrue(self.results()["run"]["complete"])
+        self.check_came_back(self.changed("openssl"))
+        self.check_given_up(self.changed("netx-fixed"))
+
+    def changed(self, board: str) -> list[Cell]:
+        """The cells of the board that did not end as they do when nobody disturbs it."""
+        return [cell for name, cell in self.cells().items() if name.endswith(board)
+                and (cell["outcome"], cell["reason"]) != self.undisturbed[name]]
+
+    def check_came_back(self, changed: list[Cell]) -> None:
+        self.assertEqual([cell["reason"] for cell in changed], ["silent"])
+        self.assertIn("no answer to", changed[0]["detail"])
+
+    def check_given_up(self, changed: list[Cell]) -> None:
+        silent, skipped = changed[:N_SILENCES], changed[N_SILENCES:]
+        self.assertEqual({(cell["outcome"], cell["reason"]) for cell in silent},
+                         {("inconclusive", "silent")})
+        self.assertEqual({(cell["outcome"], cell["detail"]) for cell in skipped},
+                         {("skip", "netx-fixed was silent in 3 cells in a row and is given up: restart it")})
 
 
 if __name__ == "__main__":
