@@ -1,14 +1,25 @@
 #include "base/error.h"
 
+#include "base/utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+/* The sentence will stand in JSON, and parts of it may be foreign, or cut in the middle of a letter. */
 static void append_va(struct error *error, const char *format, va_list arguments)
 {
 	size_t used = strlen(error->text);
 
 	vsnprintf(error->text + used, sizeof(error->text) - used, format, arguments);
+	utf8_repair(error->text + used);
+}
+
+static void set_va(struct error *error, int code, const char *format, va_list arguments)
+{
+	error->code = code;
+	error->text[0] = '\0';
+	append_va(error, format, arguments);
 }
 
 int error_set(struct error *error, int code, const char *format, ...)
@@ -17,10 +28,8 @@ int error_set(struct error *error, int code, const char *format, ...)
 
 	if (error == NULL)
 		return code;
-	error->code = code;
-	error->text[0] = '\0';
 	va_start(arguments, format);
-	append_va(error, format, arguments);
+	set_va(error, code, format, arguments);
 	va_end(arguments);
 	return code;
 }
@@ -31,10 +40,8 @@ int error_system(struct error *error, int code, int system_errno, const char *fo
 
 	if (error == NULL)
 		return code;
-	error->code = code;
-	error->text[0] = '\0';
 	va_start(arguments, format);
-	append_va(error, format, arguments);
+	set_va(error, code, format, arguments);
 	va_end(arguments);
 	return error_append(error, ": %s", strerror(system_errno));
 }

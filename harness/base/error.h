@@ -3,7 +3,8 @@
  *
  * A function that can fail takes a `struct error *`, returns 0 or one of the negative codes below,
  * and on failure has written a sentence that a stranger can act on: what was tried, on what, what
- * the system said, what to do. The struct is the caller's; nothing in it is allocated.
+ * the system said, what to do. The struct is the caller's; nothing in it is allocated. The sentence is
+ * UTF-8 whatever went into it: bytes that are none show as '?'.
  */
 #ifndef SHAKEDOWN_BASE_ERROR_H
 #define SHAKEDOWN_BASE_ERROR_H
@@ -23,7 +24,8 @@ struct error {
 
 /*
  * Writes the sentence (printf format, no final newline or full stop needed) and returns `code`, so
- * that a failing function can `return error_set(...)`. A NULL `error` only passes the code on.
+ * that a failing function can `return error_set(...)`. With a NULL `error`, error_set and
+ * error_system only pass the code on, and the others do nothing and return 0.
  */
 int error_set(struct error *error, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

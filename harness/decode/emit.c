@@ -1,6 +1,7 @@
 #include "decode/emit.h"
 
 #include "base/assert.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -193,22 +194,6 @@ void emit_close(struct emit *emit)
 	else if (level->key != NULL)
 		add_count(emit, level);
 	emit->more = true;
-}
-
-/* Bytes of the UTF-8 character (RFC 3629) at the start of `text`; 0 if there is none. */
-static size_t utf8_length(const uint8_t *text, size_t len)
-{
-	size_t n = text[0] < 0x80 ? 1 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : 4;
-
-	if ((text[0] >= 0x80 && text[0] < 0xc2) || text[0] > 0xf4 || n > len)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-	if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
-	    (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
-		return 0;
-	return n;
 }
 
 /* A byte that cannot stand as it is. */
