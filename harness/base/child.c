@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/message.h"
+#include "base/utf8.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ struct child {
 	uv_pipe_t input, output, errors; /* the child's, seen from the child */
 	uv_timer_t grace;
 	int n_open; /* handles that libuv still knows */
-	bool stopping, exited, output_ended, told;
+	bool stopping, exited, output_ended, errors_ended, told;
 	int64_t status;
 	int signal;
 	struct message_reader reader;
@@ -51,6 +52,15 @@ static void close_handle(uv_handle_t *handle)
 		uv_close(handle, on_closed);
 }
 
+static void close_all(struct child *child)
+{
+	close_handle((uv_handle_t *)&child->process);
+	close_handle((uv_handle_t *)&child->input);
+	close_handle((uv_handle_t *)&child->output);
+	close_handle((uv_handle_t *)&child->errors);
+	close_handle((uv_handle_t *)&child->grace);
+}
+
 static const char *last_line(struct child *child)
 {
 	char *text = (char *)buf_string(&child->words);
@@ -63,6 +73,7 @@ static const char *last_line(struct child *child)
 	return line != NULL ? line + 1 : text;
 }
 
+/* A program that fails may say anything, and its last line may be cut: see utf8.h. */
 static void describe_end(struct child *child, char *why, size_t size)
 {
 	const char *words = last_line(child);
@@ -79,22 +90,52 @@ static void describe_end(struct child *child, char *why, size_t size)
 	else
 		snprintf(why, size, "%s ended with status %lld%s%s", child->name,
 		         (long long)child->status, separator, words);
+	utf8_repair(why);
 }
 
 static void tell_when_over(struct child *child)
 {
 	char why[CHILD_STDERR_MAX + 256];
 
-	if (!child->exited || !child->output_ended || child->told)
+	if (!child->exited || !child->output_ended || !child->errors_ended || child->told)
 		return;
 	child->told = true;
 	describe_end(child, why, sizeof(why));
 	child->events->exited(child->context, why);
-	close_handle((uv_handle_t *)&child->process);
-	close_handle((uv_handle_t *)&child->input);
-	close_handle((uv_handle_t *)&child->output);
-	close_handle((uv_handle_t *)&child->errors);
-	close_handle((uv_handle_t *)&child->grace);
+	close_all(child);
+}
+
+/* A process that is gone has no number to send a signal to: it may be another's by now. */
+static void kill_now(struct child *child)
+{
+	if (!child->exited)
+		uv_process_kill(&child->process, SIGKILL);
+}
+
+static void end_output(struct child *child)
+{
+	uv_read_stop((uv_stream_t *)&child->output);
+	child->output_ended = true;
+}
+
+static void end_errors(struct child *child)
+{
+	uv_read_stop((uv_stream_t *)&child->errors);
+	child->errors_ended = true;
+}
+
+static void on_grace_over(uv_timer_t *timer)
+{
+	struct child *child = timer->data;
+
+	if (!child->exited) {
+		kill_now(child);
+		return;
+	}
+	/* Something that it started holds on to its pipes, and may do so for ever. */
+	end_output(child);
+	end_errors(child);
+	tell_when_over(child);
 }
 
 static void on_exit_of_child(uv_process_t *process, int64_t status, int signal)
@@ -104,7 +145,7 @@ static void on_exit_of_child(uv_process_t *process, int64_t status, int signal)
 	child->exited = true;
 	child->status = status;
 	child->signal = signal;
-	uv_timer_stop(&child->grace);
+	uv_timer_start(&child->grace, on_grace_over, CHILD_GRACE_MS, 0);
 	tell_when_over(child);
 }
 
@@ -128,9 +169,8 @@ static void deliver(struct child *child)
 		json_decref(message);
 	}
 	if (rc < 0) {
-		uv_read_stop((uv_stream_t *)&child->output);
-		child->output_ended = true;
-		uv_process_kill(&child->process, SIGKILL);
+		end_output(child);
+		kill_now(child);
 	}
 }
 
@@ -141,10 +181,9 @@ static void on_output(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 	if (n >= 0) {
 		message_feed(&child->reader, buffer->base, (size_t)n);
 		deliver(child);
-		return;
+	} else {
+		end_output(child);
 	}
-	uv_read_stop(stream);
-	child->output_ended = true;
 	tell_when_over(child);
 }
 
@@ -153,7 +192,8 @@ static void on_words(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 	struct child *child = stream->data;
 
 	if (n < 0) {
-		uv_read_stop(stream);
+		end_errors(child);
+		tell_when_over(child);
 		return;
 	}
 	buf_add(&child->words, buffer->base, (size_t)n);
@@ -168,6 +208,17 @@ static void open_pipe(struct child *child, uv_loop_t *loop, uv_pipe_t *pipe)
 	child->n_open++;
 }
 
+static bool is_among(const char *variable, char *const added[])
+{
+	size_t name_len = strcspn(variable, "=") + 1;
+
+	for (; *added != NULL; added++)
+		if (strncmp(variable, *added, name_len) == 0)
+			return true;
+	return false;
+}
+
+/* A new list of borrowed strings, each variable once: programs differ on which of two counts. */
 static char **whole_environment(char *const added[])
 {
 	extern char **environ;
@@ -180,9 +231,10 @@ static char **whole_environment(char *const added[])
 		n_added++;
 	all = calloc(n + n_added + 1, sizeof(*all));
 	CHECK(all != NULL);
-	/* The added ones first: getenv takes the first it finds. */
 	memcpy(all, added, n_added * sizeof(*all));
-	memcpy(all + n_added, environ, n * sizeof(*all));
+	for (size_t i = 0; i < n; i++)
+		if (!is_among(environ[i], added))
+			all[n_added++] = environ[i];
 	return all;
 }
 
@@ -219,6 +271,7 @@ int child_start(struct child **started, uv_loop_t *loop, const char *name, char 
 	child->events = events;
 	child->context = context;
 	child->name = strdup(name);
+	CHECK(child->name != NULL);
 	child->process.data = child;
 	open_pipe(child, loop, &child->input);
 	open_pipe(child, loop, &child->output);
@@ -230,11 +283,7 @@ int child_start(struct child **started, uv_loop_t *loop, const char *name, char 
 	if (rc != 0) {
 		error_set(error, ERR_ENVIRONMENT, "cannot start %s (%s): %s", name, arguments[0],
 		          uv_strerror(rc));
-		close_handle((uv_handle_t *)&child->process);
-		close_handle((uv_handle_t *)&child->input);
-		close_handle((uv_handle_t *)&child->output);
-		close_handle((uv_handle_t *)&child->errors);
-		close_handle((uv_handle_t *)&child->grace);
+		close_all(child);
 		return ERR_ENVIRONMENT;
 	}
 	uv_read_start((uv_stream_t *)&child->output, give_chunk, on_output);
@@ -260,7 +309,7 @@ void child_send(struct child *child, const json_t *message)
 	if (child->stopping || child->exited)
 		return;
 	if (uv_stream_get_write_queue_size((uv_stream_t *)&child->input) > CHILD_UNSENT_MAX) {
-		uv_process_kill(&child->process, SIGKILL);
+		kill_now(child);
 		return;
 	}
 	outgoing = calloc(1, sizeof(*outgoing));
@@ -269,13 +318,6 @@ void child_send(struct child *child, const json_t *message)
 	buffer = uv_buf_init((char *)outgoing->content.data, (unsigned)outgoing->content.len);
 	if (uv_write(&outgoing->request, (uv_stream_t *)&child->input, &buffer, 1, on_sent) != 0)
 		on_sent(&outgoing->request, 0);
-}
-
-static void on_grace_over(uv_timer_t *timer)
-{
-	struct child *child = timer->data;
-
-	uv_process_kill(&child->process, SIGKILL);
 }
 
 void child_stop(struct child *child)

@@ -4,7 +4,8 @@
  *
  * Every program of Shakedown ends by itself when its standard input closes, so that no child outlives
  * a daemon that was killed. child_stop closes it, and kills a child that is still there after
- * CHILD_GRACE_MS.
+ * CHILD_GRACE_MS. What a child that has ended left in its pipes is read for at most as long: something
+ * else may hold them open.
  */
 #ifndef SHAKEDOWN_BASE_CHILD_H
 #define SHAKEDOWN_BASE_CHILD_H
@@ -26,8 +27,8 @@ struct child_events {
 	void (*message)(void *context, json_t *message, struct bytes attached);
 	/*
 	 * The child is gone and its output read to the end; the handle is freed after this call. `why`
-	 * is one sentence: exit status or signal, and the last line that it wrote to standard error; if
-	 * the child had been asked to stop, it is empty.
+	 * is one sentence in UTF-8: exit status or signal, and the last line that it wrote to standard
+	 * error; if the child had been asked to stop, it is empty.
 	 */
 	void (*exited)(void *context, const char *why);
 };
@@ -35,7 +36,7 @@ struct child_events {
 /*
  * Starts `arguments` (NULL-terminated; [0] is a path, or a name to look up in PATH) under the name
  * `name`, which is copied and used in sentences. `environment` is NULL-terminated "KEY=value" strings
- * that are added to the daemon's own, or NULL. `events` is borrowed for the child's life.
+ * that are added to the daemon's own, or take the place of them, or NULL. `events` is borrowed for the child's life.
  * ERR_ENVIRONMENT if it cannot be started; no callback comes then.
  */
 int child_start(struct child **child, uv_loop_t *loop, const char *name, char *const arguments[],
