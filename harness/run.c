@@ -50,11 +50,12 @@ struct run {
 	unsigned n_server_restarts, n_sniffer_restarts;
 	size_t n_open; /* stations, server and sniffer that are not gone yet */
 	int status;   /* the exit status so far */
-	bool begun; /* a cell was started: there is something to report */
+	bool begun; /* all boards have answered: there is something to report */
 	bool ending, cancelled;
 	struct error trouble; /* why the run ends early */
 };
 
+static void begin_where_possible(struct run *run);
 static void end(struct run *run);
 static void finish_when_all_is_gone(struct run *run);
 
@@ -139,8 +140,12 @@ static void skip_the_rest(struct seat *seat, const char *why)
 
 /* --- stations ---------------------------------------------------------------------------------- */
 
+/* The first cell waits for all boards: if one is not there the run ends before it has begun. */
 static bool ready_to_begin(const struct run *run)
 {
+	for (size_t i = 0; i < run->plan.n_profiles && !run->begun; i++)
+		if (run->seats[i].station == NULL || station_identity(run->seats[i].station) == NULL)
+			return false;
 	return run->apparatus.server != NULL && run->sniffer_settled;
 }
 
@@ -164,12 +169,16 @@ static void on_station_ready(void *context, struct station *station)
 	learn_version(seat, station);
 	if (run->ending || !ready_to_begin(run))
 		return;
+	if (!run->begun) {
+		run->begun = true;
+		begin_where_possible(run);
+		return;
+	}
 	if (seat->next >= plan_n_cells(&run->plan)) {
 		station_stop(station);
 		return;
 	}
 	seat->cell = plan_cell(&run->plan, seat->next);
-	run->begun = true;
 	station_begin(station, seat->cell);
 }
 
@@ -221,7 +230,7 @@ static const struct station_events station_events = {
 	.over = on_station_over,
 };
 
-/* Boards that were ready before the apparatus was. */
+/* Boards that were ready before the apparatus was, or before the last of them. */
 static void begin_where_possible(struct run *run)
 {
 	for (size_t i = 0; i < run->plan.n_profiles && ready_to_begin(run); i++)
