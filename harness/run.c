@@ -625,6 +625,8 @@ static int open_results(struct run *run, struct error *error)
 	header = json_made(json_pack("{s:o, s:O, s:o}", "run", describe_run(run), "boards",
 	                             run->boards, "plan", cells));
 	rc = results_open(&run->results, run->out, header, error);
+	if (rc == ERR_ENVIRONMENT)
+		error_append(error, "; name another folder with --out");
 	json_decref(header);
 	return rc;
 }
