@@ -1,0 +1,299 @@
+"""What a user gets told: one sentence, the right exit status, and nothing half-done left behind."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from lab import ROOT, SHAKEDOWN, BUILD, Lab, outcomes, tree  # noqa: E402
+from serial_port import SerialPort  # noqa: E402
+
+CAPTURE = ROOT / "captures/st-forum-rsa-refused.pcap"
+NAMESPACES = subprocess.run(
+    ["unshare", "-Urm", "sh", "-c", "mount -t tmpfs none /mnt"], capture_output=True, check=False
+).returncode == 0 if shutil.which("unshare") else False
+
+
+def suite(**server: Any) -> dict[str, Any]:
+    return {"suite": "own", "why": "A test.",
+            "scenarios": [{"name": "one", "why": "A test.", "server": {"certificate": "rsa-2048", **server}}]}
+
+
+def profile(name: str, **members: Any) -> dict[str, Any]:
+    return {"name": name, "why": "A test.", "stack": "mbedtls", **members}
+
+
+class WrongInput(Lab):
+    def setUp(self) -> None:
+        super().setUp()
+        self.suite = "story"
+        self.boards = ["mbedtls"]
+        self.wrap: tuple[str, ...] = ()
+
+    def refused(self, status: int, complaint: str, notes: int = 0) -> None:
+        """The run ends with this sentence, after so many lines of notice, and leaves nothing at all."""
+        before = tree(self.folder)
+        run = self.start(self.suite, *self.boards, wrap=self.wrap)
+        done = run.finish()
+        self.check_nothing_left(run)
+        self.assertEqual(done.complaint, complaint)
+        self.assertEqual((done.status, done.out), (status, ""))
+        self.assertEqual(len(done.err.splitlines()), notes + 1, done.err)
+        self.assertEqual(set(tree(self.folder)) - set(before), {"runtime/shakedown"} & set(tree(self.folder)))
+
+
+class Suites(WrongInput):
+    def test_unknown_key(self) -> None:
+        self.suite = self.write("own.json", suite(colour="red"))
+        self.refused(2, f'{self.suite}: $.scenarios[0].server: unknown key "colour"; known are versions, '
+                        "certificate, ciphersuites, cipher_list, groups, signature_algorithms, client_auth, "
+                        "alpn, tickets")
+
+    def test_wrong_type(self) -> None:
+        self.suite = self.write("own.json", suite(versions="1.3"))
+        self.refused(2, f'{self.suite}: $.scenarios[0].server.versions: must be a list, not "1.3"')
+
+    def test_unknown_certificate(self) -> None:
+        self.suite = self.write("own.json", suite(certificate="rsa-1024"))
+        self.refused(2, f'{self.suite}: $.scenarios[0].server.certificate: unknown server certificate "rsa-1024" '
+                        '(did you mean "rsa-2048"?); known are rsa-2048, rsa-3072, rsa-4096, rsa-pss-2048, '
+                        "ecdsa-p256, ecdsa-p384, ecdsa-p521, ed25519")
+
+    def test_no_json(self) -> None:
+        self.suite = self.write("own.json", '{"suite": "own",\n "why" "A test."}')
+        self.refused(2, f"{self.suite} is not JSON: line 2, column 16: ':' expected near '\"A test.\"'")
+
+    def test_unknown_suite(self) -> None:
+        self.suite = "stories"
+        self.refused(2, 'unknown suite "stories" (did you mean "story"?); known are basics, story; a file of '
+                        "your own needs a slash or .json in its name")
+
+    def test_absent_suite_file(self) -> None:
+        self.suite = "absent.json"
+        self.refused(2, "cannot open absent.json: No such file or directory")
+
+    def test_folder_in_place_of_a_suite(self) -> None:
+        self.suite = "./runtime"
+        self.refused(2, "cannot read ./runtime: Is a directory")
+
+
+class Boards(WrongInput):
+    def test_unknown_board(self) -> None:
+        self.boards = ["netx"]
+        self.refused(2, 'unknown board "netx"; known are mbedtls, netx-fixed, netx-unallocated, openssl, wolfssl; '
+                        "a file of your own needs a slash or .json in its name")
+
+    def test_two_boards_on_one_port(self) -> None:
+        first = self.write("first.json", profile("first", port="/dev/ttyACM7", address="127.0.0.1"))
+        second = self.write("second.json", profile("second", port="/dev/ttyACM7", address="127.0.0.1"))
+        self.boards = [first, second]
+        self.refused(2, f'{second}: $.port: /dev/ttyACM7 is the port of the board "first" too ({first}): '
+                        "boards cannot share one")
+
+    def test_address_that_is_not_ours(self) -> None:
+        path = self.write("own.json", profile("own", port="/dev/ttyACM7", address="203.0.113.7"))
+        self.boards = [path]
+        self.refused(2, f"{path}: $.address: no network interface of this machine has the address 203.0.113.7")
+
+    def test_absent_port(self) -> None:
+        self.boards.append(self.write("own.json", profile("own", port="/dev/ttyNONE", address="127.0.0.1")))
+        self.refused(3, "own: cannot open /dev/ttyNONE: No such file or directory; plug the board in, or correct "
+                        "the name (`ls -l /dev/serial/by-id` lists what is there)")
+
+    def test_port_that_is_a_file(self) -> None:
+        path = self.write("own.json", profile("own", port="own.json", address="127.0.0.1"))
+        self.boards = [path]
+        self.refused(3, "own: cannot open own.json: Inappropriate ioctl for device; name a serial port")
+
+    def test_port_in_use_by_another_program(self) -> None:
+        port = SerialPort()
+        self.addCleanup(port.close)
+        fcntl.flock(port.slave, fcntl.LOCK_EX)  # as picocom and pyserial do
+        self.boards = [self.write("own.json", profile("own", port=port.device, address="127.0.0.1"))]
+        name = Path("/proc/self/comm").read_text(encoding="utf-8").strip()
+        self.refused(3, f"own: cannot open {port.device}: another program uses it; close {name} "
+                        f"(process {os.getpid()}), which has it open")
+
+    def test_program_that_is_no_board(self) -> None:
+        self.boards = [self.write("own.json", profile("own", virtual=["false"]))]
+        self.refused(3, "the virtual board own ended with status 1")
+
+    def test_absent_program(self) -> None:
+        self.boards = [self.write("own.json", profile("own", virtual=["shakedown-board-none"]))]
+        self.refused(3, "cannot start the virtual board own (shakedown-board-none): no such file or directory; if "
+                        "it is one of Shakedown's boards, install its TLS library's development package "
+                        "(packages.txt) and run `make`")
+
+
+class Folders(WrongInput):
+    def test_folder_that_is_a_file(self) -> None:
+        self.write("report", "x")
+        self.refused(3, f"cannot make the folder {self.out}: File exists; name another folder with --out")
+
+    def test_folder_below_a_file(self) -> None:
+        self.write("file", "x")
+        self.out = self.folder / "file" / "report"
+        self.refused(3, f"cannot make the folder {self.out}: File exists; name another folder with --out")
+
+    def test_folder_that_is_not_writable(self) -> None:
+        self.out.mkdir()
+        self.out.chmod(0o555)
+        if os.geteuid() == 0:  # without its capabilities even root is bound by modes
+            self.wrap = ("setpriv", "--bounding-set", "-all", "--inh-caps", "-all")
+        self.refused(3, f"cannot start the run's journal {self.out}/journal.jsonl: Permission denied; name "
+                        "another folder with --out")
+
+    def test_folder_that_holds_a_run(self) -> None:
+        self.assertEqual(self.run_suite(self.suite, *self.boards).status, 1)
+        before = {name: (self.out / name).read_bytes() for name in ("results.json", "junit.xml", "summary.md")}
+        self.refused(2, f"{self.out} holds a run already (results.json): name another folder, or remove it first")
+        self.assertEqual({name: (self.out / name).read_bytes() for name in before}, before)
+
+
+@unittest.skipUnless(NAMESPACES, "unprivileged namespaces are not allowed here")
+class FullDisk(Lab):
+    def fill(self, size: str) -> tuple[int, str, list[str], dict[str, Any]]:
+        """A run on a disk of that size, and its report written again elsewhere: status, error, files, results."""
+        disk, rest = self.folder / "disk", self.folder / "rest"
+        disk.mkdir()
+        script = (f"mount -t tmpfs -o size={size} none {disk} || exit 9\n"
+                  f"{SHAKEDOWN} run story --board netx-fixed --out {disk}/report; echo $?\n"
+                  f"cp -r {disk}/report {rest}")
+        run = subprocess.run(["unshare", "-Urm", "sh", "-c", script], env=self.env, cwd=self.folder,
+                             capture_output=True, text=True, check=False)
+        files = tree(rest)
+        self.assertEqual(self.shakedown("report", str(rest)).status, 0)
+        return int(run.stdout), run.stderr.splitlines()[-1], files, self.results(rest)
+
+    def test_report_that_does_not_fit_is_made_once_there_is_space(self) -> None:
+        status, complaint, files, results = self.fill("96k")
+        report = self.folder / "disk/report"
+        self.assertEqual(complaint, f"shakedown: cannot write {report}/results.json: No space left on device; the "
+                         f"report could not be written: see to that, then `shakedown report {report}` does it")
+        self.assertEqual(status, 3)
+        self.assertEqual([name for name in files if "/" not in name], ["cells", "journal.jsonl"])
+        self.assertEqual([cell["outcome"] for cell in results["cells"]],
+                         ["fail", "pass", "fail", "pass", "pass", "pass"])
+
+    def test_capture_that_does_not_fit_ends_the_run(self) -> None:
+        status, complaint, files, results = self.fill("4k")
+        self.assertRegex(complaint, r"^shakedown: cannot (write|create) \S+/disk/report/cells/\S+\.pcapng: No space "
+                         "left on device; the report could not be written: see to that, then")
+        self.assertEqual(status, 3)
+        self.assertEqual(files, ["cells", "journal.jsonl"])
+        self.assertFalse(results["run"]["complete"])
+        self.assertEqual({cell["outcome"] for cell in results["cells"][1:]}, {"skip"})
+
+
+class Rights(Lab):
+    @unittest.skipUnless(NAMESPACES and shutil.which("setpriv"), "unprivileged namespaces are not allowed here")
+    def test_without_the_right_to_capture_the_servers_tell_what_they_saw(self) -> None:
+        script = ('echo 0 >/proc/sys/user/max_user_namespaces && '
+                  'exec setpriv --bounding-set -all --inh-caps -all "$@"')
+        done = self.run_suite("story", "netx-fixed", wrap=("unshare", "-Ur", "sh", "-c", script, "sh"))
+        notices = self.results()["run"]["notices"]
+        self.assertEqual(notices, done.err.splitlines()[:2])
+        self.assertEqual(notices[0], "No private network: the system does not allow a private network (user and "
+                         "network namespace): No space left on device; see /proc/sys/user/max_user_namespaces")
+        self.assertEqual(notices[1], "No capture: cannot capture on the interface lo: socket: Operation not "
+                         f'permitted; run "sudo setcap cap_net_raw+ep {BUILD}/shakedown-sniffer" once, or run as '
+                         "root. What crosses the wire is told by the servers' own sockets.")
+        self.check_told(self.cells())
+        self.assertEqual(done.status, 1)
+
+    def check_told(self, cells: dict[str, Any]) -> None:
+        self.assertEqual([outcome for outcome, _ in outcomes(cells).values()],
+                         ["fail", "pass", "fail", "pass", "pass", "pass"])
+        for cell in cells.values():
+            wire = cell["witnesses"]["wire"]
+            self.assertEqual(wire["capture"], "server-tap")
+            self.assertEqual(wire["client_hello"]["cipher_suites"][0], "TLS_AES_128_GCM_SHA256")
+            self.assertTrue((self.out / cell["evidence"]["capture"]).is_file())
+
+
+class Captures(Lab):
+    def refused(self, path: str, complaint: str, out: str = "") -> None:
+        done = self.shakedown("decode", path)
+        self.assertEqual((done.complaint, done.status), (complaint, 2))
+        self.assertEqual(len(done.err.splitlines()), 1)
+        self.assertTrue(done.out.endswith(out), done.out)
+
+    def test_absent(self) -> None:
+        self.refused("absent.pcap", "cannot open absent.pcap: No such file or directory")
+
+    def test_folder(self) -> None:
+        self.refused("runtime", "cannot read runtime: Is a directory")
+
+    def test_empty(self) -> None:
+        path = self.write("empty.pcap", "")
+        self.refused(path, f"{path} is empty; pcap and pcapng files are read")
+
+    def test_no_capture(self) -> None:
+        path = self.write("text.pcap", "Once upon a time")
+        self.refused(path, f"{path} is not a capture: it begins with the bytes 4f 6e 63 65 20 75 70 6f; pcap and "
+                           "pcapng files are read")
+
+    def test_cut_in_the_second_packet(self) -> None:
+        path = self.folder / "cut.pcap"
+        path.write_bytes(CAPTURE.read_bytes()[:327])
+        self.refused(str(path), f"{path}: the file ends at byte 327, inside packet 2, which begins at byte 290 and "
+                     "takes 77 bytes; what came before was read")
+        self.assertIn("ja3: 0fe05bb12fd3c7ca77de173a4deb6eae", self.shakedown("decode", str(path)).out.lower())
+
+    def test_standard_input(self) -> None:
+        done = self.shakedown("decode", "-", "--json", stdin=CAPTURE.read_bytes())
+        self.assertEqual((done.status, done.err), (0, ""))
+        hello = json.loads(done.out)["client_hello"]
+        self.assertEqual(hello["ja3"], "0fe05bb12fd3c7ca77de173a4deb6eae")
+        self.assertEqual(hello["ja4"], "t13i120500_300ad538f728_2ddaf29219d6")
+
+
+class Usage(Lab):
+    def refused(self, complaint: str, *arguments: str) -> None:
+        done = self.shakedown(*arguments)
+        self.assertEqual((done.status, done.out), (2, ""))
+        self.assertEqual(done.err.splitlines()[0], f"shakedown: {complaint}")
+        self.assertEqual(tree(self.folder), ["faults", "runtime"])
+
+    def test_no_arguments_and_help_show_the_usage(self) -> None:
+        nothing, asked = self.shakedown(), self.shakedown("run", "--help")
+        self.assertEqual((nothing.status, asked.status), (2, 0))
+        self.assertEqual(nothing.err, asked.out)
+        for command in ("run", "report", "decode", "certs"):
+            self.assertTrue(re.search(rf"^  shakedown {command} ", asked.out, re.MULTILINE), command)
+
+    def test_unknown_command(self) -> None:
+        self.refused('there is no command "test"', "test")
+
+    def test_unknown_option(self) -> None:
+        self.refused("there is no option --bord", "run", "story", "--bord", "mbedtls")
+
+    def test_run_without_suite(self) -> None:
+        self.refused("run takes a suite: a file, or a name such as story", "run", "--board", "mbedtls")
+
+    def test_run_without_board(self) -> None:
+        self.refused("run needs --board and at least one board: a profile's file or name", "run", "story")
+
+    def test_out_without_folder(self) -> None:
+        self.refused("--out takes one folder", "run", "story", "--board", "mbedtls", "--out")
+
+    def test_report_of_nothing(self) -> None:
+        self.refused("report takes the folder of one run", "report")
+        self.refused("cannot open absent/results.json: No such file or directory", "report", "absent")
+
+    def test_decode_of_nothing(self) -> None:
+        self.refused("decode takes one capture (pcap or pcapng; - for standard input)", "decode")
+
+
+if __name__ == "__main__":
+    unittest.main()
