@@ -408,6 +408,14 @@ void experiment_failed(struct experiment *experiment, json_t *message)
 	proceed(experiment);
 }
 
+static void lose_server(struct experiment *experiment, const char *text)
+{
+	note_trouble(experiment, "server", text);
+	if (experiment->phase == PHASE_BOARD)
+		board_abort(experiment->plan.board);
+	enter(experiment, PHASE_DONE);
+}
+
 static void lose_board(struct experiment *experiment, const char *who, const char *text)
 {
 	if (strcmp(who, "runner") == 0)
@@ -418,17 +426,13 @@ static void lose_board(struct experiment *experiment, const char *who, const cha
 	proceed(experiment);
 }
 
+/* Who has testified already is not missed. */
 void experiment_lost(struct experiment *experiment, const char *who, const char *text)
 {
-	if (experiment->phase == PHASE_DONE)
-		return;
-	if (strcmp(who, "server") != 0) {
+	if (strcmp(who, "server") == 0) {
+		if (experiment->phase < PHASE_CAPTURE)
+			lose_server(experiment, text);
+	} else if (experiment->phase != PHASE_DONE && experiment->board == NULL) {
 		lose_board(experiment, who, text);
-		return;
 	}
-	note_trouble(experiment, who, text);
-	if (experiment->phase == PHASE_BOARD)
-		board_abort(experiment->plan.board);
-	if (experiment->phase < PHASE_CAPTURE)
-		enter(experiment, PHASE_DONE);
 }

@@ -48,8 +48,8 @@ struct experiment_plan {
 struct experiment;
 
 /*
- * Starts a cell. `plan` is copied; what it points to, and `apparatus`, is borrowed until `done` was called. `done` is
- * called once, never from within experiment_start; the experiment is freed after it.
+ * Starts a cell. `plan` is copied; what it points to, and `apparatus`, is borrowed until `done` was
+ * called. `done` is called once, never from within experiment_start; the experiment is freed after it.
  */
 struct experiment *experiment_start(struct apparatus *apparatus,
                                     const struct experiment_plan *plan,
@@ -69,8 +69,9 @@ void experiment_result(struct experiment *experiment, json_t *message);
 void experiment_failed(struct experiment *experiment, json_t *message);
 
 /*
- * A part of the apparatus is gone. `who` is "server", "sniffer", "board" (a virtual one), "runner" or
- * "port". A board or port that vanishes is testimony about the board; the rest is trouble of ours.
+ * A part of the apparatus is gone: the "server" program, or of the board "board" (a virtual one),
+ * "runner" or "port". A board or port that vanishes is testimony about the board; the rest is trouble
+ * of ours. Nothing happens if that witness had testified. (A lost sniffer tells of itself.)
  */
 void experiment_lost(struct experiment *experiment, const char *who, const char *text);
 
