@@ -125,11 +125,16 @@ static const json_t *board_of(const struct seat *seat)
 	return json_array_get(seat->run->boards, (size_t)(seat - seat->run->seats));
 }
 
-/* The cells that a board which was given up does not come to are in the report, with the reason. */
+/*
+ * The cells that a board which was given up does not come to are in the report, with the reason; that
+ * they were asked for and not run is nothing that anybody expected.
+ */
 static void skip_the_rest(struct seat *seat, const char *why)
 {
 	size_t n_cells = plan_n_cells(&seat->run->plan);
 
+	if (seat->next < n_cells && seat->run->status == 0)
+		seat->run->status = 1;
 	for (; seat->next < n_cells && !seat->run->ending; seat->next += seat->run->plan.n_profiles) {
 		json_t *cell = plan_cell(&seat->run->plan, seat->next);
 
