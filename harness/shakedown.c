@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "client.h"
 #include "flow/decode_file.h"
 #include "peer/certs.h"
@@ -190,12 +191,23 @@ static int run_suites(const struct option_words *options, const char *out, struc
 	return status;
 }
 
+/* All names of a run stand in its report, which is JSON. */
+static int refuse_foreign_bytes(char **arguments, struct error *error)
+{
+	for (; *arguments != NULL; arguments++)
+		if (!utf8_is_valid(*arguments))
+			return error_set(error, ERR_INPUT, "the name %s is not UTF-8", *arguments);
+	return 0;
+}
+
 static int command_run(char **arguments, struct error *error)
 {
 	struct option_words options[] = {{0}, {.name = "--board"}, {.name = "--out"}, {0}};
-	int status = -sort_arguments(arguments, options, error);
+	int status = -refuse_foreign_bytes(arguments, error);
 	char *folder = NULL;
 
+	if (status == 0)
+		status = -sort_arguments(arguments, options, error);
 	if (status != 0)
 		return status;
 	if (options[0].n == 0)

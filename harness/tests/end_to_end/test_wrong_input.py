@@ -287,6 +287,11 @@ class Usage(Lab):
     def test_out_without_folder(self) -> None:
         self.refused("--out takes one folder", "run", "story", "--board", "mbedtls", "--out")
 
+    def test_name_that_no_report_can_hold(self) -> None:
+        latin1 = os.fsdecode(b"caf\xe9")
+        self.refused("the name caf? is not UTF-8", "run", latin1, "--board", "mbedtls")
+        self.refused("the name caf? is not UTF-8", "run", "story", "--board", "mbedtls", "--out", latin1)
+
     def test_report_of_nothing(self) -> None:
         self.refused("report takes the folder of one run", "report")
         self.refused("cannot open absent/results.json: No such file or directory", "report", "absent")
