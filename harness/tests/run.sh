@@ -5,9 +5,6 @@
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
-logs=$(mktemp -d)
-trap 'rm -rf "$logs"' EXIT
-
 python=${SHAKEDOWN_PYTHON:-/usr/bin/python3}
 export PYTHONPATH="$root/harness" PYTHONDONTWRITEBYTECODE=1
 export ASAN_OPTIONS=abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
@@ -29,12 +26,14 @@ one_test() { # BUILD TEST
 	fi
 }
 
-if [ "${1-}" = --one ]; then
+if [ "${1-}" = --one ]; then # this script calls itself for each test
 	logs=$2
-	trap - EXIT
 	one_test "$3" "$4"
 	exit 0
 fi
+
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
 
 for build in "$@"; do
 	find "$build/tests" -type f -name 'test_*' ! -name '*.d' | sort | sed "s|^|$build |"
