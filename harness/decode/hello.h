@@ -8,9 +8,8 @@
 #ifndef SHAKEDOWN_DECODE_HELLO_H
 #define SHAKEDOWN_DECODE_HELLO_H
 
+#include "decode/record.h"
 #include "decode/tell.h"
-
-#define HANDSHAKE_HEADER_LEN 4
 
 /*
  * RFC 8446 section 4.1.2. A view into the message. Not to be copied: its readers point to `fault`.

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define ALERT_LEN 2
-
 static void clear(struct direction_keys *keys)
 {
 	for (size_t i = 0; i < keys->n_tries; i++)
@@ -110,6 +108,15 @@ void keys_server_hello(struct keys *keys, const struct server_hello *hello)
 		prepare_connection_keys(keys, hello);
 }
 
+static void use_pending(struct direction_keys *direction)
+{
+	clear(direction);
+	append(direction, direction->pending);
+	direction->pending = NULL;
+	direction->changed = true;
+	direction->unsure = false;
+}
+
 /*
  * In TLS 1.3 it says nothing (RFC 8446 appendix D.4), but that is not known before the
  * ServerHello.
@@ -120,12 +127,9 @@ void keys_change_cipher_spec(struct keys *keys, bool from_server)
 
 	if (version_is_tls13(keys->version))
 		return;
+	if (keys->version != 0)
+		use_pending(direction);
 	direction->changed = true;
-	if (keys->version == 0)
-		return;
-	clear(direction);
-	append(direction, direction->pending);
-	direction->pending = NULL;
 }
 
 void keys_update(struct keys *keys, bool from_server)
@@ -140,26 +144,48 @@ void keys_gap(struct keys *keys, bool from_server)
 {
 	struct direction_keys *direction = &keys->directions[from_server];
 
+	direction->unsure = true;
 	for (size_t i = 0; i < direction->n_tries; i++)
 		protection_gap(direction->tries[i]);
+	if (direction->pending != NULL)
+		protection_gap(direction->pending);
 }
 
 bool keys_has(const struct keys *keys, bool from_server)
 {
-	return keys->directions[from_server].n_tries > 0;
+	const struct direction_keys *direction = &keys->directions[from_server];
+
+	return direction->n_tries > 0 || (direction->unsure && direction->pending != NULL);
 }
 
-bool keys_is_sealed(const struct keys *keys, bool from_server, uint8_t type, size_t length)
+bool keys_is_sealed(const struct keys *keys, bool from_server, const struct record *record)
 {
-	if (type == CONTENT_application_data)
+	const struct direction_keys *direction = &keys->directions[from_server];
+
+	if (record->type == CONTENT_application_data)
 		return true;
-	if (version_is_tls13(keys->version))
+	/* Some boards send an alert as it is after their ChangeCipherSpec: sealed, it is longer. */
+	if (version_is_tls13(keys->version) || (record->type == CONTENT_alert &&
+	                                        record->length < RECORD_ALERT_SEALED_MIN))
 		return false;
-	if (keys->directions[from_server].changed)
-		return keys->version != 0 || type == CONTENT_handshake ||
-		       (type == CONTENT_alert && length != ALERT_LEN);
+	if (direction->changed && keys->version != 0)
+		return true;
+	/* A gap may hold the ChangeCipherSpec, and without a ServerHello it may be TLS 1.3's. */
+	if (direction->changed || direction->unsure)
+		return record_looks_sealed(record);
 	/* The capture may have begun in the middle of the connection. */
-	return keys->version == 0 && type == CONTENT_alert && length > 2 * ALERT_LEN;
+	return keys->version == 0 && record->type == CONTENT_alert;
+}
+
+/* Opens a record with the keys of which it is not known whether they are in use. */
+static bool open_pending(struct direction_keys *direction, const struct record *record,
+                         struct buf *plain, uint8_t *type)
+{
+	if (!direction->unsure || direction->pending == NULL ||
+	    !protection_open(direction->pending, record, plain, type))
+		return false;
+	use_pending(direction);
+	return true;
 }
 
 enum seal keys_open(struct keys *keys, bool from_server, const struct record *record,
@@ -167,7 +193,7 @@ enum seal keys_open(struct keys *keys, bool from_server, const struct record *re
 {
 	struct direction_keys *direction = &keys->directions[from_server];
 
-	if (!keys_is_sealed(keys, from_server, record->type, record->body.len))
+	if (!keys_is_sealed(keys, from_server, record))
 		return SEAL_NONE;
 	for (size_t i = 0; i < direction->n_tries; i++) {
 		size_t at = (direction->current + i) % direction->n_tries;
@@ -177,5 +203,5 @@ enum seal keys_open(struct keys *keys, bool from_server, const struct record *re
 			return SEAL_OPENED;
 		}
 	}
-	return SEAL_CLOSED;
+	return open_pending(direction, record, plain, type) ? SEAL_OPENED : SEAL_CLOSED;
 }

@@ -23,6 +23,7 @@ struct direction_keys {
 	size_t current;
 	struct protection *pending; /* TLS 1.2: in use after ChangeCipherSpec; owned */
 	bool changed;               /* a ChangeCipherSpec came */
+	bool unsure;                /* one may have come in a gap */
 };
 
 /* Zero-initialised storage with `keylog` set is ready; keys_fini frees it. */
@@ -52,8 +53,8 @@ void keys_gap(struct keys *keys, bool from_server);
 /* True if there are keys for that side's records, so that their bodies are wanted. */
 bool keys_has(const struct keys *keys, bool from_server);
 
-/* True if this side's next record of `type` and `length` is protected. */
-bool keys_is_sealed(const struct keys *keys, bool from_server, uint8_t type, size_t length);
+/* True if `record`, this side's next one, is protected. Its body need not have come whole. */
+bool keys_is_sealed(const struct keys *keys, bool from_server, const struct record *record);
 
 /*
  * Says how `record` is protected; for SEAL_OPENED its plaintext is appended to `plain` and *type

@@ -8,7 +8,6 @@
 #define FOREIGN_SHOWN_MAX 16  /* bytes of a stream that is not TLS, for the report */
 #define SSLV2_HEADER_LEN 2
 #define SSLV2_HELLO_MIN 9     /* RFC 5246 appendix E.2 */
-#define ALERT_SEALED_MIN 16   /* bytes of a protected alert: two and the shortest tag or block */
 #define ALERT_SEALED_MAX 512  /* with the longest padding */
 
 void record_stream_fini(struct record_stream *stream)
@@ -57,8 +56,8 @@ bool record_is_sslv2(struct bytes data)
 	        (version >= VERSION_SSL_3_0 && version <= VERSION_TLS_1_3));
 }
 
-/* Whether `data` begins with a record that begins with a hello. */
-static bool is_hello(struct bytes data)
+/* Whether a record's `body` begins with a hello: its header, and a version of TLS. */
+static bool begins_hello(struct bytes body)
 {
 	struct fault fault;
 	struct reader reader;
@@ -66,18 +65,57 @@ static bool is_hello(struct bytes data)
 	uint32_t length;
 	uint16_t version;
 
-	if (data.len < RECORD_START_LEN || !record_is_header(data))
-		return false;
-	reader_init(&reader, data.data, data.len, &fault);
-	if (reader_u8(&reader, "type") != CONTENT_handshake)
-		return false;
-	reader_bytes(&reader, RECORD_HEADER_LEN - 1, "header");
+	reader_init(&reader, body.data, body.len, &fault);
 	type = reader_u8(&reader, "msg_type");
 	length = reader_u24(&reader, "length");
 	version = reader_u16(&reader, "legacy_version");
-	return (type == HANDSHAKE_client_hello || type == HANDSHAKE_server_hello) &&
+	return reader_ok(&reader) &&
+	       (type == HANDSHAKE_client_hello || type == HANDSHAKE_server_hello) &&
 	       length >= HELLO_MIN && length <= UINT16_MAX && version >> 8 == 3 &&
 	       (version & 0xff) <= 4;
+}
+
+/*
+ * Whether a handshake record holds whole messages, or the beginning of a hello. Many stacks put a
+ * nonce of zeros before their first encrypted message, which must not pass for a HelloRequest.
+ */
+static bool holds_messages(const struct record *record)
+{
+	size_t left = record->length;
+	struct fault fault;
+	struct reader reader;
+
+	reader_init(&reader, record->body.data, record->body.len, &fault);
+	while (left > 0) {
+		struct bytes rest = reader_rest(&reader);
+		uint8_t type = reader_u8(&reader, "msg_type");
+		size_t length = reader_u24(&reader, "length");
+
+		if (!reader_ok(&reader)) /* what was captured, ends */
+			return left < record->length && rest.len < left;
+		if (registry_name(REGISTRY_HANDSHAKE_TYPE, type) == NULL ||
+		    (type == HANDSHAKE_hello_request && record->length > HANDSHAKE_HEADER_LEN))
+			return false;
+		if (HANDSHAKE_HEADER_LEN + length > left)
+			return begins_hello(rest);
+		left -= HANDSHAKE_HEADER_LEN + length;
+		reader_bytes(&reader, length, "body");
+	}
+	return true;
+}
+
+bool record_looks_sealed(const struct record *record)
+{
+	switch (record->type) {
+	case CONTENT_change_cipher_spec:
+		return record->length != 1;
+	case CONTENT_alert:
+		return record->length >= RECORD_ALERT_SEALED_MIN;
+	case CONTENT_handshake:
+		return !holds_messages(record);
+	default:
+		return record->type == CONTENT_application_data;
+	}
 }
 
 /* Takes up to `n` bytes from the start of *data. */
@@ -88,6 +126,15 @@ static struct bytes take(struct bytes *data, size_t n)
 	data->data += got.len;
 	data->len -= got.len;
 	return got;
+}
+
+/* Whether `data`, RECORD_START_LEN bytes or more, begins with a record that begins with a hello. */
+static bool is_hello(struct bytes data)
+{
+	if (!record_is_header(data) || read_header(data).type != CONTENT_handshake)
+		return false;
+	take(&data, RECORD_HEADER_LEN);
+	return begins_hello(data);
 }
 
 /* Holds bytes of *data until there are `n`. False if there are not enough yet. */
@@ -154,7 +201,7 @@ static bool is_record_again(struct bytes data)
 	case CONTENT_change_cipher_spec:
 		return record.length == 1;
 	case CONTENT_alert:
-		return record.length == 2 || (record.length >= ALERT_SEALED_MIN &&
+		return record.length == 2 || (record.length >= RECORD_ALERT_SEALED_MIN &&
 		                              record.length <= ALERT_SEALED_MAX);
 	case CONTENT_handshake:
 	case CONTENT_application_data:
@@ -314,4 +361,17 @@ size_t record_stream_pending(const struct record_stream *stream)
 	bool in_step = stream->state == RECORDS_START || stream->state == RECORDS_FLOW;
 
 	return in_step ? stream->held.len - stream->handed_out : 0;
+}
+
+bool record_stream_incomplete(const struct record_stream *stream, struct record *record)
+{
+	struct bytes held = buf_view(&stream->held);
+
+	take(&held, stream->handed_out);
+	if (stream->state != RECORDS_FLOW || held.len < RECORD_HEADER_LEN)
+		return false;
+	*record = read_header(held);
+	take(&held, RECORD_HEADER_LEN);
+	record->body = held;
+	return true;
 }

@@ -13,8 +13,10 @@
 #include "base/buf.h"
 
 #define RECORD_HEADER_LEN 5
+#define HANDSHAKE_HEADER_LEN 4   /* before each message in a handshake record */
 #define RECORD_BODY_MAX (16384 + 2048) /* RFC 5246 section 6.2.3; RFC 8446 allows less */
 #define RECORD_MAX (RECORD_HEADER_LEN + RECORD_BODY_MAX)
+#define RECORD_ALERT_SEALED_MIN 16 /* of a protected alert: two and the shortest tag or block */
 #define RECORD_SEARCH_MAX (64u << 10) /* bytes; then the stream is given up */
 #define RECORD_START_LEN 11           /* bytes by which a hello is known in mid-stream */
 
@@ -69,10 +71,22 @@ void record_stream_gap(struct record_stream *stream, uint64_t n_bytes);
 size_t record_stream_pending(const struct record_stream *stream);
 
 /*
+ * The incomplete record that is held: its header, and in `body` what came of it, both valid until
+ * the stream changes. False if there is none, or not even its header.
+ */
+bool record_stream_incomplete(const struct record_stream *stream, struct record *record);
+
+/*
  * True if `data` (at least RECORD_HEADER_LEN bytes) can be the start of a record / SSLv2-style
  * hello.
  */
 bool record_is_header(struct bytes data);
 bool record_is_sslv2(struct bytes data);
+
+/*
+ * True if `record` is protected by the look of it, where nothing else tells: its content is not
+ * what its type holds in plaintext. Its body need not have come whole.
+ */
+bool record_looks_sealed(const struct record *record);
 
 #endif

@@ -456,9 +456,26 @@ void transcript_feed(struct transcript *transcript, enum side from, struct bytes
 	} while (true);
 }
 
+/* Takes what came of the record in which a gap begins. */
+static void cut_record(struct transcript *transcript, enum side from, uint64_t t_ns)
+{
+	struct origin origin = {.from = from, .t_ns = t_ns};
+	struct record record;
+
+	if (!record_stream_incomplete(&transcript->sides[from].records, &record))
+		return;
+	origin.record_version = record.version;
+	if (keys_is_sealed(&transcript->keys, from == SIDE_SERVER, &record))
+		sealed(transcript, &origin, &record);
+	else if (record.type == CONTENT_handshake)
+		handshake_bytes(transcript, &origin, record.body);
+}
+
 void transcript_gap(struct transcript *transcript, enum side from, uint64_t n_bytes, uint64_t t_ns)
 {
 	transcript->sides[from].message.t_ns = t_ns;
+	transcript->sides[from].has_alert_level = false;
+	cut_record(transcript, from, t_ns);
 	interrupt_message(transcript, from, "a gap in the capture");
 	faults_add(&transcript->faults, from == SIDE_SERVER, record_fault,
 	           "%llu bytes are missing in the capture", (unsigned long long)n_bytes);
@@ -507,31 +524,6 @@ struct bytes transcript_client_hello(const struct transcript *transcript)
 	return (struct bytes){0};
 }
 
-/* The body, as far as it came, of a plaintext handshake record that is not whole. */
-static struct bytes unfinished_record(const struct transcript *transcript, enum side from,
-                                      uint16_t *version)
-{
-	const struct record_stream *records = &transcript->sides[from].records;
-	struct bytes held = buf_view(&records->held);
-	size_t n = record_stream_pending(records);
-	struct fault fault;
-	struct reader reader;
-	uint8_t type;
-	uint16_t length;
-
-	if (n <= RECORD_HEADER_LEN || records->state != RECORDS_FLOW)
-		return (struct bytes){0};
-	reader_init(&reader, held.data, held.len, &fault);
-	reader_bytes(&reader, held.len - n, "handed out");
-	type = reader_u8(&reader, "type");
-	*version = reader_u16(&reader, "version");
-	length = reader_u16(&reader, "length");
-	if (type != CONTENT_handshake ||
-	    keys_is_sealed(&transcript->keys, from == SIDE_SERVER, type, length))
-		return (struct bytes){0};
-	return reader_rest(&reader);
-}
-
 static bool is_unfinished(const struct transcript *transcript, enum side from)
 {
 	const struct side_state *side = &transcript->sides[from];
@@ -575,16 +567,21 @@ static struct transcript *copy(const struct transcript *transcript)
 /* Makes an entry of what one side began. */
 static void finish(struct transcript *made, const struct transcript *transcript, enum side from)
 {
+	const struct record_stream *records = &transcript->sides[from].records;
 	struct origin origin = {.from = from, .t_ns = transcript->sides[from].message.t_ns};
-	size_t n = record_stream_pending(&transcript->sides[from].records);
-	struct bytes body = unfinished_record(transcript, from, &origin.record_version);
+	size_t n = record_stream_pending(records);
+	struct record record;
 
 	if (n > 0)
 		faults_add(&made->faults, from == SIDE_SERVER, record_fault,
 		           "the stream ends inside a record, of which %zu bytes came", n);
 	if (transcript->sides[from].has_alert_level)
 		faults_add(&made->faults, from == SIDE_SERVER, "alert", "has one byte of two");
-	handshake_bytes(made, &origin, body);
+	if (record_stream_incomplete(records, &record) && record.type == CONTENT_handshake &&
+	    !keys_is_sealed(&transcript->keys, from == SIDE_SERVER, &record)) {
+		origin.record_version = record.version;
+		handshake_bytes(made, &origin, record.body);
+	}
 	if (made->sides[from].message.n_header > 0)
 		end_message(made, from);
 }

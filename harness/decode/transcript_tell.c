@@ -77,25 +77,29 @@ static void tell_server_hello(struct teller *teller, const struct entry *entry, 
 
 /*
  * Hellos in the order in which they came: a HelloRetryRequest and the ClientHello after it are
- * told too.
+ * told too, that also where the server's side is missing.
  */
 static void tell_hellos(struct teller *teller)
 {
 	const struct entry *client, *server;
 	size_t client_at = 0, server_at = 0;
+	bool retry;
 
 	client = next_of(teller, HANDSHAKE_client_hello, &client_at);
 	if (client != NULL)
 		tell_client_hello(teller, client,
 		                  client->sslv2 ? "sslv2_client_hello" : "client_hello");
 	server = next_of(teller, HANDSHAKE_server_hello, &server_at);
-	if (server != NULL && is_retry(teller, server)) {
+	retry = server != NULL && is_retry(teller, server);
+	if (retry)
 		tell_server_hello(teller, server, "hello_retry_request");
+	if (retry || server == NULL) {
 		client = next_of(teller, HANDSHAKE_client_hello, &client_at);
-		if (client != NULL)
+		if (client != NULL && !client->is_protected)
 			tell_client_hello(teller, client, "client_hello_2");
-		server = next_of(teller, HANDSHAKE_server_hello, &server_at);
 	}
+	if (retry)
+		server = next_of(teller, HANDSHAKE_server_hello, &server_at);
 	if (server != NULL)
 		tell_server_hello(teller, server, "server_hello");
 }

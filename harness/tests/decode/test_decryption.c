@@ -538,6 +538,40 @@ static struct buf sealed_alert(struct bytes secret)
 }
 
 /* A client that refuses the certificate may already use either of its keys, before its Finished. */
+/* The client's second flight is missing, with its ChangeCipherSpec and Finished. */
+static void opens_records_after_a_gap_with_the_change_cipher_spec(void **state)
+{
+	struct ends *ends = make_ends(TLS1_2_VERSION);
+	struct keylog *keylog = keylog_new();
+	struct transcript *transcript = transcript_new(keylog);
+	bool missed = false;
+	json_t *value;
+
+	(void)state;
+	connect_ends(ends);
+	run(ends);
+	send_data(ends, SIDE_CLIENT, "ping");
+	close_both(ends);
+	keylog_add(keylog, buf_string(&ends->wire.keylog), ends->wire.keylog.len);
+	for (size_t i = 0; i < ends->wire.n_chunks; i++) {
+		const struct chunk *chunk = &ends->wire.chunks[i];
+
+		if (chunk->from == SIDE_CLIENT && i > 0 && !missed)
+			transcript_gap(transcript, SIDE_CLIENT, chunk->bytes.len, T0_NS);
+		else
+			transcript_feed(transcript, chunk->from, buf_view(&chunk->bytes), T0_NS);
+		missed |= chunk->from == SIDE_CLIENT && i > 0;
+	}
+	value = emit_json(transcript);
+	assert_null(find_in(value, "messages", "type", "encrypted"));
+	assert_alert(value, 0, "client", "close_notify", true);
+	assert_alert(value, 1, "server", "close_notify", true);
+	json_decref(value);
+	transcript_free(transcript);
+	keylog_free(keylog);
+	free_ends(ends);
+}
+
 static void opens_a_client_alert_under_either_of_its_keys(void **state)
 {
 	static const enum keylog_label labels[] = {KEYLOG_CLIENT_HANDSHAKE,
@@ -772,6 +806,7 @@ int main(void)
 		cmocka_unit_test(reads_a_plaintext_alert_of_a_tls13_client),
 		cmocka_unit_test(reads_a_protected_alert_of_a_tls13_server),
 		cmocka_unit_test(opens_records_after_a_gap_in_the_capture),
+		cmocka_unit_test(opens_records_after_a_gap_with_the_change_cipher_spec),
 		cmocka_unit_test(opens_a_client_alert_under_either_of_its_keys),
 		cmocka_unit_test(opens_early_data),
 		cmocka_unit_test(a_wrong_key_log_leaves_records_encrypted),

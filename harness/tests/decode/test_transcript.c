@@ -371,6 +371,143 @@ static void after_a_gap_the_next_record_is_found(void **state)
 	buf_fini(&alert);
 }
 
+/* A snapshot length cuts records so: what was captured is told, as of a stream that ends there. */
+static void a_record_that_a_gap_cuts_shows_what_came(void **state)
+{
+	struct buf record = from_hex(forum_record);
+	struct buf alert = from_hex("15030300020250");
+	struct transcript *transcript = transcript_new(NULL);
+	json_t *value;
+
+	(void)state;
+	transcript_feed(transcript, SIDE_CLIENT, (struct bytes){record.data, 56}, T0_NS);
+	transcript_gap(transcript, SIDE_CLIENT, record.len - 56, T0_NS);
+	transcript_feed(transcript, SIDE_CLIENT, buf_view(&alert), T0_NS);
+	value = emit_json(transcript);
+	assert_text(value, "messages.0.type", "client_hello");
+	assert_text(value, "client_hello.random",
+	            "000000005905b56d8d7d157d43eddf717b97cb45bebba36e904b983a16976d66");
+	assert_text(value, "client_hello.cipher_suites.4", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
+	assert_null(at_path(value, "client_hello.ja3"));
+	assert_text(value, "alerts.0.description", "internal_error");
+	json_decref(value);
+	transcript_free(transcript);
+	buf_fini(&record);
+	buf_fini(&alert);
+}
+
+static void an_encrypted_record_that_a_gap_cuts_is_told(void **state)
+{
+	struct buf data = from_hex("140303000101" "1503030020" "0123456789");
+	struct transcript *transcript = transcript_new(NULL);
+	json_t *value;
+
+	(void)state;
+	transcript_feed(transcript, SIDE_CLIENT, buf_view(&data), T0_NS);
+	transcript_gap(transcript, SIDE_CLIENT, 27, T0_NS);
+	value = emit_json(transcript);
+	assert_text(value, "messages.1.type", "encrypted");
+	assert_text(value, "messages.1.content_type", "alert");
+	assert_true(json_is_null(at_path(value, "alerts.0.number")));
+	json_decref(value);
+	transcript_free(transcript);
+	buf_fini(&data);
+}
+
+/* The hellos of both sides, which agree on TLS 1.2. */
+static struct transcript *agree_on_tls12(void)
+{
+	struct buf record = from_hex(forum_record);
+	struct buf answer = from_hex("160303002a020000260303"
+	                             "0101010101010101010101010101010101010101010101010101010101010101"
+	                             "00c02b00");
+	struct transcript *transcript = transcript_new(NULL);
+
+	transcript_feed(transcript, SIDE_CLIENT, buf_view(&record), T0_NS);
+	transcript_feed(transcript, SIDE_SERVER, buf_view(&answer), T0_NS);
+	buf_fini(&record);
+	buf_fini(&answer);
+	return transcript;
+}
+
+static void a_gap_may_have_held_the_change_cipher_spec(void **state)
+{
+	/* A Finished after a nonce of zeros, and an alert; then again what is in plaintext. */
+	struct buf data = from_hex("1603030028" "0000000000000000"
+	                           "8d7d157d43eddf717b97cb45bebba36e904b983a16976d668d7d157d43eddf71"
+	                           "150303001a" "0000000000000001"
+	                           "8d7d157d43eddf717b97cb45bebba36e904b" "15030300020250");
+	struct transcript *transcript = agree_on_tls12();
+	json_t *value;
+
+	(void)state;
+	transcript_gap(transcript, SIDE_CLIENT, 81, T0_NS);
+	transcript_feed(transcript, SIDE_CLIENT, buf_view(&data), T0_NS);
+	value = emit_json(transcript);
+	assert_text(value, "messages.2.content_type", "handshake");
+	assert_text(value, "messages.3.content_type", "alert");
+	assert_int_equal(json_array_size(at_path(value, "messages")), 5);
+	assert_int_equal(json_array_size(at_path(value, "alerts")), 2);
+	assert_true(json_is_null(at_path(value, "alerts.0.number")));
+	assert_text(value, "alerts.1.description", "internal_error");
+	json_decref(value);
+	transcript_free(transcript);
+	buf_fini(&data);
+}
+
+static void after_a_gap_messages_in_plaintext_are_still_read(void **state)
+{
+	/* ServerHelloDone after a ServerKeyExchange that the gap ended in. */
+	struct buf data = from_hex("16030300040e000000" "140303000101");
+	struct transcript *transcript = agree_on_tls12();
+	json_t *value;
+
+	(void)state;
+	transcript_gap(transcript, SIDE_SERVER, 333, T0_NS);
+	transcript_feed(transcript, SIDE_SERVER, buf_view(&data), T0_NS);
+	value = emit_json(transcript);
+	assert_text(value, "messages.2.type", "server_hello_done");
+	assert_text(value, "messages.3.type", "change_cipher_spec");
+	json_decref(value);
+	transcript_free(transcript);
+	buf_fini(&data);
+}
+
+/* So some boards say what is wrong with the server's Finished. */
+static void an_alert_in_plaintext_after_change_cipher_spec_is_read(void **state)
+{
+	struct buf data = from_hex("140303000101" "15030300020233");
+	struct transcript *transcript = agree_on_tls12();
+	json_t *value;
+
+	(void)state;
+	transcript_feed(transcript, SIDE_CLIENT, buf_view(&data), T0_NS);
+	value = emit_json(transcript);
+	assert_text(value, "alerts.0.description", "decrypt_error");
+	assert_true(json_is_false(at_path(value, "alerts.0.protected")));
+	json_decref(value);
+	transcript_free(transcript);
+	buf_fini(&data);
+}
+
+static void the_hello_after_a_retry_is_read_without_the_server(void **state)
+{
+	struct buf record = from_hex(forum_record);
+	struct buf stream = from_hex(forum_record);
+	json_t *value;
+
+	(void)state;
+	buf_add(&stream, "\x14\3\3\0\1\1", 6);
+	buf_bytes(&stream, buf_view(&record));
+	value = decode_client(buf_view(&stream));
+	assert_text(value, "messages.2.type", "client_hello");
+	assert_text(value, "client_hello_2.ja3", "0fe05bb12fd3c7ca77de173a4deb6eae");
+	assert_int_equal(json_array_size(at_path(value, "faults")), 0);
+	json_decref(value);
+	buf_fini(&stream);
+	buf_fini(&record);
+}
+
 static void bytes_out_of_step_are_said_and_the_next_record_is_found(void **state)
 {
 	json_t *value = decode_hex("140303000101" "deadbeef0102" "15030300020250");
@@ -590,6 +727,12 @@ int main(void)
 		cmocka_unit_test(tls_after_other_text_is_found_wherever_it_begins),
 		cmocka_unit_test(an_sslv2_style_hello_is_said_and_what_follows_is_read),
 		cmocka_unit_test(after_a_gap_the_next_record_is_found),
+		cmocka_unit_test(a_record_that_a_gap_cuts_shows_what_came),
+		cmocka_unit_test(an_encrypted_record_that_a_gap_cuts_is_told),
+		cmocka_unit_test(a_gap_may_have_held_the_change_cipher_spec),
+		cmocka_unit_test(after_a_gap_messages_in_plaintext_are_still_read),
+		cmocka_unit_test(an_alert_in_plaintext_after_change_cipher_spec_is_read),
+		cmocka_unit_test(the_hello_after_a_retry_is_read_without_the_server),
 		cmocka_unit_test(bytes_out_of_step_are_said_and_the_next_record_is_found),
 		cmocka_unit_test(a_record_longer_than_allowed_is_no_record),
 		cmocka_unit_test(a_message_without_end_does_not_fill_memory),
