@@ -89,9 +89,7 @@ static void prepare_connection_keys(struct keys *keys, const struct server_hello
 
 	for (int side = 0; side < 2; side++) {
 		protection_free(keys->directions[side].pending);
-		keys->directions[side].pending = secrets.master_secret.len > 0
-		                                         ? protection_tls12(&secrets, side == 1)
-		                                         : NULL;
+		keys->directions[side].pending = protection_tls12(&secrets, side == 1);
 	}
 }
 

@@ -27,6 +27,7 @@ struct protection {
 	EVP_CIPHER *cipher; /* owned; NULL for MODE_NULL */
 	EVP_CIPHER_CTX *context;
 	uint64_t sequence;
+	bool keyless;  /* MODE_NULL without the secret: what it holds is read, its MAC is not checked */
 	unsigned lost; /* records that may come before the count is right again, after a gap */
 	bool encrypt_then_mac;
 	uint8_t key[KEY_MAX];
@@ -227,7 +228,8 @@ static bool set_connection_keys(struct protection *protection,
 	struct fault fault;
 	struct reader reader;
 
-	if (!expand_master(secrets, protection->suite.hash, block, needed))
+	if (secrets->master_secret.len == 0 ||
+	    !expand_master(secrets, protection->suite.hash, block, needed))
 		return false;
 	reader_init(&reader, block, needed, &fault);
 	pick(&reader, from_server, protection->mac_key, protection->mac_len);
@@ -249,7 +251,9 @@ struct protection *protection_tls12(const struct protection_secrets *secrets, bo
 	protection->encrypt_then_mac = secrets->encrypt_then_mac;
 	if (protection->suite.mac != NULL)
 		protection->mac_len = hash_len(protection->suite.mac);
-	if (set_connection_keys(protection, secrets, from_server))
+	protection->keyless = protection->suite.cipher->mode == MODE_NULL &&
+	                      secrets->master_secret.len == 0;
+	if (protection->keyless || set_connection_keys(protection, secrets, from_server))
 		return protection;
 	protection_free(protection);
 	return NULL;
@@ -466,7 +470,8 @@ static bool open_null(struct protection *protection, const struct record *record
 	if (content.len < mac_len)
 		return false;
 	content.len -= mac_len;
-	if (!is_authentic(protection, record, sequence, content, content.data + content.len))
+	if (!protection->keyless &&
+	    !is_authentic(protection, record, sequence, content, content.data + content.len))
 		return false;
 	buf_bytes(plain, content);
 	return true;

@@ -27,7 +27,7 @@ struct protection *protection_tls13(uint16_t cipher_suite, struct bytes secret);
 
 /* What the keys of TLS 1.2 and before are made from (RFC 5246 section 6.3). */
 struct protection_secrets {
-	struct bytes master_secret;
+	struct bytes master_secret; /* empty: unknown; the suites that do not encrypt are read */
 	const uint8_t *client_random; /* 32 bytes, as is the next */
 	const uint8_t *server_random;
 	uint16_t version;

@@ -572,6 +572,26 @@ static void opens_records_after_a_gap_with_the_change_cipher_spec(void **state)
 	free_ends(ends);
 }
 
+static void reads_suites_that_do_not_encrypt_without_a_key_log(void **state)
+{
+	struct ends *ends = make_ends(TLS1_2_VERSION);
+	json_t *value;
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		SSL_CTX_set_cipher_list(ends->contexts[i], "NULL-SHA256");
+	connect_ends(ends);
+	run(ends);
+	close_both(ends);
+	value = decode_wire(&ends->wire, false, SIZE_MAX / 2);
+	assert_text(value, "cipher_suite", "TLS_RSA_WITH_NULL_SHA256");
+	assert_no_faults(value);
+	assert_int_equal(json_array_size(at_path(value, "finished")), 2);
+	assert_alert(value, 0, "client", "close_notify", true);
+	json_decref(value);
+	free_ends(ends);
+}
+
 static void opens_a_client_alert_under_either_of_its_keys(void **state)
 {
 	static const enum keylog_label labels[] = {KEYLOG_CLIENT_HANDSHAKE,
@@ -807,6 +827,7 @@ int main(void)
 		cmocka_unit_test(reads_a_protected_alert_of_a_tls13_server),
 		cmocka_unit_test(opens_records_after_a_gap_in_the_capture),
 		cmocka_unit_test(opens_records_after_a_gap_with_the_change_cipher_spec),
+		cmocka_unit_test(reads_suites_that_do_not_encrypt_without_a_key_log),
 		cmocka_unit_test(opens_a_client_alert_under_either_of_its_keys),
 		cmocka_unit_test(opens_early_data),
 		cmocka_unit_test(a_wrong_key_log_leaves_records_encrypted),
