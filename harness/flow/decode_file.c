@@ -1,10 +1,14 @@
 #include "flow/decode_file.h"
 
+#include "base/assert.h"
 #include "flow/capture.h"
 #include "flow/tracker.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
+
+#define QUEUE_FIRST 1024 /* packets for which there is room at first */
 
 struct decoding {
 	enum emit_format format;
@@ -43,25 +47,62 @@ static void write_connection(void *context, struct connection *connection)
 
 static const struct tracker_events events = {.finished = write_connection};
 
+/* The packets of a file; their bytes stay the capture's. */
+struct queue {
+	struct place {
+		struct packet packet;
+		size_t number; /* in the file */
+	} *places;
+	size_t n, size;
+	bool mixed_up; /* a time is before the one of the packet before */
+};
+
+static void add_packet(struct queue *queue, const struct packet *packet)
+{
+	if (queue->n == queue->size) {
+		queue->size = queue->size > 0 ? queue->size * 2 : QUEUE_FIRST;
+		queue->places =
+			reallocarray(queue->places, queue->size, sizeof(*queue->places));
+		CHECK(queue->places != NULL);
+	}
+	if (queue->n > 0 && packet->t_ns < queue->places[queue->n - 1].packet.t_ns)
+		queue->mixed_up = true;
+	queue->places[queue->n] = (struct place){*packet, queue->n};
+	queue->n++;
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct place *left = a, *right = b;
+
+	if (left->packet.t_ns != right->packet.t_ns)
+		return left->packet.t_ns < right->packet.t_ns ? -1 : 1;
+	return left->number < right->number ? -1 : 1;
+}
+
 /*
  * Reads all packets. Returns how many there were; *unread is the link type of one that is not read.
  */
 static uint64_t read_packets(struct capture *capture, struct tracker *tracker, uint16_t *unread)
 {
+	struct queue queue = {0};
 	struct packet packet;
-	uint64_t n = 0;
 
-	while (capture_next(capture, &packet)) {
+	while (capture_next(capture, &packet))
+		add_packet(&queue, &packet);
+	if (queue.mixed_up)
+		qsort(queue.places, queue.n, sizeof(*queue.places), by_time);
+	for (size_t i = 0; i < queue.n; i++) {
 		uint64_t n_unread = tracker_count(tracker, SEGMENT_LINK);
 
-		tracker_packet(tracker, &packet);
-		tracker_settle(tracker, packet.t_ns);
+		tracker_packet(tracker, &queue.places[i].packet);
+		tracker_settle(tracker, queue.places[i].packet.t_ns);
 		if (tracker_count(tracker, SEGMENT_LINK) > n_unread)
-			*unread = packet.linktype;
-		n++;
+			*unread = queue.places[i].packet.linktype;
 	}
 	tracker_finish_all(tracker);
-	return n;
+	free(queue.places);
+	return queue.n;
 }
 
 static void sum_up(const struct decoding *decoding, const struct tracker *tracker,

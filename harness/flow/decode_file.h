@@ -19,6 +19,9 @@
  * ERR_INPUT, with one sentence, if the file is not a capture, is cut off or damaged, or is of a
  * link type that is not read; what could be read has been written all the same. ERR_ENVIRONMENT if
  * `out` fails.
+ *
+ * Packets are taken in the order of their times, whatever their order in the file: cards with many
+ * queues mix them up, and files are put together from the captures of both directions.
  */
 int decode_file(const char *path, enum emit_format format, FILE *out, struct error *error);
 

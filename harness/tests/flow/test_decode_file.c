@@ -153,6 +153,34 @@ static void connections_come_as_they_end_and_the_open_ones_last(void **state)
 	buf_fini(&file);
 }
 
+static void packets_are_taken_in_the_order_of_their_times(void **state)
+{
+	/* The server's direction, then the client's; of equal times the first in the file comes first. */
+	const struct frame frames[] = {
+		{.from_server = true, .flags = TCP_SYN | TCP_ACK, .seq = 99, .ack = 10, .t_ns = 2000},
+		{.from_server = true, .flags = TCP_ACK | TCP_FIN, .seq = 100, .ack = 12, .t_ns = 4000},
+		{.flags = TCP_SYN, .seq = 9, .t_ns = 1000},
+		{.flags = TCP_ACK, .seq = 10, .ack = 100, .data = "a", .t_ns = 3000},
+		{.flags = TCP_ACK, .seq = 10, .ack = 100, .data = "\x15\3\3\0\2\2\x50", .len = 7, .t_ns = 3000},
+		{.flags = TCP_ACK, .seq = 11, .ack = 101, .data = "b", .t_ns = 5000},
+	};
+	struct error error = {0};
+	struct buf file = {0};
+	char *text;
+
+	(void)state;
+	pcapng_begin(&file, "x", LINKTYPE_RAW, (struct bytes){0});
+	for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++)
+		put_packet(&file, &frames[i]);
+	text = decode_content(buf_view(&file), EMIT_JSON, 0, &error);
+	assert_holds(text, "\"start\":\"1970-01-01T00:00:00.000Z\"");
+	assert_holds(text, "\"close\":{\"first\":\"server\",\"client\":\"none\",\"server\":\"fin\","
+	                   "\"t_ms\":0.003}");
+	assert_holds(text, "does not begin with TLS: 61 03 03 00 02 (");
+	free(text);
+	buf_fini(&file);
+}
+
 static void what_is_not_tcp_is_counted(void **state)
 {
 	const struct frame frame = {.flags = TCP_SYN};
@@ -208,6 +236,7 @@ int main(void)
 		cmocka_unit_test(the_forum_capture_is_a_tree_for_people),
 		cmocka_unit_test(a_cut_capture_is_told_up_to_the_cut_and_where_that_is),
 		cmocka_unit_test(connections_come_as_they_end_and_the_open_ones_last),
+		cmocka_unit_test(packets_are_taken_in_the_order_of_their_times),
 		cmocka_unit_test(what_is_not_tcp_is_counted),
 		cmocka_unit_test(a_link_type_that_is_not_read_is_said),
 		cmocka_unit_test(a_full_disk_is_told),
