@@ -32,7 +32,6 @@ static void learn_isn(struct connection *connection, enum side side, uint32_t is
 {
 	connection->isn[side] = isn;
 	connection->isn_known[side] = true;
-	stream_start(&connection->stream[side], isn + 1);
 }
 
 struct connection *connection_new(const struct segment *first, enum side from, bool decode,
@@ -105,8 +104,10 @@ void connection_segment(struct connection *connection, const struct segment *seg
 	connection->n_packets++;
 	if (segment->t_ns > connection->last_ns)
 		connection->last_ns = segment->t_ns;
-	if (acknowledges && !connection->isn_known[side_other(side)])
+	if (acknowledges && !connection->isn_known[side_other(side)]) {
 		learn_isn(connection, side_other(side), segment->ack - 1);
+		stream_assume_start(&connection->stream[side_other(side)], segment->ack);
+	}
 	if (!connection->isn_known[side])
 		learn_isn(connection, side, segment->seq - ((segment->flags & TCP_SYN) == 0));
 	/* What comes with a reset is a message to people (RFC 9293 section 3.5.3). */

@@ -63,12 +63,18 @@ void stream_fini(struct stream *stream)
 		drop_first(stream);
 }
 
-void stream_start(struct stream *stream, uint32_t seq)
+static void start(struct stream *stream, uint32_t seq)
+{
+	stream->started = true;
+	stream->next = seq;
+}
+
+void stream_assume_start(struct stream *stream, uint32_t seq)
 {
 	if (stream->started)
 		return;
-	stream->started = true;
-	stream->next = seq;
+	start(stream, seq);
+	stream->assumed = true;
 }
 
 static void tell_gap(struct stream *stream, uint32_t n_bytes, uint64_t t_ns)
@@ -242,6 +248,20 @@ static void cut_at_fin(const struct stream *stream, struct run *run)
 		*run = part(*run, 0, room > 0 ? (uint32_t)room : 0);
 }
 
+/* The first bytes of this side tell better than the other side where the stream starts. */
+static void check_start(struct stream *stream, const struct run *run)
+{
+	int32_t n_earlier = distance(stream->next, run->seq);
+
+	if (!stream->started)
+		start(stream, run->seq);
+	if (!stream->assumed || run->length == 0 || is_keep_alive(stream, run))
+		return;
+	if (n_earlier > 0 && n_earlier <= (int32_t)STREAM_EARLIER_MAX)
+		start(stream, run->seq);
+	stream->assumed = false;
+}
+
 void stream_segment(struct stream *stream, const struct segment *segment)
 {
 	bool syn = (segment->flags & TCP_SYN) != 0;
@@ -250,7 +270,7 @@ void stream_segment(struct stream *stream, const struct segment *segment)
 	bool repeated = syn && stream->syn_seen;
 
 	stream->syn_seen |= syn;
-	stream_start(stream, seq);
+	check_start(stream, &run);
 	cut_at_fin(stream, &run);
 	if (run.length > 0)
 		repeated |= take_data(stream, run);

@@ -17,6 +17,7 @@
 
 #define STREAM_HELD_MAX (1u << 20)       /* bytes held back by one stream */
 #define STREAM_HELD_ALL_MAX (256u << 20) /* bytes held back by all that share a budget */
+#define STREAM_EARLIER_MAX (64u << 10)   /* bytes before the start that the other side tells */
 #define STREAM_REORDER_NS 50000000u      /* nanoseconds */
 
 struct stream_events {
@@ -35,6 +36,7 @@ struct stream {
 	enum side from;
 	size_t *budget; /* bytes held by all streams that share it; borrowed */
 	bool started;   /* `next` is known */
+	bool assumed;   /* no byte came yet, and the start is what the other side acknowledged */
 	bool syn_seen, fin_seen;
 	bool ended;     /* all up to the FIN was handed on */
 	uint32_t next;  /* sequence number of the byte to hand on next */
@@ -55,9 +57,10 @@ void stream_init(struct stream *stream, enum side from, const struct stream_even
 void stream_fini(struct stream *stream);
 
 /*
- * The sequence number of the stream's first byte, where it is known before any segment with data.
+ * The sequence number at which the stream may start, before any segment of it: what the other side
+ * acknowledged. If the first segment begins up to STREAM_EARLIER_MAX bytes earlier, it starts there.
  */
-void stream_start(struct stream *stream, uint32_t seq);
+void stream_assume_start(struct stream *stream, uint32_t seq);
 
 /* A segment of this direction: its data and its FIN. */
 void stream_segment(struct stream *stream, const struct segment *segment);

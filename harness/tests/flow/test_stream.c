@@ -117,13 +117,36 @@ static void late_segments_are_put_in_order(void **state)
 {
 	struct fixture *fixture = *state;
 
-	stream_start(&fixture->stream, 0);
+	stream_assume_start(&fixture->stream, 0);
 	give(fixture, 6, 0, "ghi");
 	give(fixture, 3, 0, "def");
 	assert_told(fixture, "");
 	give(fixture, 0, 0, "abc");
 	assert_told(fixture, "abcdefghi");
 	assert_int_equal(fixture->stream.n_retransmissions, 0);
+}
+
+static void bytes_before_what_was_acknowledged_move_an_assumed_start_back(void **state)
+{
+	struct fixture *fixture = *state;
+
+	stream_assume_start(&fixture->stream, 106);
+	give(fixture, 105, 0, "x"); /* a keep-alive */
+	give(fixture, 100, 0, "abcdef");
+	give(fixture, 106, 0, "ghi");
+	give(fixture, 97, 0, "old");
+	assert_told(fixture, "abcdefghi");
+	assert_int_equal(fixture->stream.n_gaps, 0);
+}
+
+static void bytes_far_before_an_assumed_start_are_old(void **state)
+{
+	struct fixture *fixture = *state;
+
+	stream_assume_start(&fixture->stream, 200000);
+	give(fixture, 100, 0, "abc");
+	give(fixture, 200000, 0, "def");
+	assert_told(fixture, "def");
 }
 
 static void repeated_segments_count_as_retransmissions(void **state)
@@ -148,7 +171,7 @@ static void of_overlapping_bytes_the_first_that_came_win(void **state)
 {
 	struct fixture *fixture = *state;
 
-	stream_start(&fixture->stream, 0);
+	stream_assume_start(&fixture->stream, 0);
 	give(fixture, 4, 0, "EF");      /* held: 4 and 5 */
 	give(fixture, 8, 0, "IJ");      /* held: 8 and 9 */
 	give(fixture, 2, 0, "........"); /* new of it: 2, 3, 6, 7 */
@@ -160,7 +183,7 @@ static void held_bytes_win_over_a_later_segment_that_fills_the_hole(void **state
 {
 	struct fixture *fixture = *state;
 
-	stream_start(&fixture->stream, 0);
+	stream_assume_start(&fixture->stream, 0);
 	give(fixture, 2, 0, "CD");
 	give(fixture, 0, 0, "abcdef");
 	assert_told(fixture, "abCDef");
@@ -201,7 +224,7 @@ static void segments_may_be_far_larger_than_any_mtu(void **state)
 	struct bytes data = {large, sizeof(large)};
 
 	memset(large, 'x', sizeof(large));
-	stream_start(&fixture->stream, 0);
+	stream_assume_start(&fixture->stream, 0);
 	give_bytes(fixture, 0, 0, data, sizeof(large), 0);
 	assert_int_equal(fixture->told.len, sizeof(large));
 }
@@ -210,7 +233,7 @@ static void nothing_after_the_fin_belongs_to_the_stream(void **state)
 {
 	struct fixture *fixture = *state;
 
-	stream_start(&fixture->stream, 0);
+	stream_assume_start(&fixture->stream, 0);
 	give(fixture, 3, TCP_FIN, "def");
 	give(fixture, 6, 0, "ghi");
 	assert_false(fixture->stream.ended);
@@ -224,7 +247,7 @@ static void a_hole_is_told_when_the_stream_is_finished(void **state)
 {
 	struct fixture *fixture = *state;
 
-	stream_start(&fixture->stream, 0);
+	stream_assume_start(&fixture->stream, 0);
 	give(fixture, 0, 0, "abc");
 	give(fixture, 10, 0, "klm");
 	give(fixture, 20, TCP_FIN, "");
@@ -239,7 +262,7 @@ static void an_acknowledged_hole_is_given_up_after_a_while(void **state)
 	struct fixture *fixture = *state;
 	struct bytes late = {(const uint8_t *)"late", 4};
 
-	stream_start(&fixture->stream, 0);
+	stream_assume_start(&fixture->stream, 0);
 	give_bytes(fixture, 5, 0, late, 4, 1000);
 	stream_acknowledged(&fixture->stream, 9, 1000 + STREAM_REORDER_NS);
 	assert_told(fixture, "");
@@ -255,7 +278,7 @@ static void a_hole_is_given_up_when_too_much_is_held(void **state)
 	static uint8_t large[STREAM_HELD_MAX / 2];
 	struct bytes data = {large, sizeof(large)};
 
-	stream_start(&fixture->stream, 0);
+	stream_assume_start(&fixture->stream, 0);
 	give_bytes(fixture, 7, 0, data, sizeof(large), 0);
 	assert_int_equal(fixture->told.len, 0);
 	give_bytes(fixture, 7 + sizeof(large), 0, data, sizeof(large), 0);
@@ -268,7 +291,7 @@ static void a_hole_is_given_up_when_the_budget_is_used_up(void **state)
 {
 	struct fixture *fixture = *state;
 
-	stream_start(&fixture->stream, 0);
+	stream_assume_start(&fixture->stream, 0);
 	fixture->budget = STREAM_HELD_ALL_MAX;
 	give(fixture, 3, 0, "def");
 	assert_told(fixture, "[3]def");
@@ -280,7 +303,7 @@ static void bytes_cut_by_the_snapshot_length_are_a_gap(void **state)
 	struct fixture *fixture = *state;
 	struct bytes cut = {(const uint8_t *)"abc", 3};
 
-	stream_start(&fixture->stream, 0);
+	stream_assume_start(&fixture->stream, 0);
 	give_bytes(fixture, 0, 0, cut, 10, 0);
 	give_bytes(fixture, 12, 0, cut, 5, 0);
 	give(fixture, 10, 0, "--");
@@ -309,7 +332,7 @@ static void any_order_and_any_overlap_give_the_same_bytes(void **state)
 		stream_fini(&fixture->stream);
 		buf_clear(&fixture->told);
 		stream_init(&fixture->stream, SIDE_SERVER, &events, fixture, &fixture->budget);
-		stream_start(&fixture->stream, start);
+		stream_assume_start(&fixture->stream, start);
 		for (int i = 0; i < 40; i++) {
 			uint32_t at = next_random(&random) % 399, n = next_random(&random) % 60;
 			struct bytes data = {(const uint8_t *)text + at, n < 399 - at ? n : 399 - at};
@@ -335,6 +358,8 @@ int main(void)
 		TEST(data_in_the_syn_counts),
 		TEST(without_a_syn_the_first_segment_is_the_start),
 		TEST(late_segments_are_put_in_order),
+		TEST(bytes_before_what_was_acknowledged_move_an_assumed_start_back),
+		TEST(bytes_far_before_an_assumed_start_are_old),
 		TEST(repeated_segments_count_as_retransmissions),
 		TEST(of_overlapping_bytes_the_first_that_came_win),
 		TEST(held_bytes_win_over_a_later_segment_that_fills_the_hole),
