@@ -58,7 +58,7 @@ void stream_fini(struct stream *stream);
 
 /*
  * The sequence number at which the stream may start, before any segment of it: what the other side
- * acknowledged. If the first segment begins up to STREAM_EARLIER_MAX bytes earlier, it starts there.
+ * acknowledged. If its first segment begins before, by STREAM_EARLIER_MAX at most, it starts there.
  */
 void stream_assume_start(struct stream *stream, uint32_t seq);
 
