@@ -9,7 +9,7 @@
 #define USER_CANCELED 90
 
 static const struct {
-	uint32_t bit;
+	uint64_t bit;
 	const char *name;
 } names[] = {
 	{SKIPPED, "skipped"},
@@ -43,9 +43,12 @@ static const struct {
 	{VALUES_DIFFER, "values-differ"},
 	{NOT_OFFERED, "not-offered"},
 	{DECLARED, "declared"},
+	{CLOSE_NOTIFIED, "close-notified"},
+	{CUT_SHORT, "cut-short"},
+	{SEVERAL, "several"},
 };
 
-const char *fact_name(uint32_t bit)
+const char *fact_name(uint64_t bit)
 {
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (names[i].bit == bit)
@@ -64,9 +67,9 @@ bool alert_is_fatal(const json_t *alert, const char *version)
 
 	if (!json_is_integer(number) || json_integer_value(number) == CLOSE_NOTIFY)
 		return false;
-	if (is(alert, "level", "fatal"))
-		return true;
-	return strstr(version, "1.3") != NULL && json_integer_value(number) != USER_CANCELED;
+	if (strstr(version, "1.3") != NULL)
+		return json_integer_value(number) != USER_CANCELED;
+	return is(alert, "level", "fatal");
 }
 
 /* --- the harness ------------------------------------------------------------------------------ */
@@ -155,9 +158,10 @@ static uint32_t read_server(const json_t *server)
 	return bits;
 }
 
-static uint32_t read_close(const json_t *server, const json_t *wire)
+static uint64_t read_close(const json_t *server, const json_t *wire)
 {
 	const json_t *by = json_object_get(server, "closed_by");
+	bool left_open = is(server, "ended", "stopped") || is(server, "ended", "timeout");
 
 	if (!json_is_string(by))
 		by = json_object_get(json_object_get(wire, "close"), "first");
@@ -165,7 +169,7 @@ static uint32_t read_close(const json_t *server, const json_t *wire)
 		return 0;
 	if (strcmp(json_string_value(by), "client") == 0)
 		return CLOSED_BY_BOARD;
-	return strcmp(json_string_value(by), "server") == 0 ? CLOSED_BY_SERVER : 0;
+	return strcmp(json_string_value(by), "server") == 0 && !left_open ? CLOSED_BY_SERVER : 0;
 }
 
 /* The first fatal alert of a testimony; of `from` alone unless that is NULL. */
@@ -207,6 +211,38 @@ static bool wire_shows_all(const json_t *wire)
 		if (is(message, "type", "encrypted"))
 			return false;
 	return json_array_size(json_object_get(wire, "messages")) > 0;
+}
+
+/* OpenSSL read to the end of the stream, and the last words were missing. */
+static bool ended_early(const json_t *server)
+{
+	const json_t *error;
+	size_t i;
+
+	json_array_foreach(json_object_get(server, "errors"), i, error)
+		if (is(error, "reason", "unexpected eof while reading"))
+			return true;
+	return false;
+}
+
+/*
+ * A close_notify that the server did not come to read, because a reset came close behind it, may
+ * still be on the wire. So that there was none is certain only if one of them saw all.
+ */
+static uint64_t read_farewell(const json_t *server, const json_t *wire, uint64_t bits)
+{
+	const json_t *alert;
+	size_t i;
+
+	if (is(server, "state", "closed") ||
+	    json_flag(json_object_get(server, "close_notify"), "received"))
+		return CLOSE_NOTIFIED;
+	json_array_foreach(json_object_get(wire, "alerts"), i, alert)
+		if (is(alert, "from", "client") && is(alert, "description", "close_notify"))
+			return CLOSE_NOTIFIED;
+	if ((bits & CLOSED_BY_BOARD) != 0 && (ended_early(server) || wire_shows_all(wire)))
+		return CUT_SHORT;
+	return 0;
 }
 
 static void read_alerts(struct facts *facts, const json_t *server, const json_t *wire,
@@ -284,6 +320,9 @@ void facts_read(struct facts *facts, const json_t *cell, const json_t *board)
 		facts->bits |= WIRE_SPOKE;
 	if (json_is_object(json_object_get(wire, "client_hello")))
 		facts->bits |= HELLO;
+	if (json_number(wire, "connections") > 1)
+		facts->bits |= SEVERAL;
+	facts->bits |= read_farewell(server, wire, facts->bits);
 	read_alerts(facts, server, wire, result);
 	facts->differing = differing_value(server, wire, result);
 	if (facts->differing != NULL)

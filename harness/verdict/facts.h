@@ -4,9 +4,10 @@
  *
  * Facts only: what they mean stands in the judge's table. Testimony that is not there leaves its
  * facts unset. Alerts are fatal here if they end the connection: by their level, or, in TLS 1.3, by
- * being neither close_notify nor user_canceled (RFC 8446 section 6). An alert that the server sends
- * to a board that has closed already ends nothing: OpenSSL answers an early end of the stream with
- * decode_error.
+ * being neither close_notify nor user_canceled, whatever their level (RFC 8446 section 6). An alert
+ * that the server sends to a board that has closed already ends nothing: OpenSSL answers an early
+ * end of the stream with decode_error. Nor did the server close if it was told to end, or its time
+ * was up: then the board had left the connection open.
  */
 #ifndef SHAKEDOWN_VERDICT_FACTS_H
 #define SHAKEDOWN_VERDICT_FACTS_H
@@ -54,10 +55,15 @@ enum fact {
 	/* the offer (offer.h) */
 	NOT_OFFERED = 1u << 29, /* what the ClientHello lacks explains the refusal */
 	DECLARED = 1u << 30,    /* the board's profile declares all of it unsupported */
+
+	/* how the board left */
+	CLOSE_NOTIFIED = 1u << 31, /* its close_notify came */
+	CUT_SHORT = 1ull << 32,    /* it closed, and certainly without close_notify */
+	SEVERAL = 1ull << 33,      /* it connected more than once; the server takes one connection */
 };
 
 struct facts {
-	uint32_t bits;            /* of enum fact */
+	uint64_t bits;            /* of enum fact */
 	const json_t *alert;      /* borrowed: the first fatal alert, or NULL */
 	const json_t *missing;    /* borrowed from the cell: its "missing", or NULL */
 	const char *differing;    /* static: "TLS version", "cipher suite" (VALUES_DIFFER) */
@@ -70,7 +76,7 @@ struct facts {
 void facts_read(struct facts *facts, const json_t *cell, const json_t *board);
 
 /* The name of one fact as documents write it, "board-ok"; NULL if the bit has none. Static text. */
-const char *fact_name(uint32_t bit);
+const char *fact_name(uint64_t bit);
 
 /* True if this alert ends a connection of this version ("1.3" or "TLS 1.3"; "" if not known). */
 bool alert_is_fatal(const json_t *alert, const char *version);

@@ -37,6 +37,12 @@ static const struct judge_row rows[] = {
 	 "The wire shows a ClientHello; the server saw no connection."},
 	{0, CONNECTED, "inconclusive", "no-connection",
 	 "The board did not reach the server: it reports {board}."},
+	{SEVERAL | BOARD_ERROR, BOARD_IN_TLS, "inconclusive", "several-connections",
+	 "The board connected {connections} times, and a case is one connection: the server took"
+	 " the first, and the board reports {board}."},
+	{SEVERAL, HELLO, "inconclusive", "several-connections",
+	 "The board connected {connections} times, and a case is one connection: no ClientHello"
+	 " came on the first, which the server took."},
 	{HELLO | BOARD_ERROR, BOARD_IN_TLS, "inconclusive", "witnesses-disagree",
 	 "The board says that it failed before TLS ({board}); a ClientHello of its came."},
 	{BOARD_ERROR, HELLO | BOARD_IN_TLS, "inconclusive", "no-connection",
@@ -66,15 +72,22 @@ static const struct judge_row rows[] = {
 	 " the handshake{server-error}."},
 	{BOARD_OK, ECHOED, "inconclusive", "witnesses-disagree",
 	 "The board says that its data came back; the server received and returned none."},
+	{BOARD_OK | CUT_SHORT, 0, "fail", "no-close-notify",
+	 "The data came back; then the board closed the connection without close_notify."},
+	{BOARD_OK, CLOSE_NOTIFIED, "inconclusive", "witnesses-disagree",
+	 "The board says that it closed the connection in order; nobody saw its close_notify."},
 	{BOARD_OK | VALUES_DIFFER, 0, "inconclusive", "witnesses-disagree",
 	 "All say that it worked, but they name different values for the {differing}."},
 	{BOARD_OK, 0, "pass", "connected", "Handshake, data there and back, and an orderly end."},
 
 	/* The board says that it failed, or never came to its end. */
+	{ALERT_FROM_BOARD, HELLO, "fail", "no-client-hello",
+	 "The board connected and sent alert {alert} in place of a ClientHello. It reports"
+	 " {board}."},
 	{BOARD_ERROR, HELLO, "fail", "no-client-hello",
 	 "The board connected, and no ClientHello came{server-error}. It reports {board}."},
 	{0, HELLO, "fail", "no-client-hello",
-	 "The board connected, and no ClientHello came until time was up{server-error}."},
+	 "The board connected, and no ClientHello came{server-error}."},
 	{ALERT_FROM_SERVER | NOT_OFFERED | DECLARED, 0, "unsupported", "not-offered",
 	 "The server needs {missing}; the board does not offer it, as its profile declares."},
 	{ALERT_FROM_BOARD | NOT_OFFERED | DECLARED, 0, "unsupported", "not-offered",
@@ -88,8 +101,13 @@ static const struct judge_row rows[] = {
 	 "The server ended the connection with alert {alert}{server-error}."},
 	{ALERT_FROM_BOARD, 0, "fail", "alert-from-board",
 	 "The board ended the connection with alert {alert}; it reports {board}."},
-	{0, BOARD_ERROR, "fail", "timeout",
+	{SERVER_TIMED_OUT, BOARD_ERROR, "fail", "timeout",
 	 "The board did not come to an end: it was still in phase {phase} when time was up."},
+	{0, BOARD_ERROR, "inconclusive", "no-result",
+	 "The board tells neither of success nor of a failure: its last phase is {phase}."},
+	{ESTABLISHED | ECHOED, BOARD_IN_APP, "inconclusive", "witnesses-disagree",
+	 "The board says that it failed in the handshake ({board}); the server received data of"
+	 " its and sent it back."},
 	{ESTABLISHED | BOARD_IN_APP, 0, "fail", "app-data",
 	 "The handshake worked; then the board failed with {board}."},
 	{CLOSED_BY_SERVER, 0, "fail", "closed-by-server",
@@ -99,7 +117,8 @@ static const struct judge_row rows[] = {
 	 "The board closed the connection without an alert; it reports {board}."},
 	{SERVER_TIMED_OUT, 0, "fail", "timeout",
 	 "The server waited for the board until time was up; the board reports {board}."},
-	{0, 0, "fail", "board-error", "The board reports {board}; nobody saw an alert or a close."},
+	{0, 0, "fail", "board-error",
+	 "The board reports {board}; neither side sent an alert or closed the connection."},
 };
 
 const struct judge_row *judge_rows(size_t *n_rows)
@@ -171,6 +190,13 @@ static void fill_differing(const struct scene *scene, struct buf *out)
 	buf_text(out, scene->facts.differing != NULL ? scene->facts.differing : "");
 }
 
+static void fill_connections(const struct scene *scene, struct buf *out)
+{
+	const json_t *wire = json_object_get(json_object_get(scene->cell, "witnesses"), "wire");
+
+	buf_printf(out, "%lld", json_number(wire, "connections"));
+}
+
 static void fill_server_error(const struct scene *scene, struct buf *out)
 {
 	struct buf error = {0};
@@ -189,7 +215,7 @@ static const struct {
 	{"{failed}", fill_failed},       {"{board}", fill_board},
 	{"{phase}", fill_phase},         {"{alert}", fill_alert},
 	{"{missing}", fill_missing},     {"{differing}", fill_differing},
-	{"{server-error}", fill_server_error},
+	{"{server-error}", fill_server_error}, {"{connections}", fill_connections},
 };
 
 static const char *fill_word(const struct scene *scene, const char *at, struct buf *out)
@@ -209,10 +235,13 @@ static const char *fill_word(const struct scene *scene, const char *at, struct b
 /* What a verdict leaves open is said beside it. */
 static void add_notes(const struct scene *scene, const struct judge_row *row, struct buf *out)
 {
-	uint32_t bits = scene->facts.bits;
+	uint64_t bits = scene->facts.bits;
 
 	if ((bits & BOARD_OK) != 0 && strcmp(row->outcome, "fail") == 0)
 		buf_text(out, " The board believes that it succeeded.");
+	if ((bits & SEVERAL) != 0 && strcmp(row->reason, "several-connections") != 0)
+		buf_text(out, " It connected more than once; the server took the first connection,"
+		              " and what the board reports may be of another.");
 	if ((bits & CONNECTED) != 0 && (bits & WIRE_SPOKE) == 0)
 		buf_text(out, " There is no capture of it: the wire's witness is missing.");
 }
@@ -233,7 +262,7 @@ static json_t *detail(const struct scene *scene, const struct judge_row *row)
 
 /* --- the judgement ---------------------------------------------------------------------------- */
 
-static const struct judge_row *first_fitting(uint32_t bits)
+static const struct judge_row *first_fitting(uint64_t bits)
 {
 	for (size_t i = 0; i < COUNT(rows); i++)
 		if ((bits & rows[i].need) == rows[i].need && (bits & rows[i].exclude) == 0)

@@ -30,7 +30,7 @@ void judge_cell(json_t *cell, const json_t *board);
 
 /* One row of the table, for documents and tests: facts needed and excluded, and what follows. */
 struct judge_row {
-	uint32_t need, exclude;
+	uint64_t need, exclude;
 	const char *outcome, *reason, *detail;
 };
 

@@ -349,7 +349,8 @@ static const char *title_of(const char *reason)
 		{"closed-by-board", "The board closed without a word"},
 		{"no-client-hello", "The board never sent a ClientHello"},
 		{"timeout", "Time was up"},
-		{"app-data", "The handshake worked, the data did not"},
+		{"app-data", "The handshake worked, what followed did not"},
+		{"no-close-notify", "The board closed without close_notify"},
 		{"board-error", "The board reports an error"},
 		{"no-connection", "The board did not reach the server"},
 		{"witnesses-disagree", "The witnesses disagree"},
@@ -357,6 +358,8 @@ static const char *title_of(const char *reason)
 		{"port-lost", "The board's port vanished"},
 		{"silent", "The board stopped answering"},
 		{"board-not-ready", "The board was not ready"},
+		{"no-result", "The board tells no result"},
+		{"several-connections", "The board connected more than once"},
 	};
 
 	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)

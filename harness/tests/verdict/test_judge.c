@@ -20,6 +20,8 @@
 	"{'from': '" from "', 'level': 'fatal', 'description': '" description "'," \
 	" 'number': " number "}"
 #define ALERTS(from, description, number) "'alerts': [" ALERT(from, description, number) "]"
+#define CLOSE_NOTIFY_OF_BOARD \
+	"{'from': 'client', 'level': 'warning', 'description': 'close_notify', 'number': 0}"
 #define ALERT_40 ALERTS("server", "handshake_failure", "40")
 #define ALERT_50 ALERTS("server", "decode_error", "50")
 #define ALERT_70 ALERTS("server", "protocol_version", "70")
@@ -49,6 +51,8 @@
 	"'server': {'state': 'connected', " NO_DATA ", 'closed_by': null, 'ended': 'stopped'}"
 #define CLOSED_BY_SERVER_WITH(alerts) \
 	"'server': {" NO_HANDSHAKE ", 'closed_by': 'server', " alerts "}"
+#define EARLY_END \
+	"'errors': [{'code': '0A000126', 'reason': 'unexpected eof while reading'}]"
 #define BOARD_FAILED(phase, status) "'board': {'phase': '" phase "', 'status': '" status "'}"
 
 /* What the witnesses say (a merge patch of a cell that passed), and the verdict. */
@@ -70,9 +74,13 @@ static const struct {
 	{"suite names of the firmware's own are not compared",
 	 "{'witnesses': {'board': {'ciphersuite': 'TLS13-AES128-GCM-SHA256'}}}",
 	 "pass", "connected"},
-	{"a board that ends TCP without close_notify, which OpenSSL answers with an alert",
-	 "{'witnesses': {'server': {'state': 'established', " ALERT_50 "},"
-	 " 'wire': {" ALERT_50 "}}}",
+	{"a close_notify that a reset kept the server from reading",
+	 "{'witnesses': {'server': {'state': 'established'},"
+	 " 'wire': {'alerts': [" CLOSE_NOTIFY_OF_BOARD "]}}}",
+	 "pass", "connected"},
+	{"user_canceled ends nothing in TLS 1.3, though it is marked as fatal",
+	 "{'witnesses': {'wire': {" ALERTS("client", "user_canceled", "90") "},"
+	 " 'server': {" ALERTS("client", "user_canceled", "90") "}}}",
 	 "pass", "connected"},
 
 	/* the harness */
@@ -133,6 +141,15 @@ static const struct {
 	 "{'witnesses': {" SERVER_FAILED ", " BOARD_FAILED("tcp", "-1") "}}",
 	 "inconclusive", "witnesses-disagree"},
 
+	{"board tries twice, and fails before TLS on a connection that no server took",
+	 "{'witnesses': {" SERVER_REFUSED ", 'wire': {'connections': 2, " ALERT_40 "}, "
+	 BOARD_FAILED("tcp", "0x38") "}}",
+	 "inconclusive", "several-connections"},
+	{"board knocks, and comes with its ClientHello on a second connection",
+	 "{'witnesses': {" NO_BYTES ", 'wire': {'connections': 2, 'client_hello': null}, "
+	 BOARD_FAILED("hs", "-1") "}}",
+	 "inconclusive", "several-connections"},
+
 	/* the board says that it succeeded */
 	{"TLS 1.3 refused after the client was done",
 	 "{'witnesses': {" CLOSED_BY_SERVER_WITH(ALERT_116) ", 'wire': {" ALERT_116 "}}}",
@@ -158,6 +175,23 @@ static const struct {
 	 "inconclusive", "witnesses-disagree"},
 	{"server never got the data",
 	 "{'witnesses': {'server': {'bytes_received': 0, 'bytes_sent': 0}}}",
+	 "inconclusive", "witnesses-disagree"},
+	{"a board that ends TCP without close_notify, which OpenSSL answers with an alert",
+	 "{'witnesses': {'server': {'state': 'established', " ALERT_50 "," EARLY_END "},"
+	 " 'wire': {" ALERT_50 "}}}",
+	 "fail", "no-close-notify"},
+	{"the same, and OpenSSL's word is the only one",
+	 "{'witnesses': {'server': {'state': 'established', " EARLY_END "}, 'wire': null}}",
+	 "fail", "no-close-notify"},
+	{"a board that resets the connection in place of closing it",
+	 "{'witnesses': {'server': {'state': 'established'}}}",
+	 "fail", "no-close-notify"},
+	{"the same, and no capture can tell what came before the reset",
+	 "{'witnesses': {'server': {'state': 'established'}, 'wire': null}}",
+	 "inconclusive", "witnesses-disagree"},
+	{"a board that says that it closed, and left the connection open",
+	 "{'witnesses': {'server': {'state': 'established', 'closed_by': null,"
+	 " 'ended': 'stopped'}, 'wire': {'close': {'first': 'server'}}}}",
 	 "inconclusive", "witnesses-disagree"},
 	{"different versions",
 	 "{'witnesses': {'board': {'version': '1.2'}}}",
@@ -252,15 +286,27 @@ static const struct {
 	 "{'witnesses': {'server': {" NO_HANDSHAKE ", " ALERT_50 "}, 'wire': {" ALERT_50 "}, "
 	 BOARD_FAILED("hs", "-0x7100") "}}",
 	 "fail", "closed-by-board"},
+	{"board sends an alert in place of its ClientHello",
+	 "{'witnesses': {'server': {'state': 'connected', 'handshake': false,"
+	 " 'closed_by': 'server', " ALERTS("server", "unexpected_message", "10") "},"
+	 " 'wire': {'client_hello': null, " ALERT_80 "}, " BOARD_FAILED("hs", "-1") "}}",
+	 "fail", "no-client-hello"},
 	{"board never sends a ClientHello",
 	 "{'witnesses': {" NO_BYTES ", 'wire': {'client_hello': null}, 'board': {'phase': 'hs'}}}",
 	 "fail", "no-client-hello"},
 	{"board never comes to its end",
-	 "{'witnesses': {" SERVER_FAILED ", 'board': {'phase': 'hs'}}}",
+	 "{'witnesses': {'server': {" NO_HANDSHAKE ", 'closed_by': 'timeout', 'ended': 'timeout'}, "
+	 WIRE_OPEN ", 'board': {'phase': 'hs'}}}",
 	 "fail", "timeout"},
-	{"board echoed, and never came to its end",
+	{"board echoed and closed, and tells of no success",
 	 "{'witnesses': {'board': {'phase': 'app'}}}",
-	 "fail", "timeout"},
+	 "inconclusive", "no-result"},
+	{"board tells nothing",
+	 "{'witnesses': {" SERVER_FAILED ", 'board': {'phase': null, 'status': null}}}",
+	 "inconclusive", "no-result"},
+	{"board says that its handshake failed, and its data came and went",
+	 "{'witnesses': {" BOARD_FAILED("hs", "-1") "}}",
+	 "inconclusive", "witnesses-disagree"},
 	{"data fails after the handshake",
 	 "{'witnesses': {'server': {'bytes_received': 0, 'bytes_sent': 0}, "
 	 BOARD_FAILED("app", "0x150") "}}",
@@ -279,6 +325,15 @@ static const struct {
 	 "{'witnesses': {'server': {'bytes_received': 0, 'bytes_sent': 0}, "
 	 BOARD_FAILED("hs", "-0x7100") "}}",
 	 "fail", "closed-by-board"},
+	{"board gives up and leaves the connection open, until the server is told to end",
+	 "{'witnesses': {'server': {" NO_HANDSHAKE ", 'closed_by': null, 'ended': 'stopped'},"
+	 " 'wire': {'close': {'first': 'server'}}, " BOARD_FAILED("hs", "-0x7100") "}}",
+	 "fail", "board-error"},
+	{"the same after the server's handshake, which it then ends in order",
+	 "{'witnesses': {'server': {'bytes_received': 0, 'bytes_sent': 0, 'closed_by': 'server',"
+	 " 'ended': 'stopped'}, 'wire': {'close': {'first': 'server'}}, "
+	 BOARD_FAILED("hs", "-0x7100") "}}",
+	 "fail", "board-error"},
 	{"server waits in vain",
 	 "{'witnesses': {'server': {" NO_HANDSHAKE ", 'closed_by': 'timeout', 'ended': 'timeout'}, "
 	 WIRE_OPEN ", " BOARD_FAILED("hs", "0x1") "}}",
@@ -400,14 +455,14 @@ static void status_is_named_by_the_boards_stack(void **state)
 
 /* --- the document ----------------------------------------------------------------------------- */
 
-static void put_facts(struct buf *out, uint32_t bits)
+static void put_facts(struct buf *out, uint64_t bits)
 {
 	bool first = true;
 
-	for (unsigned i = 0; i < 32; i++) {
-		if ((bits & (1u << i)) == 0)
+	for (unsigned i = 0; i < 64; i++) {
+		if ((bits & (UINT64_C(1) << i)) == 0)
 			continue;
-		buf_printf(out, "%s%s", first ? "" : ", ", fact_name(1u << i));
+		buf_printf(out, "%s%s", first ? "" : ", ", fact_name(UINT64_C(1) << i));
 		first = false;
 	}
 }
