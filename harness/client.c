@@ -36,7 +36,7 @@ struct client {
 	int status; /* the run's exit status once it has finished; -1 before */
 };
 
-/* --- a private daemon -------------------------------------------------------------------------- */
+/* --- a private daemon ------------------------------------------------------------------------- */
 
 /* The daemon has a session of its own: a Ctrl-C reaches it through us alone, as a cancellation. */
 static int spawn_daemon(struct client *client, const char *socket_path, struct error *error)
@@ -130,7 +130,7 @@ static void bury_daemon(struct client *client)
 	}
 }
 
-/* --- progress ---------------------------------------------------------------------------------- */
+/* --- progress --------------------------------------------------------------------------------- */
 
 static void clear_line(const struct client *client)
 {
@@ -191,7 +191,7 @@ static void take_event(struct client *client, const json_t *event, struct error 
 			events[i].show(client, event, error);
 }
 
-/* --- the conversation -------------------------------------------------------------------------- */
+/* --- the conversation ------------------------------------------------------------------------- */
 
 static void cancel(struct client *client)
 {

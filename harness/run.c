@@ -1,22 +1,19 @@
 #include "run.h"
 
+#include "agenda.h"
 #include "base/assert.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "flow/interface.h"
+#include "base/utf8.h"
 #include "flow/private_network.h"
 #include "flow/sniffer.h"
 #include "peer/server.h"
-#include "scenario/plan.h"
 #include "station.h"
 #include "verdict/judge.h"
 #include "verdict/outcome.h"
 #include "verdict/rules.h"
 #include "view/results.h"
 
-#include <libgen.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,14 +32,9 @@ struct run {
 	uv_loop_t *loop;
 	run_event *event;
 	void *context;
-	char *out, *certificates;
-	char interface[IF_NAMESIZE]; /* to sniff on */
-	struct suite **suites;
-	struct profile *profiles;
-	struct plan plan;
-	struct seat *seats; /* one a profile, in the same order */
-	json_t *boards;     /* their elements of results.json */
-	struct rules *rules;
+	struct agenda agenda;
+	struct seat *seats; /* one a board, in the same order */
+	size_t n_seats;
 	struct results *results;
 	struct apparatus apparatus;
 	struct sniffer *sniffer; /* in apparatus only when it is ready */
@@ -59,7 +51,7 @@ static void begin_where_possible(struct run *run);
 static void end(struct run *run);
 static void finish_when_all_is_gone(struct run *run);
 
-/* --- what the client is told ------------------------------------------------------------------- */
+/* --- what the client is told ------------------------------------------------------------------ */
 
 static void tell(struct run *run, json_t *event)
 {
@@ -73,7 +65,7 @@ static void notice(struct run *run, const char *text)
 	tell(run, json_pack("{s:s, s:s}", "event", "notice", "text", text));
 }
 
-/* --- cells ------------------------------------------------------------------------------------- */
+/* --- cells ------------------------------------------------------------------------------------ */
 
 static void keep_capture(struct run *run, json_t *cell, struct bytes capture)
 {
@@ -85,8 +77,8 @@ static void keep_capture(struct run *run, json_t *cell, struct bytes capture)
 	CHECK(asprintf(&name, "cells/%s.pcapng", json_text(cell, "id")) > 0);
 	for (char *slash = name + strlen("cells/"); (slash = strchr(slash, '/')) != NULL;)
 		*slash = '.';
-	folder = file_join(run->out, "cells");
-	path = file_join(run->out, name);
+	folder = file_join(run->agenda.out, "cells");
+	path = file_join(run->agenda.out, name);
 	if (file_make_folder(folder, &error) == 0 && file_write(path, capture, 0666, &error) == 0) {
 		json_object_set_new(cell, "evidence", json_made(json_pack("{s:s}", "capture", name)));
 	} else if (run->trouble.code == 0) {
@@ -104,7 +96,7 @@ static void settle(struct run *run, json_t *cell, const json_t *board)
 	int status;
 
 	judge_cell(cell, board);
-	rules_diagnose(run->rules, cell, board);
+	rules_diagnose(run->agenda.rules, cell, board);
 	json_object_set_new(cell, "attempts",
 	                    json_made(json_pack("[{s:O, s:O}]", "outcome",
 	                                        json_object_get(cell, "outcome"), "reason",
@@ -122,7 +114,7 @@ static void settle(struct run *run, json_t *cell, const json_t *board)
 
 static const json_t *board_of(const struct seat *seat)
 {
-	return json_array_get(seat->run->boards, (size_t)(seat - seat->run->seats));
+	return json_array_get(seat->run->agenda.boards, (size_t)(seat - seat->run->seats));
 }
 
 /*
@@ -131,24 +123,24 @@ static const json_t *board_of(const struct seat *seat)
  */
 static void skip_the_rest(struct seat *seat, const char *why)
 {
-	size_t n_cells = plan_n_cells(&seat->run->plan);
+	size_t n_cells = plan_n_cells(&seat->run->agenda.plan);
 
 	if (seat->next < n_cells && seat->run->status == 0)
 		seat->run->status = 1;
-	for (; seat->next < n_cells && !seat->run->ending; seat->next += seat->run->plan.n_profiles) {
-		json_t *cell = plan_cell(&seat->run->plan, seat->next);
+	for (; seat->next < n_cells && !seat->run->ending; seat->next += seat->run->n_seats) {
+		json_t *cell = plan_cell(&seat->run->agenda.plan, seat->next);
 
 		json_object_set_new(cell, "skipped", json_string(why));
 		settle(seat->run, cell, board_of(seat));
 	}
 }
 
-/* --- stations ---------------------------------------------------------------------------------- */
+/* --- stations --------------------------------------------------------------------------------- */
 
 /* The first cell waits for all boards: if one is not there the run ends before it has begun. */
 static bool ready_to_begin(const struct run *run)
 {
-	for (size_t i = 0; i < run->plan.n_profiles && !run->begun; i++)
+	for (size_t i = 0; i < run->n_seats && !run->begun; i++)
 		if (run->seats[i].station == NULL || station_identity(run->seats[i].station) == NULL)
 			return false;
 	return run->apparatus.server != NULL && run->sniffer_settled;
@@ -157,7 +149,7 @@ static bool ready_to_begin(const struct run *run)
 /* The version of its stack is the board's to say, where the profile does not. */
 static void learn_version(struct seat *seat, const struct station *station)
 {
-	json_t *board = json_array_get(seat->run->boards, (size_t)(seat - seat->run->seats));
+	json_t *board = json_array_get(seat->run->agenda.boards, (size_t)(seat - seat->run->seats));
 	const char *slash = strchr(json_text(station_identity(station), "stack"), '/');
 
 	if (json_object_get(board, "stack_version") != NULL || slash == NULL)
@@ -179,11 +171,11 @@ static void on_station_ready(void *context, struct station *station)
 		begin_where_possible(run);
 		return;
 	}
-	if (seat->next >= plan_n_cells(&run->plan)) {
+	if (seat->next >= plan_n_cells(&run->agenda.plan)) {
 		station_stop(station);
 		return;
 	}
-	seat->cell = plan_cell(&run->plan, seat->next);
+	seat->cell = plan_cell(&run->agenda.plan, seat->next);
 	station_begin(station, seat->cell);
 }
 
@@ -194,7 +186,7 @@ static void on_station_done(void *context, struct station *station, struct obser
 
 	(void)station;
 	seat->cell = NULL;
-	seat->next += seat->run->plan.n_profiles;
+	seat->next += seat->run->n_seats;
 	seat->run->n_server_restarts = 0;
 	seat->run->n_sniffer_restarts = 0;
 	json_object_set_new(cell, "witnesses", observation->witnesses);
@@ -238,25 +230,25 @@ static const struct station_events station_events = {
 /* Boards that were ready before the apparatus was, or before the last of them. */
 static void begin_where_possible(struct run *run)
 {
-	for (size_t i = 0; i < run->plan.n_profiles && ready_to_begin(run); i++)
+	for (size_t i = 0; i < run->n_seats && ready_to_begin(run); i++)
 		if (run->seats[i].station != NULL)
 			station_go_on(run->seats[i].station);
 }
 
 static void lose(struct run *run, const char *who, const char *why)
 {
-	for (size_t i = 0; i < run->plan.n_profiles; i++)
+	for (size_t i = 0; i < run->n_seats; i++)
 		if (run->seats[i].station != NULL)
 			station_lost(run->seats[i].station, who, why);
 }
 
-/* --- the server program ------------------------------------------------------------------------ */
+/* --- the server program ----------------------------------------------------------------------- */
 
 static struct experiment *experiment_of(struct run *run, const char *cell)
 {
 	struct experiment *experiment = NULL;
 
-	for (size_t i = 0; i < run->plan.n_profiles && experiment == NULL; i++)
+	for (size_t i = 0; i < run->n_seats && experiment == NULL; i++)
 		if (run->seats[i].station != NULL)
 			experiment = station_experiment(run->seats[i].station, cell);
 	return experiment;
@@ -324,7 +316,7 @@ static void start_server(struct run *run)
 	begin_where_possible(run);
 }
 
-/* --- the sniffer ------------------------------------------------------------------------------- */
+/* --- the sniffer ------------------------------------------------------------------------------ */
 
 static void start_sniffer(struct run *run);
 
@@ -342,7 +334,7 @@ static void do_without_sniffer(struct run *run, const char *why)
 
 	snprintf(text, sizeof(text),
 	         "No capture: %s. What crosses the wire is told by the servers' own sockets.", why);
-	notice(run, text);
+	notice(run, utf8_repair(text));
 	settle_sniffer(run, NULL);
 }
 
@@ -389,7 +381,7 @@ static void start_sniffer(struct run *run)
 	struct error error = {0};
 	char *program = file_sibling_program("shakedown-sniffer");
 
-	if (sniffer_start(&run->sniffer, run->loop, program, run->interface, &sniffer_events, run,
+	if (sniffer_start(&run->sniffer, run->loop, program, run->agenda.interface, &sniffer_events, run,
 	                  &error) != 0)
 		do_without_sniffer(run, error.text);
 	else
@@ -397,7 +389,7 @@ static void start_sniffer(struct run *run)
 	free(program);
 }
 
-/* --- the end ----------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void stop_apparatus(struct run *run)
 {
@@ -412,7 +404,7 @@ static void end(struct run *run)
 	if (run->ending)
 		return;
 	run->ending = true;
-	for (size_t i = 0; i < run->plan.n_profiles; i++)
+	for (size_t i = 0; i < run->n_seats; i++)
 		if (run->seats[i].station != NULL)
 			station_stop(run->seats[i].station);
 	stop_apparatus(run);
@@ -420,19 +412,10 @@ static void end(struct run *run)
 
 static void run_free(struct run *run)
 {
-	for (size_t i = 0; i < run->plan.n_suites; i++)
-		suite_free(run->suites[i]);
-	for (size_t i = 0; i < run->plan.n_profiles; i++)
-		profile_fini(&run->profiles[i]);
-	for (size_t i = 0; run->seats != NULL && i < run->plan.n_profiles; i++)
+	for (size_t i = 0; i < run->n_seats; i++)
 		json_decref(run->seats[i].cell);
-	free(run->suites);
-	free(run->profiles);
 	free(run->seats);
-	json_decref(run->boards);
-	rules_free(run->rules);
-	free(run->out);
-	free(run->certificates);
+	agenda_fini(&run->agenda);
 	free(run);
 }
 
@@ -452,7 +435,7 @@ static void write_report(struct run *run)
 		run->trouble = unwritten;
 	error_append(&run->trouble,
 	             "; the report could not be written: see to that, then `shakedown report %s` does it",
-	             run->out);
+	             run->agenda.out);
 }
 
 /* When the boards are done the apparatus goes; when that is gone too the report is written. */
@@ -460,7 +443,7 @@ static void finish_when_all_is_gone(struct run *run)
 {
 	bool boards_done = true;
 
-	for (size_t i = 0; i < run->plan.n_profiles; i++)
+	for (size_t i = 0; i < run->n_seats; i++)
 		boards_done = boards_done && run->seats[i].station == NULL;
 	if (boards_done && !run->ending)
 		end(run);
@@ -479,157 +462,19 @@ static void finish_when_all_is_gone(struct run *run)
 
 void run_cancel(struct run *run)
 {
+	if (run->ending) /* by itself: nothing is cut short any more */
+		return;
 	run->cancelled = true;
 	end(run);
 }
 
-/* --- the beginning ----------------------------------------------------------------------------- */
-
-static int load_suites(struct run *run, const json_t *names, struct error *error)
-{
-	const json_t *name;
-	size_t i;
-	int rc = 0;
-
-	run->suites = calloc(json_array_size(names) + 1, sizeof(*run->suites));
-	CHECK(run->suites != NULL);
-	json_array_foreach(names, i, name) {
-		rc = suite_load(&run->suites[i], json_string_value(name), error);
-		if (rc != 0)
-			return rc;
-		run->plan.n_suites++;
-	}
-	return suite_check_set(run->suites, run->plan.n_suites, error);
-}
-
-static int load_profiles(struct run *run, const json_t *names, struct error *error)
-{
-	const json_t *name;
-	size_t i;
-	int rc = 0;
-
-	run->profiles = calloc(json_array_size(names) + 1, sizeof(*run->profiles));
-	CHECK(run->profiles != NULL);
-	json_array_foreach(names, i, name) {
-		rc = profile_load(&run->profiles[i], json_string_value(name), error);
-		if (rc != 0)
-			return rc;
-		run->plan.n_profiles++;
-	}
-	return profile_check_set(run->profiles, run->plan.n_profiles, error);
-}
-
-static int load_rules(struct run *run, const char *root, struct error *error)
-{
-	char *folder = file_join(root, "harness/verdict/rules");
-	char *schema = file_join(root, "scenarios/schema/rules.schema.json");
-	int rc = rules_load(&run->rules, folder, schema, error);
-
-	free(folder);
-	free(schema);
-	return rc;
-}
-
-/* The interface that carries the boards' connections: the one that has the host's address. */
-static int find_interface(struct run *run, struct error *error)
-{
-	char name[IF_NAMESIZE];
-	int rc = 0;
-
-	for (size_t i = 0; rc == 0 && i < run->plan.n_profiles; i++) {
-		const char *address = json_text(run->profiles[i].json, "address");
-
-		rc = interface_of_address(address, name, error);
-		if (rc != 0)
-			error_prefix(error, "%s: $.address", run->profiles[i].file);
-		else if (run->interface[0] == '\0' || strcmp(run->interface, name) == 0)
-			strcpy(run->interface, name);
-		else
-			strcpy(run->interface, "any");
-	}
-	return rc;
-}
-
-static int load(struct run *run, const json_t *request, struct error *error)
-{
-	const char *root = file_data_root(error);
-	int rc;
-
-	if (root == NULL)
-		return error->code;
-	run->out = strdup(json_text(request, "out"));
-	CHECK(run->out != NULL);
-	run->certificates = file_join(root, "certs/out");
-	run->apparatus.certificates = run->certificates;
-	rc = load_suites(run, json_object_get(request, "suites"), error);
-	if (rc == 0)
-		rc = load_profiles(run, json_object_get(request, "boards"), error);
-	run->plan.suites = run->suites;
-	run->plan.profiles = run->profiles;
-	if (rc == 0 && plan_n_cells(&run->plan) == 0)
-		rc = error_set(error, ERR_INPUT, "there is no cell to run: name a suite and a board");
-	if (rc == 0)
-		rc = find_interface(run, error);
-	if (rc == 0)
-		rc = load_rules(run, root, error);
-	return rc;
-}
-
-static bool all_virtual(const struct run *run)
-{
-	for (size_t i = 0; i < run->plan.n_profiles; i++)
-		if (json_object_get(run->profiles[i].json, "virtual") == NULL)
-			return false;
-	return true;
-}
-
-/* What results.json says of the boards. */
-static void describe_boards(struct run *run)
-{
-	static const char *const keys[] = {"stack", "stack_version", "driver", "unsupported"};
-
-	run->boards = json_made(json_array());
-	for (size_t i = 0; i < run->plan.n_profiles; i++) {
-		json_t *board = json_made(json_pack("{s:s}", "name", profile_name(&run->profiles[i])));
-
-		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
-			if (json_object_get(run->profiles[i].json, keys[k]) != NULL)
-				json_object_set(board, keys[k],
-				                json_object_get(run->profiles[i].json, keys[k]));
-		json_array_append_new(run->boards, board);
-	}
-}
-
-/* What results.json says of the run before its first cell. */
-static json_t *describe_run(const struct run *run)
-{
-	char started[CLOCK_TEXT_MAX], *name = strdup(run->out);
-	json_t *suites = json_made(json_array());
-	json_t *header;
-
-	CHECK(name != NULL);
-	for (size_t i = 0; i < run->plan.n_suites; i++)
-		json_array_append_new(suites, json_string(suite_name(run->suites[i])));
-	header = json_made(json_pack("{s:s, s:o, s:s, s:{s:s, s:s}}", "id", basename(name), "suites",
-	                             suites, "started", clock_text(clock_wall_ns(), started),
-	                             "versions", "shakedown", SHAKEDOWN_VERSION, "openssl",
-	                             OpenSSL_version(OPENSSL_VERSION_STRING)));
-	free(name);
-	return header;
-}
+/* --- the beginning ---------------------------------------------------------------------------- */
 
 static int open_results(struct run *run, struct error *error)
 {
-	json_t *cells = json_made(json_array());
-	json_t *header;
-	int rc;
+	json_t *header = agenda_header(&run->agenda);
+	int rc = results_open(&run->results, run->agenda.out, header, error);
 
-	describe_boards(run);
-	for (size_t i = 0; i < plan_n_cells(&run->plan); i++)
-		json_array_append_new(cells, plan_cell(&run->plan, i));
-	header = json_made(json_pack("{s:o, s:O, s:o}", "run", describe_run(run), "boards",
-	                             run->boards, "plan", cells));
-	rc = results_open(&run->results, run->out, header, error);
 	if (rc == ERR_ENVIRONMENT)
 		error_append(error, "; name another folder with --out");
 	json_decref(header);
@@ -638,14 +483,15 @@ static int open_results(struct run *run, struct error *error)
 
 static void start_stations(struct run *run)
 {
-	run->seats = calloc(run->plan.n_profiles, sizeof(*run->seats));
+	run->n_seats = run->agenda.plan.n_profiles;
+	run->seats = calloc(run->n_seats, sizeof(*run->seats));
 	CHECK(run->seats != NULL);
-	for (size_t i = 0; i < run->plan.n_profiles; i++) {
+	for (size_t i = 0; i < run->n_seats; i++) {
 		run->seats[i].run = run;
 		run->seats[i].next = i;
 		if (run->ending)
 			continue;
-		if (station_start(&run->seats[i].station, &run->apparatus, run->profiles[i].json,
+		if (station_start(&run->seats[i].station, &run->apparatus, run->agenda.profiles[i].json,
 		                  &station_events, &run->seats[i], &run->trouble) == 0)
 			run->n_open++;
 		else
@@ -664,17 +510,18 @@ int run_start(struct run **started, uv_loop_t *loop, const json_t *request, run_
 	run->loop = run->apparatus.loop = loop;
 	run->event = event;
 	run->context = context;
-	rc = load(run, request, error);
+	rc = agenda_load(&run->agenda, request, error);
 	if (rc == 0)
 		rc = open_results(run, error);
 	if (rc != 0) {
 		run_free(run);
 		return rc;
 	}
+	run->apparatus.certificates = run->agenda.certificates;
 	*started = run;
 	tell(run, json_pack("{s:s, s:I}", "event", "plan", "cells",
-	                    (json_int_t)plan_n_cells(&run->plan)));
-	if (all_virtual(run) && private_network_enter(&no_network) != 0) {
+	                    (json_int_t)plan_n_cells(&run->agenda.plan)));
+	if (agenda_is_virtual(&run->agenda) && private_network_enter(&no_network) != 0) {
 		error_prefix(&no_network, "No private network");
 		notice(run, no_network.text);
 	}

@@ -10,8 +10,6 @@
 #include <jansson.h>
 #include <uv.h>
 
-#define SHAKEDOWN_VERSION "0.1"
-
 struct run;
 
 /*
@@ -24,9 +22,8 @@ struct run;
 typedef void run_event(void *context, const json_t *event);
 
 /*
- * Loads what `request` names ({"suites": [..], "boards": [..], "out": "<folder>"}), and starts. On
- * ERR_INPUT or ERR_ENVIRONMENT nothing was started or written. Otherwise `finished` comes in the end
- * and the run is freed after it.
+ * Loads what `request` names (agenda.h), and starts. On ERR_INPUT or ERR_ENVIRONMENT nothing was
+ * started or written. Otherwise `finished` comes in the end and the run is freed after it.
  */
 int run_start(struct run **run, uv_loop_t *loop, const json_t *request, run_event *event,
               void *context, struct error *error);

@@ -63,7 +63,7 @@ static const char *only_word(const struct option_words *option)
 	return option->n > 0 ? option->words[option->n - 1] : NULL;
 }
 
-/* --- certificates ------------------------------------------------------------------------------ */
+/* --- certificates ----------------------------------------------------------------------------- */
 
 /* Brings certs/out up to date. */
 static int make_certificates(struct certs_made *made, struct error *error)
@@ -97,7 +97,7 @@ static int command_certs(char **arguments, struct error *error)
 	return -rc;
 }
 
-/* --- reports ----------------------------------------------------------------------------------- */
+/* --- reports ---------------------------------------------------------------------------------- */
 
 static void print_matrix(const json_t *results)
 {
@@ -143,7 +143,7 @@ static int command_report(char **arguments, struct error *error)
 	return -rc;
 }
 
-/* --- run --------------------------------------------------------------------------------------- */
+/* --- run -------------------------------------------------------------------------------------- */
 
 static json_t *word_array(const struct option_words *option)
 {
@@ -224,7 +224,7 @@ static int command_run(char **arguments, struct error *error)
 	return status;
 }
 
-/* --- decode ------------------------------------------------------------------------------------ */
+/* --- decode ----------------------------------------------------------------------------------- */
 
 static int command_decode(char **arguments, struct error *error)
 {
@@ -240,7 +240,7 @@ static int command_decode(char **arguments, struct error *error)
 	return -rc;
 }
 
-/* --- main -------------------------------------------------------------------------------------- */
+/* --- main ------------------------------------------------------------------------------------- */
 
 static const struct command {
 	const char *name, *takes, *does;

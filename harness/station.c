@@ -27,7 +27,7 @@ struct station {
 	unsigned n_silences; /* since the board gave a result */
 };
 
-/* --- going down and coming back ---------------------------------------------------------------- */
+/* --- going down and coming back --------------------------------------------------------------- */
 
 static void on_pause_closed(uv_handle_t *pause)
 {
@@ -90,7 +90,7 @@ void station_go_on(struct station *station)
 		restart_or_give_up(station);
 }
 
-/* --- what the board says ----------------------------------------------------------------------- */
+/* --- what the board says ---------------------------------------------------------------------- */
 
 static void on_ready(void *context, const json_t *info)
 {
@@ -147,7 +147,7 @@ static const struct board_events board_events = {
 	.stopped = on_stopped,
 };
 
-/* --- the cell at work -------------------------------------------------------------------------- */
+/* --- the cell at work ------------------------------------------------------------------------- */
 
 static void on_done(void *context, struct observation *observation)
 {

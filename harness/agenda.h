@@ -1,0 +1,40 @@
+/*
+ * agenda.h: what a run is to do, loaded and checked before anything starts: suites, boards, the plan
+ * of their cells, rules, where to sniff and where to report. A program's part, above all layers.
+ */
+#ifndef SHAKEDOWN_AGENDA_H
+#define SHAKEDOWN_AGENDA_H
+
+#include "base/error.h"
+#include "scenario/plan.h"
+#include "verdict/rules.h"
+
+#include <jansson.h>
+#include <net/if.h>
+#include <stdbool.h>
+
+struct agenda {
+	char *out;                   /* the folder of the report */
+	char *certificates;          /* the folder certs/out */
+	char interface[IF_NAMESIZE]; /* to sniff on: it carries the boards' connections */
+	struct suite **suites;
+	struct profile *profiles;
+	struct plan plan; /* points to the suites and profiles */
+	struct rules *rules;
+	json_t *boards; /* as in results.json, in the order of the profiles */
+};
+
+/*
+ * Loads what `request` names ({"suites": [..], "boards": [..], "out": "<folder>"}). The caller ends it
+ * with agenda_fini, after a failure too: ERR_INPUT or ERR_ENVIRONMENT.
+ */
+int agenda_load(struct agenda *agenda, const json_t *request, struct error *error);
+void agenda_fini(struct agenda *agenda);
+
+/* Whether all boards are virtual, so that the run can have a network of its own. */
+bool agenda_is_virtual(const struct agenda *agenda);
+
+/* What results_open (view/results.h) takes of a run that starts now; the caller releases it. */
+json_t *agenda_header(const struct agenda *agenda);
+
+#endif
