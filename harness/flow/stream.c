@@ -52,6 +52,7 @@ static void drop_first(struct stream *stream)
 	stream->first = piece->next;
 	if (stream->first == NULL)
 		stream->last = NULL;
+	stream->n_pieces--;
 	stream->n_held -= cost(piece);
 	*stream->budget -= cost(piece);
 	free(piece);
@@ -146,6 +147,7 @@ static struct piece *insert(struct stream *stream, struct piece *before, struct 
 	*link = piece;
 	if (piece->next == NULL)
 		stream->last = piece;
+	stream->n_pieces++;
 	stream->n_held += cost(piece);
 	*stream->budget += cost(piece);
 	return piece;
@@ -222,7 +224,7 @@ static bool take_data(struct stream *stream, struct run run)
 	else if (hold(stream, run))
 		repeated = true;
 	hand_on_held(stream);
-	while (stream->n_held > STREAM_HELD_MAX ||
+	while (stream->n_held > STREAM_HELD_MAX || stream->n_pieces > STREAM_PIECES_MAX ||
 	       (stream->first != NULL && *stream->budget > STREAM_HELD_ALL_MAX))
 		give_up_hole(stream, run.t_ns);
 	return repeated;

@@ -16,6 +16,7 @@
 #include "flow/segment.h"
 
 #define STREAM_HELD_MAX (1u << 20)       /* bytes held back by one stream */
+#define STREAM_PIECES_MAX 4096           /* pieces held back by one stream: they are searched */
 #define STREAM_HELD_ALL_MAX (256u << 20) /* bytes held back by all that share a budget */
 #define STREAM_EARLIER_MAX (64u << 10)   /* bytes before the start that the other side tells */
 #define STREAM_REORDER_NS 50000000u      /* nanoseconds */
@@ -42,6 +43,7 @@ struct stream {
 	uint32_t next;  /* sequence number of the byte to hand on next */
 	uint32_t fin_seq;
 	struct piece *first, *last; /* after `next`, by sequence number, without overlap */
+	size_t n_pieces;
 	size_t n_held;              /* bytes that they take */
 	uint64_t n_bytes;           /* handed on */
 	uint64_t n_retransmissions; /* segments that repeat what was seen, but keep-alives */

@@ -126,6 +126,21 @@ static void put_packet(struct buf *file, const struct frame *frame)
 	put_changed(file, frame, 0, 6);
 }
 
+/* A capture file of frames, decoded; the caller frees it. */
+static char *decode_frames(const struct frame *frames, size_t n, enum emit_format format)
+{
+	struct error error = {0};
+	struct buf file = {0};
+	char *text;
+
+	pcapng_begin(&file, "x", LINKTYPE_RAW, (struct bytes){0});
+	for (size_t i = 0; i < n; i++)
+		put_packet(&file, &frames[i]);
+	text = decode_content(buf_view(&file), format, 0, &error);
+	buf_fini(&file);
+	return text;
+}
+
 static void connections_come_as_they_end_and_the_open_ones_last(void **state)
 {
 	const struct frame frames[] = {
@@ -136,21 +151,14 @@ static void connections_come_as_they_end_and_the_open_ones_last(void **state)
 		{.flags = TCP_RST, .seq = 10, .client_port = 1003, .t_ns = 2000000000u},
 		{.flags = TCP_SYN, .seq = 9, .client_port = 1004, .t_ns = 2000000001u},
 	};
-	struct error error = {0};
-	struct buf file = {0};
-	char *text;
+	char *text = decode_frames(frames, sizeof(frames) / sizeof(frames[0]), EMIT_TEXT);
 
 	(void)state;
-	pcapng_begin(&file, "x", LINKTYPE_RAW, (struct bytes){0});
-	for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++)
-		put_packet(&file, &frames[i]);
-	text = decode_content(buf_view(&file), EMIT_TEXT, 0, &error);
 	assert_holds(text, "Connection 1: 10.0.0.1 port 1002 to 10.0.0.2 port 443, no TLS seen\n");
 	assert_holds(text, "Connection 2: 10.0.0.1 port 1001");
 	assert_holds(text, "Connection 3: 10.0.0.1 port 1003");
 	assert_holds(text, "Connection 4: 10.0.0.1 port 1004");
 	free(text);
-	buf_fini(&file);
 }
 
 static void packets_are_taken_in_the_order_of_their_times(void **state)
@@ -164,21 +172,14 @@ static void packets_are_taken_in_the_order_of_their_times(void **state)
 		{.flags = TCP_ACK, .seq = 10, .ack = 100, .data = "\x15\3\3\0\2\2\x50", .len = 7, .t_ns = 3000},
 		{.flags = TCP_ACK, .seq = 11, .ack = 101, .data = "b", .t_ns = 5000},
 	};
-	struct error error = {0};
-	struct buf file = {0};
-	char *text;
+	char *text = decode_frames(frames, sizeof(frames) / sizeof(frames[0]), EMIT_JSON);
 
 	(void)state;
-	pcapng_begin(&file, "x", LINKTYPE_RAW, (struct bytes){0});
-	for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++)
-		put_packet(&file, &frames[i]);
-	text = decode_content(buf_view(&file), EMIT_JSON, 0, &error);
 	assert_holds(text, "\"start\":\"1970-01-01T00:00:00.000Z\"");
 	assert_holds(text, "\"close\":{\"first\":\"server\",\"client\":\"none\",\"server\":\"fin\","
 	                   "\"t_ms\":0.003}");
 	assert_holds(text, "does not begin with TLS: 61 03 03 00 02 (");
 	free(text);
-	buf_fini(&file);
 }
 
 static void what_is_not_tcp_is_counted(void **state)

@@ -287,6 +287,19 @@ static void a_hole_is_given_up_when_too_much_is_held(void **state)
 	assert_int_equal(fixture->stream.n_held, 0);
 }
 
+static void a_hole_is_given_up_when_too_many_pieces_are_held(void **state)
+{
+	struct fixture *fixture = *state;
+
+	stream_assume_start(&fixture->stream, 0);
+	for (uint32_t i = 0; i < STREAM_PIECES_MAX; i++)
+		give(fixture, 1 + 2 * i, 0, "x");
+	assert_told(fixture, "");
+	give(fixture, 1 + 2 * STREAM_PIECES_MAX, 0, "x");
+	assert_told(fixture, "[1]x");
+	assert_int_equal(fixture->stream.n_pieces, STREAM_PIECES_MAX);
+}
+
 static void a_hole_is_given_up_when_the_budget_is_used_up(void **state)
 {
 	struct fixture *fixture = *state;
@@ -370,6 +383,7 @@ int main(void)
 		TEST(a_hole_is_told_when_the_stream_is_finished),
 		TEST(an_acknowledged_hole_is_given_up_after_a_while),
 		TEST(a_hole_is_given_up_when_too_much_is_held),
+		TEST(a_hole_is_given_up_when_too_many_pieces_are_held),
 		TEST(a_hole_is_given_up_when_the_budget_is_used_up),
 		TEST(bytes_cut_by_the_snapshot_length_are_a_gap),
 		TEST(any_order_and_any_overlap_give_the_same_bytes),
