@@ -261,8 +261,10 @@ class Reports(StoryLab):
                          {name: cell["outcome"] for name, cell in self.of.items()})
 
     def test_terminal_shows_word_and_glyph_in_each_square(self) -> None:
-        for case in SERVERS:
-            [row] = re.findall(rf"^  {re.escape(case)}  .*[✓✗].*$", self.done.out, re.MULTILINE)
+        rows = re.findall(r"^  \S+  +[✓✗].*$", self.done.out, re.MULTILINE)
+        self.assertEqual(len(rows), len(SERVERS))
+        for case, row in zip(SERVERS, rows):  # a long name may be cut
+            self.assertTrue(row.startswith(f"  {case[:16]}"))
             squares = re.findall(r"[✓✗] \w+", row)
             self.assertEqual(
                 [square[0] for square in squares],
