@@ -177,13 +177,14 @@ static int run_suites(const struct option_words *options, const char *out, struc
 	json_t *request = json_made(json_pack("{s:s, s:o, s:o, s:s}", "op", "run", "suites",
 	                                      word_array(&options[0]), "boards",
 	                                      word_array(&options[1]), "out", out));
+	struct error unread = {0}; /* nothing was reported: *error tells why */
 	json_t *results = NULL;
 	int status = -make_certificates(&made, error);
 
 	if (status == 0)
 		status = client_run(request, error);
 	json_decref(request);
-	if (error->code == ERR_INPUT || load_results(out, &results, NULL) != 0)
+	if (error->code == ERR_INPUT || load_results(out, &results, &unread) != 0)
 		return status;
 	print_matrix(results);
 	printf("\nReport: %s\n", out);

@@ -153,6 +153,15 @@ class Folders(WrongInput):
         self.refused(3, f"cannot start the run's journal {self.out}/journal.jsonl: Permission denied; name "
                         "another folder with --out")
 
+    def test_program_far_from_the_folder_with_its_data(self) -> None:
+        alone = shutil.copy(SHAKEDOWN, self.folder)
+        environment = {name: value for name, value in os.environ.items() if name != "SHAKEDOWN_ROOT"}
+        done = subprocess.run([alone, "run", "story", "--board", "mbedtls", "--out", self.out],
+                              capture_output=True, text=True, env=environment, check=False)
+        self.assertEqual((done.returncode, done.stdout), (3, ""))
+        self.assertEqual(len(done.stderr.splitlines()), 1)
+        self.assertIn(f"no certs/recipes.json in any folder above {alone}: set SHAKEDOWN_ROOT", done.stderr)
+
     def test_folder_that_holds_a_run(self) -> None:
         self.assertEqual(self.run_suite(self.suite, *self.boards).status, 1)
         before = {name: (self.out / name).read_bytes() for name in ("results.json", "junit.xml", "summary.md")}
