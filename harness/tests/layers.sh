@@ -8,7 +8,8 @@ FILENAME == "LAYERS" { for (i = 1; i <= NF; i++) rank[$i] = ++n; next }
 /^[ \t]*#[ \t]*include[ \t]*["<]/ {
 	split(FILENAME, own, "/"); split($0, parts, "[\"<>]"); split(parts[2], used, "/")
 	if (!(own[1] in rank)) next
-	if (index($0, "<") && !(used[1] in rank)) next # the system's
+	# Angle brackets: of the system, unless a layer has that name.
+	if (index($0, "<") && !(used[1] in rank)) next
 	if (!(used[1] in rank) || rank[used[1]] > rank[own[1]]) {
 		printf "harness/%s:%d: layer %s must not include \"%s\" (harness/LAYERS)\n", \
 			FILENAME, FNR, own[1], parts[2] > "/dev/stderr"
