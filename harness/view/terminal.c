@@ -12,6 +12,7 @@
 
 #define GAP 2            /* columns between two of the matrix */
 #define MARGIN 2         /* before a row's name */
+#define STEP 2           /* further in for a case below its scenario */
 #define NAME_LEAST 20    /* a row's name gets at least so many columns */
 #define BOARD_MOST 24    /* a board's name at most */
 #define INDENT 3         /* of a group's text */
@@ -154,6 +155,24 @@ static size_t board_width(const struct screen *screen, size_t board)
 	return larger(smaller(width, BOARD_MOST), squares);
 }
 
+/* A case of a matrix stands under its scenario's name: "1.3,rsa-2048", a step further in. */
+static const char *row_label(const struct report_row *row)
+{
+	const char *slash = strchr(row->name, '/');
+
+	return slash != NULL ? slash + 1 : row->name;
+}
+
+static size_t row_indent(const struct report_row *row)
+{
+	return row_label(row) != row->name ? STEP : 0;
+}
+
+static size_t row_width(const struct screen *screen, const struct report_row *row)
+{
+	return row_indent(row) + clean_width(screen, row_label(row));
+}
+
 static size_t longest_name(const struct screen *screen)
 {
 	size_t longest = 0;
@@ -162,7 +181,7 @@ static size_t longest_name(const struct screen *screen)
 		for (size_t k = 0; k < screen->report->suites[i].n_rows; k++)
 			longest = larger(
 				longest,
-				clean_width(screen, screen->report->suites[i].rows[k].name));
+				row_width(screen, &screen->report->suites[i].rows[k]));
 	return longest;
 }
 
@@ -217,14 +236,33 @@ static void put_heads(const struct screen *screen, const struct block *block)
 	buf_fini(&stack);
 }
 
+/* The name of a scenario with a matrix, above the first of its rows. */
+static void put_scenario(const struct screen *screen, const struct report_suite *suite, size_t row)
+{
+	const char *name = suite->rows[row].name;
+	size_t len = (size_t)(row_label(&suite->rows[row]) - name);
+	struct buf scenario = {0};
+
+	if (len == 0 || (row > 0 && strncmp(suite->rows[row - 1].name, name, len) == 0))
+		return;
+	buf_add(&scenario, name, len - 1);
+	buf_printf(screen->out, "%*s", MARGIN, "");
+	put_column(screen, buf_string(&scenario), clean_width(screen, buf_string(&scenario)), NULL);
+	end_line(screen);
+	buf_fini(&scenario);
+}
+
 static void put_rows(const struct screen *screen, const struct block *block,
                      const struct report_suite *suite)
 {
 	put_column(screen, suite->name, clean_width(screen, suite->name), BOLD);
 	buf_char(screen->out, '\n');
 	for (size_t i = 0; i < suite->n_rows; i++) {
-		buf_printf(screen->out, "%*s", MARGIN, "");
-		put_column(screen, suite->rows[i].name, block->name_width, NULL);
+		size_t indent = row_indent(&suite->rows[i]);
+
+		put_scenario(screen, suite, i);
+		buf_printf(screen->out, "%*s", (int)(MARGIN + indent), "");
+		put_column(screen, row_label(&suite->rows[i]), block->name_width - indent, NULL);
 		for (size_t k = block->first; k < block->end; k++) {
 			buf_printf(screen->out, "%*s", GAP, "");
 			put_square(screen, suite->rows[i].cells[k], block->widths[k]);
@@ -279,60 +317,51 @@ static void put_counts(const struct screen *screen)
 	buf_fini(&text);
 }
 
-static bool any_square(const struct screen *screen, bool (*is)(const json_t *cell))
+static void put_meaning(const struct screen *screen, const char *meaning)
 {
-	const json_t *cell;
-	size_t i;
+	struct buf clean = {0};
 
-	json_array_foreach(json_object_get(screen->report->results, "cells"), i, cell)
-		if (is(cell))
-			return true;
-	return false;
+	text_clean(&clean, meaning, screen->charset);
+	colour(screen, FAINT);
+	text_wrap(screen->out, buf_string(&clean), 0, screen->width);
+	colour(screen, PLAIN);
+	buf_fini(&clean);
 }
 
-static bool shows_alert_from(const json_t *cell, const char *from)
+/* "80→: internal_error, from the board", for each alert of a square once. */
+static void put_alert_meaning(const struct screen *screen, const json_t *cell, bool seen[2][256])
 {
-	return strcmp(report_word(cell), "fail") == 0 &&
-	       strcmp(json_text(json_object_get(cell, "alert"), "from"), from) == 0;
-}
+	const json_t *alert = json_object_get(cell, "alert");
+	bool by_board = strcmp(json_text(alert, "from"), "client") == 0;
+	unsigned number = (unsigned)json_number(alert, "number") & 255;
+	const char *arrow = glyphs(screen, "→", ">");
+	struct buf meaning = {0};
 
-static bool shows_board_alert(const json_t *cell)
-{
-	return shows_alert_from(cell, "client");
+	if (strcmp(report_word(cell), "fail") != 0 ||
+	    !json_is_integer(json_object_get(alert, "number")) || seen[by_board][number])
+		return;
+	seen[by_board][number] = true;
+	report_alert(cell, arrow, arrow, &meaning);
+	buf_printf(&meaning, ": alert %s, from the %s", json_text(alert, "description"),
+	           by_board ? "board" : "server");
+	put_meaning(screen, buf_string(&meaning));
+	buf_fini(&meaning);
 }
-
-static bool shows_server_alert(const json_t *cell)
-{
-	return shows_alert_from(cell, "server");
-}
-
-static bool shows_not_offered(const json_t *cell)
-{
-	return strcmp(report_word(cell), "not-offered") == 0;
-}
-
-#define NOT_OFFERED_MEANS "not-offered: a failure; the board did not offer what the server needs"
 
 /* Only what occurs is explained. */
 static void put_legend(const struct screen *screen)
 {
-	const struct {
-		bool (*is)(const json_t *cell);
-		const char *unicode, *ascii;
-	} signs[] = {
-		{shows_not_offered, NOT_OFFERED_MEANS, NOT_OFFERED_MEANS},
-		{shows_board_alert, "80→: the board sent alert 80", "80>: the board sent alert 80"},
-		{shows_server_alert, "→40: the server sent alert 40",
-	         ">40: the server sent alert 40"},
-	};
+	bool seen[2][256] = {0}, not_offered = false;
+	const json_t *cell;
+	size_t i;
 
-	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
-		if (!any_square(screen, signs[i].is))
-			continue;
-		colour(screen, FAINT);
-		text_wrap(screen->out, glyphs(screen, signs[i].unicode, signs[i].ascii), 0,
-		          screen->width);
-		colour(screen, PLAIN);
+	json_array_foreach(json_object_get(screen->report->results, "cells"), i, cell) {
+		if (strcmp(report_word(cell), "not-offered") == 0 && !not_offered) {
+			not_offered = true;
+			put_meaning(screen, "not-offered: a failure; the board did not offer what "
+			                    "the server needs");
+		}
+		put_alert_meaning(screen, cell, seen);
 	}
 }
 

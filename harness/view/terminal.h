@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define TERMINAL_WIDTH_USUAL 100
+#define TERMINAL_WIDTH_USUAL 120
 #define TERMINAL_WIDTH_LEAST 60 /* narrower ones are written as if they had this many columns */
 
 struct terminal_options {
