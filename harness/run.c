@@ -26,6 +26,7 @@ struct seat {
 	struct station *station; /* NULL once it is over */
 	size_t next;             /* index in the plan of its next cell */
 	json_t *cell;            /* the one at work, or NULL */
+	bool version_known;      /* what the board says of its stack was looked at */
 };
 
 struct run {
@@ -146,16 +147,30 @@ static bool ready_to_begin(const struct run *run)
 	return run->apparatus.server != NULL && run->sniffer_settled;
 }
 
-/* The version of its stack is the board's to say, where the profile does not. */
+/*
+ * The version of its stack is the board's to say, where the profile does not. Rules and status codes
+ * depend on it, so a profile that says otherwise is pointed out.
+ */
 static void learn_version(struct seat *seat, const struct station *station)
 {
 	json_t *board = json_array_get(seat->run->agenda.boards, (size_t)(seat - seat->run->seats));
 	const char *slash = strchr(json_text(station_identity(station), "stack"), '/');
+	const char *profile = json_text(board, "stack_version");
+	char text[ERROR_TEXT_MAX];
 
-	if (json_object_get(board, "stack_version") != NULL || slash == NULL)
+	if (slash == NULL || seat->version_known)
 		return;
-	json_object_set_new(board, "stack_version", json_string(slash + 1));
-	results_board(seat->run->results, board, NULL);
+	seat->version_known = true;
+	if (profile[0] == '\0') {
+		json_object_set_new(board, "stack_version", json_string(slash + 1));
+		results_board(seat->run->results, board, NULL);
+	} else if (strncmp(profile, slash + 1, strlen(profile)) != 0) {
+		snprintf(text, sizeof(text),
+		         "%s: the profile says stack_version %s, the board itself %s; "
+		         "the profile is believed",
+		         json_text(board, "name"), profile, slash + 1);
+		notice(seat->run, text);
+	}
 }
 
 static void on_station_ready(void *context, struct station *station)
@@ -179,6 +194,25 @@ static void on_station_ready(void *context, struct station *station)
 	station_begin(station, seat->cell);
 }
 
+/*
+ * A capture that does not see what the server has is on the wrong interface: a board whose traffic
+ * takes another way. The servers' own sockets are the better witness then.
+ */
+static void check_capture(struct run *run, const json_t *witnesses)
+{
+	char text[ERROR_TEXT_MAX];
+
+	if (run->apparatus.sniffer == NULL || !json_is_null(json_object_get(witnesses, "wire")) ||
+	    !json_flag(json_object_get(witnesses, "server"), "connected"))
+		return;
+	run->apparatus.sniffer = NULL;
+	snprintf(text, sizeof(text),
+	         "The capture on %s did not see a connection that the server had: the board's way "
+	         "does not lead through it. The servers' own sockets tell from now on.",
+	         run->agenda.interface);
+	notice(run, text);
+}
+
 static void on_station_done(void *context, struct station *station, struct observation *observation)
 {
 	struct seat *seat = context;
@@ -192,6 +226,7 @@ static void on_station_done(void *context, struct station *station, struct obser
 	json_object_set_new(cell, "witnesses", observation->witnesses);
 	json_object_set_new(cell, "trouble", observation->trouble);
 	json_object_set_new(cell, "timings_ms", observation->timings_ms);
+	check_capture(seat->run, observation->witnesses);
 	keep_capture(seat->run, cell, observation->capture);
 	settle(seat->run, cell, board_of(seat));
 }

@@ -27,6 +27,7 @@ struct capabilities {
 #define BIT(capability) (1ull << (capability))
 
 static bool entered;
+static bool may_pass_on; /* the capability to capture, which is not ours by birth */
 
 static struct capabilities get_capabilities(void)
 {
@@ -120,10 +121,7 @@ static int raise_loopback(struct error *error)
 	return rc;
 }
 
-/*
- * Back to the capabilities of before, with CAP_NET_RAW to pass on; none for children, also for
- * root's.
- */
+/* In a user namespace: back to the capabilities of before, with CAP_NET_RAW to pass on. */
 static int keep_net_raw(struct capabilities before, struct error *error)
 {
 	struct capabilities after = before;
@@ -148,8 +146,9 @@ static int enter(struct error *error)
 		rc = map_ids(uid, gid, error);
 	if (rc == 0)
 		rc = raise_loopback(error);
-	if (rc == 0)
+	if (rc == 0 && !privileged)
 		rc = keep_net_raw(before, error);
+	may_pass_on = rc == 0 && !privileged;
 	return rc;
 }
 
@@ -198,12 +197,12 @@ int private_network_enter(struct error *error)
 
 void private_network_spawn_begin(void)
 {
-	if (entered)
+	if (may_pass_on)
 		CHECK(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_RAW, 0, 0) == 0);
 }
 
 void private_network_spawn_end(void)
 {
-	if (entered)
+	if (may_pass_on)
 		CHECK(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, CAP_NET_RAW, 0, 0) == 0);
 }
