@@ -85,7 +85,8 @@ static void describe_boards(struct agenda *agenda)
 
 	agenda->boards = json_made(json_array());
 	for (size_t i = 0; i < agenda->plan.n_profiles; i++) {
-		json_t *board = json_made(json_pack("{s:s}", "name", profile_name(&agenda->profiles[i])));
+		json_t *board =
+			json_made(json_pack("{s:s}", "name", profile_name(&agenda->profiles[i])));
 
 		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
 			if (json_object_get(agenda->profiles[i].json, keys[k]) != NULL)
@@ -112,7 +113,8 @@ int agenda_load(struct agenda *agenda, const json_t *request, struct error *erro
 	agenda->plan.suites = agenda->suites;
 	agenda->plan.profiles = agenda->profiles;
 	if (rc == 0 && plan_n_cells(&agenda->plan) == 0)
-		rc = error_set(error, ERR_INPUT, "there is no cell to run: name a suite and a board");
+		rc = error_set(error, ERR_INPUT,
+		               "there is no cell to run: name a suite and a board");
 	if (rc == 0)
 		rc = find_interface(agenda, error);
 	if (rc == 0)
@@ -154,10 +156,10 @@ static json_t *describe_run(const struct agenda *agenda)
 	CHECK(name != NULL);
 	for (size_t i = 0; i < agenda->plan.n_suites; i++)
 		json_array_append_new(suites, json_string(suite_name(agenda->suites[i])));
-	header = json_made(json_pack("{s:s, s:o, s:s, s:{s:s, s:s}}", "id", basename(name), "suites",
-	                             suites, "started", clock_text(clock_wall_ns(), started),
-	                             "versions", "shakedown", SHAKEDOWN_VERSION, "openssl",
-	                             OpenSSL_version(OPENSSL_VERSION_STRING)));
+	header = json_made(
+		json_pack("{s:s, s:o, s:s, s:{s:s, s:s}}", "id", basename(name), "suites", suites,
+	                  "started", clock_text(clock_wall_ns(), started), "versions", "shakedown",
+	                  SHAKEDOWN_VERSION, "openssl", OpenSSL_version(OPENSSL_VERSION_STRING)));
 	free(name);
 	return header;
 }

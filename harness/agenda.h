@@ -1,6 +1,7 @@
 /*
- * agenda.h: what a run is to do, loaded and checked before anything starts: suites, boards, the plan
- * of their cells, rules, where to sniff and where to report. A program's part, above all layers.
+ * agenda.h: what a run is to do, loaded and checked before anything starts: suites, boards, the
+ * plan of their cells, rules, where to sniff and where to report. A program's part, above all
+ * layers.
  */
 #ifndef SHAKEDOWN_AGENDA_H
 #define SHAKEDOWN_AGENDA_H
@@ -25,8 +26,8 @@ struct agenda {
 };
 
 /*
- * Loads what `request` names ({"suites": [..], "boards": [..], "out": "<folder>"}). The caller ends it
- * with agenda_fini, after a failure too: ERR_INPUT or ERR_ENVIRONMENT.
+ * Loads what `request` names ({"suites": [..], "boards": [..], "out": "<folder>"}). The caller ends
+ * it with agenda_fini, after a failure too: ERR_INPUT or ERR_ENVIRONMENT.
  */
 int agenda_load(struct agenda *agenda, const json_t *request, struct error *error);
 void agenda_fini(struct agenda *agenda);

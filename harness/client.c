@@ -65,8 +65,8 @@ static int connect_daemon(struct client *client, const char *socket_path, struct
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
 	if (strlen(socket_path) >= sizeof(address.sun_path))
-		return error_set(error, ERR_ENVIRONMENT, "the path %s is too long for a Unix socket",
-		                 socket_path);
+		return error_set(error, ERR_ENVIRONMENT,
+		                 "the path %s is too long for a Unix socket", socket_path);
 	strcpy(address.sun_path, socket_path);
 	client->control = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	for (int i = 0; i < CONNECT_TRIES; i++) {
@@ -93,7 +93,8 @@ static int start_daemon(struct client *client, struct error *error)
 	int rc;
 
 	if (mkdtemp(folder) == NULL) {
-		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot make the folder %s", folder);
+		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot make the folder %s",
+		                  folder);
 		goto out;
 	}
 	socket_path = file_join(folder, "control");
@@ -109,8 +110,8 @@ out:
 }
 
 /*
- * Waits for the end of the daemon and of all that it started: they are one process group, and orphans
- * come to us. Most end by themselves when the daemon does; what hangs is killed.
+ * Waits for the end of the daemon and of all that it started: they are one process group, and
+ * orphans come to us. Most end by themselves when the daemon does; what hangs is killed.
  */
 static void bury_daemon(struct client *client)
 {
@@ -205,7 +206,8 @@ static void cancel(struct client *client)
 		fputs("Stopping at once.\n", stderr);
 		kill(-client->daemon, SIGKILL);
 	} else {
-		fputs("Stopping: the boards are released and the report of what was done is written.\n",
+		fputs("Stopping: the boards are released and the report of what was done is "
+		      "written.\n",
 		      stderr);
 		message_write(client->control, message, (struct bytes){0}, NULL);
 	}
@@ -246,7 +248,8 @@ static int recover(struct client *client, struct error *error)
 	if (rc == 0)
 		error_append(error, "; the report of what was done is in %s", client->out);
 	else
-		error_append(error, "; no report could be made of what was done (%s)", unwritten.text);
+		error_append(error, "; no report could be made of what was done (%s)",
+		             unwritten.text);
 	return -ERR_ENVIRONMENT;
 }
 

@@ -35,7 +35,7 @@
 #include <unistd.h>
 
 #define CASES_MAX 256       /* servers at one time */
-#define BACKLOG 8           /* connections that wait for the first to be accepted, and are then reset */
+#define BACKLOG 8           /* connections that wait for the first, and are then reset */
 #define OVERDUE_MS 2000     /* a child that is silent this long after its end was due is killed */
 #define TIMEOUT_MAX_MS 3600000
 #define CHUNK 65536
@@ -83,7 +83,8 @@ static void tell_refused(const char *cell, const char *text)
 static struct running *find_case(const char *cell)
 {
 	for (size_t i = 0; i < CASES_MAX; i++)
-		if (cases[i].cell != NULL && !cases[i].testified && strcmp(cases[i].cell, cell) == 0)
+		if (cases[i].cell != NULL && !cases[i].testified &&
+		    strcmp(cases[i].cell, cell) == 0)
 			return &cases[i];
 	return NULL;
 }
@@ -116,7 +117,8 @@ static int open_listener(const char *address, struct error *error)
 		return -1;
 	}
 	fd = socket(found->ai_family, found->ai_socktype | SOCK_CLOEXEC, found->ai_protocol);
-	if (fd < 0 || bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
+	if (fd < 0 || bind(fd, found->ai_addr, found->ai_addrlen) != 0 ||
+	    listen(fd, BACKLOG) != 0) {
 		error_system(error, ERR_ENVIRONMENT, errno,
 		             "cannot listen on %s (\"ip address\" shows this machine's addresses)",
 		             address);
@@ -310,7 +312,8 @@ static void bury(struct running *running)
 	if (!running->testified)
 		tell(json_pack("{s:s, s:s, s:o, s:s}", "event", "testimony", "cell", running->cell,
 		               "testimony",
-		               testimony_of_crashed(got_to, WIFSIGNALED(status) ? WTERMSIG(status) : 0),
+		               testimony_of_crashed(got_to,
+		                                    WIFSIGNALED(status) ? WTERMSIG(status) : 0),
 		               "keylog", ""),
 		     (struct bytes){0});
 	close(running->pipe);

@@ -34,8 +34,8 @@ static struct option_words *find_option(struct option_words *options, const char
 }
 
 /*
- * Sorts the arguments into `options`: [0] takes the plain words before the first option, the rest, up
- * to a row without a name, what follows each option's name. Several words may follow one name.
+ * Sorts the arguments into `options`: [0] takes the plain words before the first option, the rest,
+ * up to a row without a name, what follows each option's name. Several words may follow one name.
  */
 static int sort_arguments(char **arguments, struct option_words *options, struct error *error)
 {
@@ -45,7 +45,8 @@ static int sort_arguments(char **arguments, struct option_words *options, struct
 		if (strncmp(*arguments, "--", 2) == 0) {
 			current = find_option(options, *arguments);
 			if (current == NULL)
-				return error_set(error, ERR_INPUT, "there is no option %s", *arguments);
+				return error_set(error, ERR_INPUT, "there is no option %s",
+				                 *arguments);
 			current->given = true;
 			continue;
 		}
@@ -212,10 +213,12 @@ static int command_run(char **arguments, struct error *error)
 	if (status != 0)
 		return status;
 	if (options[0].n == 0)
-		return -error_set(error, ERR_INPUT, "run takes a suite: a file, or a name such as story");
-	if (options[1].n == 0)
 		return -error_set(error, ERR_INPUT,
-		                  "run needs --board and at least one board: a profile's file or name");
+		                  "run takes a suite: a file, or a name such as story");
+	if (options[1].n == 0)
+		return -error_set(
+			error, ERR_INPUT,
+			"run needs --board and at least one board: a profile's file or name");
 	if (options[2].given && options[2].n != 1)
 		return -error_set(error, ERR_INPUT, "--out takes one folder");
 	if (!options[2].given)
@@ -234,10 +237,11 @@ static int command_decode(char **arguments, struct error *error)
 	int rc = sort_arguments(arguments, options, error);
 
 	if (rc == 0 && options[0].n != 1)
-		rc = error_set(error, ERR_INPUT, "decode takes one capture (pcap or pcapng; - for standard input)");
+		rc = error_set(error, ERR_INPUT,
+		               "decode takes one capture (pcap or pcapng; - for standard input)");
 	if (rc == 0)
-		rc = decode_file(options[0].words[0], options[1].given ? EMIT_JSON : EMIT_TEXT, stdout,
-		                 error);
+		rc = decode_file(options[0].words[0], options[1].given ? EMIT_JSON : EMIT_TEXT,
+		                 stdout, error);
 	return -rc;
 }
 
@@ -247,7 +251,8 @@ static const struct command {
 	const char *name, *takes, *does;
 	int (*run)(char **arguments, struct error *error); /* returns the exit status */
 } commands[] = {
-	{"run", "SUITE... --board NAME... [--out FOLDER]", "run suites on boards and report", command_run},
+	{"run", "SUITE... --board NAME... [--out FOLDER]",
+	 "run suites on boards and report", command_run},
 	{"report", "FOLDER", "print a run's matrix and write its reports again", command_report},
 	{"decode", "FILE [--json]", "print the TLS connections of a capture", command_decode},
 	{"certs", "", "make the certificates that suites name", command_certs},

@@ -1,7 +1,7 @@
 /*
- * shakedownd: the daemon. Listens on a Unix socket of mode 0600, takes one client, does the run that it
- * asks for (run.h), and ends when that is over and the client has gone. A client that goes earlier
- * cancels its run.
+ * shakedownd: the daemon. Listens on a Unix socket of mode 0600, takes one client, does the run
+ * that it asks for (run.h), and ends when that is over and the client has gone. A client that goes
+ * earlier cancels its run.
  */
 #include "base/assert.h"
 #include "base/json.h"

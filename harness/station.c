@@ -71,7 +71,8 @@ static void restart_or_give_up(struct station *station)
 static void give_up_as_silent(struct station *station)
 {
 	free(station->why_down);
-	if (asprintf(&station->why_down, "%s was silent in %d cells in a row and is given up: restart it",
+	if (asprintf(&station->why_down,
+	             "%s was silent in %d cells in a row and is given up: restart it",
 	             json_text(station->profile, "name"), STATION_MAX_SILENCES) < 0)
 		CHECK(false);
 	station->stopping = true;
@@ -217,11 +218,6 @@ void station_lost(struct station *station, const char *who, const char *text)
 {
 	if (station->experiment != NULL)
 		experiment_lost(station->experiment, who, text);
-}
-
-const json_t *station_profile(const struct station *station)
-{
-	return station->profile;
 }
 
 const json_t *station_identity(const struct station *station)

@@ -1,10 +1,10 @@
 /*
- * station.h: one board of a run: its handle, the cell that it is at, what is done when it goes down.
- * A program's part, above all layers. On a libuv loop; all calls and callbacks on its thread.
+ * station.h: one board of a run: its handle, the cell that it is at, what is done when it goes
+ * down. A program's part, above all layers. On a libuv loop; all calls and callbacks on its thread.
  *
- * A virtual board or a runner that dies is started again, up to STATION_MAX_RESTARTS times with no cell
- * finished in between; then the station gives the board up and says so. So it does with a board that
- * was silent in STATION_MAX_SILENCES cells in a row: each costs seconds.
+ * A virtual board or a runner that dies is started again, up to STATION_MAX_RESTARTS times with no
+ * cell finished in between; then the station gives the board up and says so. So it does with a
+ * board that was silent in STATION_MAX_SILENCES cells in a row: each costs seconds.
  */
 #ifndef SHAKEDOWN_STATION_H
 #define SHAKEDOWN_STATION_H
@@ -23,8 +23,8 @@ struct station;
 
 struct station_events {
 	/*
-	 * The board is ready for its first or next cell: answer with station_begin or station_stop, or
-	 * later, with station_go_on to be asked again.
+	 * The board is ready for its first or next cell: answer with station_begin or station_stop,
+	 * or later, with station_go_on to be asked again.
 	 */
 	void (*ready)(void *context, struct station *station);
 	/* The cell that was begun is over. The observation is the receiver's as in experiment.h. */
@@ -57,9 +57,6 @@ struct experiment *station_experiment(const struct station *station, const char 
 
 /* A part of the apparatus is gone: see experiment_lost. */
 void station_lost(struct station *station, const char *who, const char *text);
-
-/* The board's profile, as given. */
-const json_t *station_profile(const struct station *station);
 
 /* What the board said of itself when it was first ready (peer/board.h), or NULL. Borrowed. */
 const json_t *station_identity(const struct station *station);

@@ -12,7 +12,7 @@
 #include <stdarg.h>
 
 struct buf {
-	uint8_t *data; /* owned; `len` bytes used, a zero byte follows them once anything was added */
+	uint8_t *data; /* owned; `len` bytes used, then a zero byte once anything was added */
 	size_t len;
 	size_t size;
 	size_t max; /* 0: no cap */
@@ -51,7 +51,9 @@ void buf_hex(struct buf *buf, struct bytes bytes);
 /* Removes the first `n` bytes (n <= len). */
 void buf_consume(struct buf *buf, size_t n);
 
-/* The content as bytes, valid until the next change; as text it ends with a zero byte, never NULL. */
+/*
+ * The content as bytes, valid until the next change; as text it ends with a zero byte, never NULL.
+ */
 struct bytes buf_view(const struct buf *buf);
 const char *buf_string(const struct buf *buf);
 

@@ -85,8 +85,8 @@ static void describe_end(struct child *child, char *why, size_t size)
 		snprintf(why, size, "%s sent what is no message and was stopped (%s)", child->name,
 		         child->broken.text);
 	else if (child->signal != 0)
-		snprintf(why, size, "%s was ended by signal %d (%s)%s%s", child->name, child->signal,
-		         strsignal(child->signal), separator, words);
+		snprintf(why, size, "%s was ended by signal %d (%s)%s%s", child->name,
+		         child->signal, strsignal(child->signal), separator, words);
 	else
 		snprintf(why, size, "%s ended with status %lld%s%s", child->name,
 		         (long long)child->status, separator, words);
@@ -242,9 +242,12 @@ static int spawn(struct child *child, uv_loop_t *loop, char *const arguments[],
                  char *const environment[])
 {
 	uv_stdio_container_t stdio[] = {
-		{.flags = UV_CREATE_PIPE | UV_READABLE_PIPE, .data.stream = (uv_stream_t *)&child->input},
-		{.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&child->output},
-		{.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&child->errors},
+		{.flags = UV_CREATE_PIPE | UV_READABLE_PIPE,
+		 .data.stream = (uv_stream_t *)&child->input},
+		{.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE,
+		 .data.stream = (uv_stream_t *)&child->output},
+		{.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE,
+		 .data.stream = (uv_stream_t *)&child->errors},
 	};
 	uv_process_options_t options = {.exit_cb = on_exit_of_child,
 	                                .file = arguments[0],

@@ -2,10 +2,10 @@
  * child.h: a child process of the daemon that speaks messages (message.h) on its standard input and
  * output. Layer: base. Runs on a libuv loop; all calls and callbacks on that loop's thread.
  *
- * Every program of Shakedown ends by itself when its standard input closes, so that no child outlives
- * a daemon that was killed. child_stop closes it, and kills a child that is still there after
- * CHILD_GRACE_MS. What a child that has ended left in its pipes is read for at most as long: something
- * else may hold them open.
+ * Every program of Shakedown ends by itself when its standard input closes, so that no child
+ * outlives a daemon that was killed. child_stop closes it, and kills a child that is still there
+ * after CHILD_GRACE_MS. What a child that has ended left in its pipes is read for at most as long:
+ * something else may hold them open.
  */
 #ifndef SHAKEDOWN_BASE_CHILD_H
 #define SHAKEDOWN_BASE_CHILD_H
@@ -26,24 +26,27 @@ struct child_events {
 	/* A message came. Both are borrowed for the call. */
 	void (*message)(void *context, json_t *message, struct bytes attached);
 	/*
-	 * The child is gone and its output read to the end; the handle is freed after this call. `why`
-	 * is one sentence in UTF-8: exit status or signal, and the last line that it wrote to standard
-	 * error; if the child had been asked to stop, it is empty.
+	 * The child is gone and its output read to the end; the handle is freed after this call.
+	 * `why` is one sentence in UTF-8: exit status or signal, and the last line that it wrote to
+	 * standard error; if the child had been asked to stop, it is empty.
 	 */
 	void (*exited)(void *context, const char *why);
 };
 
 /*
  * Starts `arguments` (NULL-terminated; [0] is a path, or a name to look up in PATH) under the name
- * `name`, which is copied and used in sentences. `environment` is NULL-terminated "KEY=value" strings
- * that are added to the daemon's own, or take the place of them, or NULL. `events` is borrowed for the child's life.
- * ERR_ENVIRONMENT if it cannot be started; no callback comes then.
+ * `name`, which is copied and used in sentences. `environment` is NULL-terminated "KEY=value"
+ * strings that are added to the daemon's own, or take the place of them, or NULL. `events` is
+ * borrowed for the child's life. ERR_ENVIRONMENT if it cannot be started; no callback comes then.
  */
 int child_start(struct child **child, uv_loop_t *loop, const char *name, char *const arguments[],
                 char *const environment[], const struct child_events *events, void *context,
                 struct error *error);
 
-/* Sends a message; `message` is borrowed for the call. Does nothing once the child is being stopped. */
+/*
+ * Sends a message; `message` is borrowed for the call. Does nothing once the child is being
+ * stopped.
+ */
 void child_send(struct child *child, const json_t *message);
 
 /* Asks the child to end. `exited` still comes, once. */

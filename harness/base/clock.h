@@ -14,7 +14,9 @@ uint64_t clock_steady_ns(void);
 
 #define CLOCK_TEXT_MAX 32
 
-/* Writes `t_ns` as RFC 3339 in UTC with milliseconds, "2024-09-18T14:19:29.214Z". Returns `text`. */
+/*
+ * Writes `t_ns` as RFC 3339 in UTC with milliseconds, "2024-09-18T14:19:29.214Z". Returns `text`.
+ */
 char *clock_text(uint64_t t_ns, char text[CLOCK_TEXT_MAX]);
 
 #endif

@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The sentence will stand in JSON, and parts of it may be foreign, or cut in the middle of a letter. */
+/*
+ * The sentence will stand in JSON, and parts of it may be foreign, or cut in the middle of a
+ * letter.
+ */
 static void append_va(struct error *error, const char *format, va_list arguments)
 {
 	size_t used = strlen(error->text);

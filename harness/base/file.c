@@ -180,7 +180,8 @@ const char *file_data_root(struct error *error)
 	}
 	folder[0] = '\0';
 	error_set(error, ERR_ENVIRONMENT,
-	          "no certs/recipes.json in any folder above %s: set SHAKEDOWN_ROOT to the folder that holds it",
+	          "no certs/recipes.json in any folder above %s: set SHAKEDOWN_ROOT to the folder "
+	          "that holds it",
 	          program_path());
 	return NULL;
 }

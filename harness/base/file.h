@@ -11,8 +11,9 @@
 
 /*
  * Writes `content` to `path` through a temporary file beside it, synced and renamed; `mode`, less
- * the umask, is the new file's (0600 for private keys). On failure the old file stands as it was and
- * no temporary file is left. ERR_ENVIRONMENT with the system's reason. For processes of one thread.
+ * the umask, is the new file's (0600 for private keys). On failure the old file stands as it was
+ * and no temporary file is left. ERR_ENVIRONMENT with the system's reason. For processes of one
+ * thread.
  */
 int file_write(const char *path, struct bytes content, mode_t mode, struct error *error);
 
@@ -29,15 +30,15 @@ int file_make_folder(const char *path, struct error *error);
 char *file_join(const char *folder, const char *name);
 
 /*
- * The folder that holds certs/recipes.json, scenarios/ and harness/: $SHAKEDOWN_ROOT, or the nearest
- * folder above the running program. Borrowed, for the life of the process. NULL, with the error set,
- * if there is none.
+ * The folder that holds certs/recipes.json, scenarios/ and harness/: $SHAKEDOWN_ROOT, or the
+ * nearest folder above the running program. Borrowed, for the life of the process. NULL, with the
+ * error set, if there is none.
  */
 const char *file_data_root(struct error *error);
 
 /*
- * A new string: the path of `program` in the folder of the running program, or in the nearest above it
- * (tests lie deeper than programs); in the former if it is nowhere. The caller frees it.
+ * A new string: the path of `program` in the folder of the running program, or in the nearest above
+ * it (tests lie deeper than programs); in the former if it is nowhere. The caller frees it.
  */
 char *file_sibling_program(const char *program);
 

@@ -37,7 +37,8 @@ static int parse_line(struct message_reader *reader, size_t line_len, struct err
 		json_loadb((char *)reader->held.data, line_len, JSON_ALLOW_NUL, &where);
 	json_int_t n_attached = json_integer_value(json_object_get(message, "attached"));
 
-	if (!json_is_object(message) || n_attached < 0 || n_attached > (json_int_t)MESSAGE_ATTACHED_MAX) {
+	if (!json_is_object(message) || n_attached < 0 ||
+	    n_attached > (json_int_t)MESSAGE_ATTACHED_MAX) {
 		json_decref(message);
 		return error_set(error, ERR_ENVIRONMENT, "not a message: %.*s",
 		                 line_len < 200 ? (int)line_len : 200, (char *)reader->held.data);
@@ -96,7 +97,8 @@ void message_put(struct buf *out, const json_t *message, struct bytes attached)
 		CHECK(copy != NULL);
 		json_object_set_new(copy, "attached", json_integer((json_int_t)attached.len));
 	}
-	CHECK(json_dump_callback(copy != NULL ? copy : message, dump_piece, out, JSON_COMPACT) == 0);
+	message = copy != NULL ? copy : message;
+	CHECK(json_dump_callback(message, dump_piece, out, JSON_COMPACT) == 0);
 	buf_char(out, '\n');
 	buf_bytes(out, attached);
 	json_decref(copy);
@@ -114,7 +116,8 @@ int message_write(int fd, const json_t *message, struct bytes attached, struct e
 		if (n >= 0)
 			done += (size_t)n;
 		else if (errno != EINTR)
-			rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot write to the parent");
+			rc = error_system(error, ERR_ENVIRONMENT, errno,
+			                  "cannot write to the other end");
 	}
 	buf_fini(&out);
 	return rc;
@@ -139,7 +142,8 @@ int message_read(int fd, struct message_reader *reader, int timeout_ms, json_t *
 		if (n == 0)
 			return error_set(error, ERR_ENVIRONMENT, "%s", "");
 		if (n < 0)
-			return error_system(error, ERR_ENVIRONMENT, errno, "cannot read from the parent");
+			return error_system(error, ERR_ENVIRONMENT, errno,
+			                    "cannot read from the other end");
 		message_feed(reader, chunk, (size_t)n);
 	}
 }

@@ -1,9 +1,10 @@
 /*
- * message.h: how Shakedown's processes talk: JSON lines, each with an optional attachment. Layer: base.
+ * message.h: how Shakedown's processes talk: JSON lines, each with an optional attachment. Layer:
+ * base.
  *
  * A message is one line of JSON (an object) that ends with '\n'. If it has the integer member
- * "attached", exactly that many raw bytes follow the line (a capture, say). Both parts have caps, so
- * that a child gone wrong cannot fill its parent's memory. Works over any byte stream.
+ * "attached", exactly that many raw bytes follow the line (a capture, say). Both parts have caps,
+ * so that a child gone wrong cannot fill its parent's memory. Works over any byte stream.
  */
 #ifndef SHAKEDOWN_BASE_MESSAGE_H
 #define SHAKEDOWN_BASE_MESSAGE_H
@@ -30,20 +31,23 @@ void message_reader_fini(struct message_reader *reader);
 void message_feed(struct message_reader *reader, const void *data, size_t len);
 
 /*
- * The next whole message: 1, with *message owned by the caller and *attached borrowed until the next
- * call on this reader; 0 if none is whole yet; ERR_ENVIRONMENT if the stream is not made of messages
- * (text that is not JSON, a cap reached).
+ * The next whole message: 1, with *message owned by the caller and *attached borrowed until the
+ * next call on this reader; 0 if none is whole yet; ERR_ENVIRONMENT if the stream is not made of
+ * messages (text that is not JSON, a cap reached).
  */
 int message_next(struct message_reader *reader, json_t **message, struct bytes *attached,
                  struct error *error);
 
-/* Appends one message to `out`. `message` must not have "attached" itself; it is set here if needed. */
+/*
+ * Appends one message to `out`. `message` must not have "attached" itself; it is set here if
+ * needed.
+ */
 void message_put(struct buf *out, const json_t *message, struct bytes attached);
 
 /*
- * For children, which may block: writes one message to `fd`; and waits up to timeout_ms (-1: for
- * ever) for the next from `fd`: 1 and a message as message_next, 0 on time-out, ERR_ENVIRONMENT when
- * the parent closed the pipe (error text empty) or the stream broke.
+ * For those that may block, children and the command: writes one message to `fd`; and waits up to
+ * timeout_ms (-1: for ever) for the next from `fd`: 1 and a message as message_next, 0 on time-out,
+ * ERR_ENVIRONMENT when the other end was closed (error text empty) or the stream broke.
  */
 int message_write(int fd, const json_t *message, struct bytes attached, struct error *error);
 int message_read(int fd, struct message_reader *reader, int timeout_ms, json_t **message,

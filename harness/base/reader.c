@@ -10,7 +10,8 @@ void reader_init(struct reader *reader, const void *data, size_t len, struct fau
 {
 	CHECK(data != NULL || len == 0);
 	*fault = (struct fault){0};
-	*reader = (struct reader){.data = data != NULL ? data : no_bytes, .len = len, .fault = fault};
+	*reader =
+		(struct reader){.data = data != NULL ? data : no_bytes, .len = len, .fault = fault};
 }
 
 struct reader reader_isolate(const struct reader *reader, struct fault *fault)
@@ -148,8 +149,9 @@ void reader_end(struct reader *reader, const char *field)
 
 void reader_refuse(struct reader *reader, size_t offset, const char *field, const char *reason)
 {
-	note(reader, (struct fault){
-			     .kind = FAULT_VALUE, .field = field, .reason = reason, .offset = offset});
+	note(reader,
+	     (struct fault){
+		     .kind = FAULT_VALUE, .field = field, .reason = reason, .offset = offset});
 }
 
 char *fault_text(const struct fault *fault, char *text, size_t size)
@@ -169,7 +171,8 @@ char *fault_text(const struct fault *fault, char *text, size_t size)
 		         fault->n_bytes, plural, fault->offset);
 		break;
 	case FAULT_VALUE:
-		snprintf(text, size, "%s at byte %zu %s", fault->field, fault->offset, fault->reason);
+		snprintf(text, size, "%s at byte %zu %s", fault->field, fault->offset,
+		         fault->reason);
 		break;
 	}
 	return text;

@@ -2,12 +2,12 @@
  * reader.h: the one way to read untrusted bytes. Layer: base. Pure: no I/O, no clock, no globals.
  *
  * A reader is a cursor over borrowed bytes. Vectors are read as sub-readers, so that a child cannot
- * leave its parent. The first fault sticks: it keeps the field's name, where it began and by how much
- * it ran over; every later read of the same message yields zero or an empty range. So code reads like
- * the format and looks at the fault once, and what came before the fault stays usable.
+ * leave its parent. The first fault sticks: it keeps the field's name, where it began and by how
+ * much it ran over; every later read of the same message yields zero or an empty range. So code
+ * reads like the format and looks at the fault once, and what came before the fault stays usable.
  *
- * A vector whose length runs past its parent yields the bytes that are there, and a fault: what could
- * be read is never hidden.
+ * A vector whose length runs past its parent yields the bytes that are there, and a fault: what
+ * could be read is never hidden.
  */
 #ifndef SHAKEDOWN_BASE_READER_H
 #define SHAKEDOWN_BASE_READER_H
@@ -48,14 +48,14 @@ struct reader {
 };
 
 /*
- * Starts reading `len` bytes of `data`, which stay the caller's, as does `fault`; `fault` is cleared.
- * data may be NULL if len is 0.
+ * Starts reading `len` bytes of `data`, which stay the caller's, as does `fault`; `fault` is
+ * cleared. data may be NULL if len is 0.
  */
 void reader_init(struct reader *reader, const void *data, size_t len, struct fault *fault);
 
 /*
- * A reader over the same bytes and position that keeps its faults in `fault` (cleared here): the fault
- * of one extension does not end the reading of the next.
+ * A reader over the same bytes and position that keeps its faults in `fault` (cleared here): the
+ * fault of one extension does not end the reading of the next.
  */
 struct reader reader_isolate(const struct reader *reader, struct fault *fault);
 
@@ -92,12 +92,14 @@ bool reader_ok(const struct reader *reader);
 /* Notes FAULT_TRAILING if bytes are left. Call after the last field of a structure. */
 void reader_end(struct reader *reader, const char *field);
 
-/* Notes FAULT_VALUE at `offset` (reader_offset before the field was read) unless a fault is noted. */
+/*
+ * Notes FAULT_VALUE at `offset` (reader_offset before the field was read) unless a fault is noted.
+ */
 void reader_refuse(struct reader *reader, size_t offset, const char *field, const char *reason);
 
 /*
- * Writes the fault as a sentence, "cipher_suites at byte 71 runs 3 bytes past its end", into `text` of
- * `size` bytes. Writes an empty string for FAULT_NONE. Returns `text`.
+ * Writes the fault as a sentence, "cipher_suites at byte 71 runs 3 bytes past its end", into `text`
+ * of `size` bytes. Writes an empty string for FAULT_NONE. Returns `text`.
  */
 char *fault_text(const struct fault *fault, char *text, size_t size);
 

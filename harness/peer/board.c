@@ -4,6 +4,7 @@
 #include "base/child.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "peer/lock.h"
 #include "peer/python.h"
 
@@ -112,6 +113,7 @@ static void on_lost(struct board *board, json_t *message)
 
 	if (strcmp(who, "port") == 0 && board->virtual != NULL) {
 		snprintf(board->lost, sizeof(board->lost), "%s", json_text(message, "text"));
+		utf8_repair(board->lost); /* it may have been cut */
 		enter(board, STATE_SUSPECT, SUSPICION_MS);
 		return;
 	}
@@ -165,7 +167,8 @@ static char *python_path(const char *root)
 
 	if (own == NULL)
 		own = "";
-	CHECK(asprintf(&variable, "PYTHONPATH=%s/harness%s%s", root, own[0] != '\0' ? ":" : "", own) > 0);
+	CHECK(asprintf(&variable, "PYTHONPATH=%s/harness%s%s", root, own[0] != '\0' ? ":" : "",
+	               own) > 0);
 	return variable;
 }
 
@@ -185,8 +188,8 @@ static int start_runner(struct board *board, const char *device, struct error *e
 	snprintf(name, sizeof(name), "the runner of %s", board_name(board));
 	/* PYTHONSAFEPATH: no module is taken from the folder that the user happens to be in. */
 	rc = child_start(&board->runner, board->loop, name,
-	                 (char *[]){(char *)python, "-m", "runner", "--port", (char *)device, "--baud",
-	                            rate, "--name", (char *)board_name(board), NULL},
+	                 (char *[]){(char *)python, "-m", "runner", "--port", (char *)device,
+	                            "--baud", rate, "--name", (char *)board_name(board), NULL},
 	                 (char *[]){path, "PYTHONSAFEPATH=1", NULL}, &RUNNER_EVENTS, board, error);
 	free(path);
 	if (rc == 0)
@@ -248,13 +251,14 @@ static int start_virtual(struct board *board, const json_t *command, struct erro
 	for (size_t i = 1; i < json_array_size(command); i++)
 		arguments[i] = (char *)json_string_value(json_array_get(command, i));
 	snprintf(name, sizeof(name), "the virtual board %s", board_name(board));
-	rc = child_start(&board->virtual, board->loop, name, arguments, NULL, &VIRTUAL_EVENTS, board,
-	                 error);
+	rc = child_start(&board->virtual, board->loop, name, arguments, NULL, &VIRTUAL_EVENTS,
+	                 board, error);
 	if (rc == 0)
 		enter(board, STATE_VIRTUAL, BOARD_START_MS);
 	else if (strchr(program, '/') == NULL)
-		error_append(error, "; if it is one of Shakedown's boards, install its TLS library's "
-		                    "development package (packages.txt) and run `make`");
+		error_append(error,
+		             "; if it is one of Shakedown's boards, install its TLS library's "
+		             "development package (packages.txt) and run `make`");
 	free(program);
 	return rc;
 }
@@ -286,13 +290,14 @@ static void on_timer(uv_timer_t *timer)
 
 	switch (board->state) {
 	case STATE_VIRTUAL:
-		snprintf(text, sizeof(text), "the virtual board %s did not name its device in %d ms",
-		         board_name(board), BOARD_START_MS);
+		snprintf(text, sizeof(text),
+		         "the virtual board %s did not name its device in %d ms", board_name(board),
+		         BOARD_START_MS);
 		go_down(board, "board", text);
 		break;
 	case STATE_RUNNER:
-		snprintf(text, sizeof(text), "the runner of %s was not ready in %d ms", board_name(board),
-		         BOARD_START_MS);
+		snprintf(text, sizeof(text), "the runner of %s was not ready in %d ms",
+		         board_name(board), BOARD_START_MS);
 		go_down(board, "runner", text);
 		break;
 	case STATE_RUNNING:

@@ -1,10 +1,10 @@
 /*
- * board.h: the daemon's handle of one board: its runner and, if the board is virtual, the board itself.
- * Layer: peer. Runs on a libuv loop; all calls and callbacks on that loop's thread.
+ * board.h: the daemon's handle of one board: its runner and, if the board is virtual, the board
+ * itself. Layer: peer. Runs on a libuv loop; all calls and callbacks on that loop's thread.
  *
- * The handle goes from starting to ready and, with each run, to running and back. When something ends
- * that it needs, it says `down` once, ends the rest and waits for board_restart or board_stop. Every
- * state but ready has a time-out, after which the handle is down.
+ * The handle goes from starting to ready and, with each run, to running and back. When something
+ * ends that it needs, it says `down` once, ends the rest and waits for board_restart or board_stop.
+ * Every state but ready has a time-out, after which the handle is down.
  *
  * A real board's device is locked (lock.h) from board_start until `stopped`.
  */
@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
-#define BOARD_START_MS 20000      /* for the virtual board, the runner and the first HELLO together */
+#define BOARD_START_MS 20000      /* for virtual board, runner and first HELLO together */
 #define BOARD_RUN_MARGIN_MS 20000 /* beyond a run's own timeout_ms, for uploads and retries */
 
 struct board;
@@ -28,48 +28,61 @@ struct board_events {
 	void (*ready)(void *context, const json_t *info);
 	/* The board has acknowledged the run `id` and is connecting. */
 	void (*started)(void *context, const char *id);
-	/* A run is over: {"id", "board": {"phase", "status", ...}, "log"}. The board is ready again. */
+	/*
+	 * A run is over: {"id", "board": {"phase", "status", ...}, "log"}. The board is ready
+	 * again.
+	 */
 	void (*result)(void *context, json_t *message);
 	/*
-	 * A run has no result: {"id", "kind", "text", "log"}; kind is "silent", "reboot", "upload", "busy"
-	 * (it went on after ABORT) or "refused" (the board does not take it). The board is ready again.
+	 * A run has no result: {"id", "kind", "text", "log"}; kind is "silent", "reboot", "upload",
+	 * "busy" (it went on after ABORT) or "refused" (the board does not take it). The board is
+	 * ready again.
 	 */
 	void (*failed)(void *context, json_t *message);
 	/*
-	 * The handle is down, and with it a run in progress, of which nothing more is told. `who`: "board"
-	 * (the virtual board ended, or the board never spoke), "port" (gone, or cannot be opened), "runner".
+	 * The handle is down, and with it a run in progress, of which nothing more is told. `who`:
+	 * "board" (the virtual board ended, or the board never spoke), "port" (gone, or cannot be
+	 * opened), "runner".
 	 */
 	void (*down)(void *context, const char *who, const char *text);
-	/* After board_stop: all children are gone, the lock is free; the handle is freed after this call. */
+	/*
+	 * After board_stop: all children are gone, the lock is free; the handle is freed after this
+	 * call.
+	 */
 	void (*stopped)(void *context);
 };
 
 /*
- * Starts a board from its profile: "name", and "virtual" (argv: [0] is a program of Shakedown's, a path,
- * or a name in PATH) or "port" with "baud". `profile`, `events` and `context` are borrowed for the
- * handle's life. `ready` or `down` follows, never from within this call. On failure there is no
- * handle: ERR_ENVIRONMENT, with the device, the Python or the program that it fails for.
+ * Starts a board from its profile: "name", and "virtual" (argv: [0] is a program of Shakedown's, a
+ * path, or a name in PATH) or "port" with "baud". `profile`, `events` and `context` are borrowed
+ * for the handle's life. `ready` or `down` follows, never from within this call. On failure there
+ * is no handle: ERR_ENVIRONMENT, with the device, the Python or the program that it fails for.
  */
 int board_start(struct board **board, uv_loop_t *loop, const json_t *profile,
                 const struct board_events *events, void *context, struct error *error);
 
 /*
  * Starts a run: the members of the runner's "run" message: "id" (1 to 12 bytes, new with each run),
- * "host", "port", "timeout_ms" and, as wanted, "sni", "min", "max", "alpn", "send", "ca" (path of a DER
- * file or list of such), "cert", "key" (paths). `result`, `failed` or `down` follows. Only when ready.
+ * "host", "port", "timeout_ms" and, as wanted, "sni", "min", "max", "alpn", "send", "ca" (path of a
+ * DER file or list of such), "cert", "key" (paths). `result`, `failed` or `down` follows. Only when
+ * ready.
  */
 void board_run(struct board *board, const json_t *run);
 
 /* True between `ready` and board_run, and again after `result` and `failed`. */
 bool board_is_ready(const struct board *board);
 
-/* Ends the run in progress early; its `result` or `failed` still comes. Nothing if there is none. */
+/*
+ * Ends the run in progress early; its `result` or `failed` still comes. Nothing if there is none.
+ */
 void board_abort(struct board *board);
 
 /* Starts a board that is down once more. `ready` or `down` follows, never from within this call. */
 void board_restart(struct board *board);
 
-/* Ends a run in progress, the runner and the virtual board. No event but `stopped` comes any more. */
+/*
+ * Ends a run in progress, the runner and the virtual board. No event but `stopped` comes any more.
+ */
 void board_stop(struct board *board);
 
 /* Process ids, for progress and tests; 0 if there is no such child now. */

@@ -269,7 +269,8 @@ static int complain_of_name(const json_t *index, enum cert_role wanted, const ch
 	error_set(error, ERR_INPUT, "%s", buf_string(&sentence));
 	for (enum cert_role role = 0; role < CERT_N_ROLES; role++) {
 		if (lists(index, role, name))
-			error_append(error, "; \"%s\" is of role \"%s\"", name, cert_role_name(role));
+			error_append(error, "; \"%s\" is of role \"%s\"", name,
+			             cert_role_name(role));
 	}
 	buf_fini(&sentence);
 	buf_fini(&what);
@@ -282,8 +283,9 @@ static int load_index(const char *out, json_t **index, struct error *error)
 	int rc = 0;
 
 	if (json_load_path(path, index, error) != 0)
-		rc = error_set(error, ERR_ENVIRONMENT,
-		               "there are no certificates in %s: make them with \"shakedown certs\"", out);
+		rc = error_set(
+			error, ERR_ENVIRONMENT,
+			"there are no certificates in %s: make them with \"shakedown certs\"", out);
 	free(path);
 	return rc;
 }

@@ -50,9 +50,9 @@ struct cert_files {
 };
 
 /*
- * Finds the leaf `name`, of role CERT_SERVER or CERT_CLIENT, in the folder `out`. ERR_INPUT if there
- * is none, with the names there are; ERR_ENVIRONMENT if no certificates were made there. `files`
- * needs cert_files_fini on success only.
+ * Finds the leaf `name`, of role CERT_SERVER or CERT_CLIENT, in the folder `out`. ERR_INPUT if
+ * there is none, with the names there are; ERR_ENVIRONMENT if no certificates were made there.
+ * `files` needs cert_files_fini on success only.
  */
 int certs_find(const char *out, enum cert_role role, const char *name, struct cert_files *files,
                struct error *error);

@@ -47,7 +47,8 @@ static int refuse_word(struct builder *builder, const char *word)
 	bool has_data = (flags & ERR_TXT_STRING) != 0 && data[0] != '\0';
 
 	if (code == 0)
-		reason = "it gives no reason (a word that it does not know, or one that stands twice)";
+		reason = "it gives no reason (a word that it does not know, or one that stands "
+		         "twice)";
 	else if (reason == NULL)
 		reason = "system error";
 	refuse(builder, "OpenSSL %s does not take \"%.*s\": %s%s%s%s",
@@ -250,10 +251,11 @@ static int set_certificate(struct builder *builder, const json_t *value)
 		types[i] = EVP_PKEY_get_base_id(SSL_CTX_get0_privatekey(builder->context->ssl));
 		for (size_t k = 0; k < i; k++)
 			if (types[k] == types[i])
-				return refuse(builder,
-				              "\"%s\" and \"%s\" have keys of one type, of which an "
-				              "OpenSSL server holds one",
-				              text_at(value, k), name);
+				return refuse(
+					builder,
+					"\"%s\" and \"%s\" have keys of one type, of which an "
+					"OpenSSL server holds one",
+					text_at(value, k), name);
 	}
 	return 0;
 }
@@ -269,7 +271,8 @@ static int trust_roots(struct builder *builder)
 
 	CHECK(names != NULL);
 	if (glob(pattern, 0, NULL, &roots) != 0)
-		rc = refuse(builder, "there are no roots to trust (%s): make them with \"shakedown certs\"",
+		rc = refuse(builder,
+		            "there are no roots to trust (%s): make them with \"shakedown certs\"",
 		            pattern);
 	for (size_t i = 0; rc == 0 && i < roots.gl_pathc; i++)
 		if (SSL_CTX_load_verify_file(ssl, roots.gl_pathv[i]) != 1 ||

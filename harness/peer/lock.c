@@ -25,15 +25,17 @@ static int use_folder(const char *folder, struct error *error)
 
 	if (mkdir(folder, 0700) != 0 && errno != EEXIST)
 		return error_system(error, ERR_ENVIRONMENT, errno,
-		                    "cannot make the folder %s for the locks of serial ports", folder);
+		                    "cannot make the folder %s for the locks of serial ports",
+		                    folder);
 	if (lstat(folder, &status) != 0)
 		return error_system(error, ERR_ENVIRONMENT, errno, "cannot use %s", folder);
 	/* Anybody may have made it in /tmp, or put a link there. */
 	if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() || (status.st_mode & 077) != 0)
-		return error_set(error, ERR_ENVIRONMENT,
-		                 "%s, for the locks of serial ports, is not a folder that only you may "
-		                 "enter: remove it",
-		                 folder);
+		return error_set(
+			error, ERR_ENVIRONMENT,
+			"%s, for the locks of serial ports, is not a folder that only you may "
+			"enter: remove it",
+			folder);
 	return 0;
 }
 
@@ -72,14 +74,16 @@ static int say_busy(int fd, const char *device, struct error *error)
 	pid = strtol(text, NULL, 10);
 	if (pid == (long)getpid())
 		return error_set(error, ERR_ENVIRONMENT,
-		                 "%s is in use by another board of this process: give each board its own port",
+		                 "%s is in use by another board of this process: give each board "
+		                 "its own port",
 		                 device);
 	if (pid == 0)
-		return error_set(error, ERR_ENVIRONMENT, "%s is in use by another Shakedown: wait for its end",
-		                 device);
-	return error_set(error, ERR_ENVIRONMENT,
-	                 "%s is in use by another Shakedown (process %ld): wait for its end, or stop it",
-	                 device, pid);
+		return error_set(error, ERR_ENVIRONMENT,
+		                 "%s is in use by another Shakedown: wait for its end", device);
+	return error_set(
+		error, ERR_ENVIRONMENT,
+		"%s is in use by another Shakedown (process %ld): wait for its end, or stop it",
+		device, pid);
 }
 
 /* Locks the file at `path` and returns its descriptor, -1 to try again, or an error's code. */
@@ -90,8 +94,8 @@ static int lock_file(const char *path, const char *device, struct error *error)
 	int rc;
 
 	if (fd < 0)
-		return error_system(error, ERR_ENVIRONMENT, errno, "cannot make the lock %s of %s", path,
-		                    device);
+		return error_system(error, ERR_ENVIRONMENT, errno, "cannot make the lock %s of %s",
+		                    path, device);
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		rc = errno == EWOULDBLOCK ? say_busy(fd, device, error)
 		                          : error_system(error, ERR_ENVIRONMENT, errno,
@@ -99,7 +103,10 @@ static int lock_file(const char *path, const char *device, struct error *error)
 		close(fd);
 		return rc;
 	}
-	/* Its last holder may have removed the file between open and flock: then this lock is nobody's. */
+	/*
+	 * Its last holder may have removed the file between open and flock: then this lock is
+	 * nobody's.
+	 */
 	if (fstat(fd, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino)
 		return fd;
 	close(fd);
@@ -134,7 +141,8 @@ void lock_release(struct lock *lock)
 {
 	if (lock == NULL)
 		return;
-	unlink(lock->path); /* before the lock is let go of, so that nobody removes another's file */
+	/* Before the lock is let go of, so that nobody removes another's file. */
+	unlink(lock->path);
 	close(lock->fd);
 	free(lock);
 }

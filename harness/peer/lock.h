@@ -3,7 +3,8 @@
  *
  * Two daemons that drive one board spoil each other's runs, and the port's own exclusive mode is
  * advisory. So each takes a lock file named after the device, in $XDG_RUNTIME_DIR/shakedown or
- * /tmp/shakedown-<uid>, which only the user may enter. The kernel lets go of it when its holder dies.
+ * /tmp/shakedown-<uid>, which only the user may enter. The kernel lets go of it when its holder
+ * dies.
  */
 #ifndef SHAKEDOWN_PEER_LOCK_H
 #define SHAKEDOWN_PEER_LOCK_H
@@ -13,9 +14,9 @@
 struct lock;
 
 /*
- * Takes the lock of `device`, by whatever name: names of one device share a lock. The caller gives it
- * back with lock_release. ERR_ENVIRONMENT if another process has it, which the error names, or if
- * the folder of locks cannot be used.
+ * Takes the lock of `device`, by whatever name: names of one device share a lock. The caller gives
+ * it back with lock_release. ERR_ENVIRONMENT if another process has it, which the error names, or
+ * if the folder of locks cannot be used.
  */
 int lock_take(const char *device, struct lock **lock, struct error *error);
 

@@ -214,7 +214,8 @@ static int seal_write(const struct contents *contents, const struct material *ma
 
 static X509 *certificate_of(const struct contents *contents, const struct recipe *recipe)
 {
-	const struct buf *pem = &contents->file[recipe->role == CERT_ROOT ? FILE_CA_PEM : FILE_CHAIN];
+	const struct buf *pem =
+		&contents->file[recipe->role == CERT_ROOT ? FILE_CA_PEM : FILE_CHAIN];
 	BIO *memory = BIO_new_mem_buf(pem->data, (int)pem->len);
 	X509 *certificate = NULL;
 
@@ -307,7 +308,8 @@ static int swap_folder(const char *out, const char *unfinished, const char *name
 	int rc = 0;
 
 	if ((!was_there && errno != ENOENT) || rename(unfinished, folder) != 0) {
-		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot put a new folder at %s", folder);
+		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot put a new folder at %s",
+		                  folder);
 		if (was_there)
 			rename(replaced, folder);
 		goto out;

@@ -1,9 +1,10 @@
 /*
  * material.h: the folder of files that is made from one recipe. Layer: peer.
  *
- * A folder appears under its name only when it is whole, by a rename. Its file "seal" holds a hash of
- * the recipe, the issuer's certificate and all the other files, so that a folder which no longer is
- * what its recipe asks for, belongs to another issuer, or has a file missing or damaged, is known.
+ * A folder appears under its name only when it is whole, by a rename. Its file "seal" holds a hash
+ * of the recipe, the issuer's certificate and all the other files, so that a folder which no longer
+ * is what its recipe asks for, belongs to another issuer, or has a file missing or damaged, is
+ * known.
  *
  * Only one process at a time may write under `out`: the caller holds the lock (certs.h).
  */

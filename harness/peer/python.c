@@ -97,10 +97,11 @@ const char *python_find(struct error *error)
 			snprintf(found, sizeof(found), "%s", named);
 			return found;
 		}
-		error_set(error, ERR_ENVIRONMENT,
-		          "SHAKEDOWN_PYTHON is %s, which does not run or has no pyserial: `%s -m pip "
-		          "install pyserial`, or name another",
-		          named, named);
+		error_set(
+			error, ERR_ENVIRONMENT,
+			"SHAKEDOWN_PYTHON is %s, which does not run or has no pyserial: `%s -m pip "
+			"install pyserial`, or name another",
+			named, named);
 		return NULL;
 	}
 	error_set(&tried, ERR_ENVIRONMENT, "no Python with pyserial; tried:");

@@ -109,10 +109,11 @@ static void note_alert(struct testimony *testimony, SSL *ssl, bool sent, struct 
 		return;
 	registry_label(REGISTRY_ALERT_LEVEL, level, level_name);
 	registry_label(REGISTRY_ALERT_DESCRIPTION, description, name);
-	json_array_append_new(testimony->alerts,
-	                      json_made(json_pack("{s:s, s:s, s:s, s:i}", "from",
-	                                          sent ? "server" : "client", "level", level_name,
-	                                          "description", name, "number", (int)description)));
+	json_array_append_new(
+		testimony->alerts,
+		json_made(json_pack("{s:s, s:s, s:s, s:i}", "from", sent ? "server" : "client",
+	                            "level", level_name, "description", name, "number",
+	                            (int)description)));
 }
 
 /* Passes over the parameters that are signed: RFC 8422 section 5.4, RFC 5246 section 7.4.3. */
@@ -411,8 +412,8 @@ json_t *testimony_tell(const struct testimony *testimony, SSL *ssl)
 	json_object_set_new(told, "bytes_sent", json_integer((json_int_t)testimony->bytes_sent));
 	json_object_set_new(told, "closed_by", text_or_null(closer_names[testimony->closed_by]));
 	json_object_set_new(told, "close_notify",
-	                    json_pack("{s:b, s:b}", "sent", testimony->close_notify_sent, "received",
-	                              testimony->close_notify_received));
+	                    json_pack("{s:b, s:b}", "sent", testimony->close_notify_sent,
+	                              "received", testimony->close_notify_received));
 	json_object_set_new(told, "timings_ms", timings(testimony));
 	json_object_set_new(told, "ended", json_string(ended_names[testimony->ended]));
 	return told;

@@ -47,12 +47,13 @@ struct testimony {
 	struct sockaddr_storage client;
 	int version; /* that the server settled on, as in SSL_version(); 0: none */
 	bool handshake;
-	char signature_algorithm[REGISTRY_LABEL_MAX]; /* that the server signed with; "": it did not */
+	char signature_algorithm[REGISTRY_LABEL_MAX]; /* of the server's signature; "": none */
 	const char *openssl_state; /* the last before an error; static, NULL before the handshake */
 	json_t *sni, *alerts, *errors;
 	bool close_notify_sent, close_notify_received;
 	uint64_t bytes_received, bytes_sent; /* application data */
-	uint64_t listening_ns, accepted_ns, shaken_ns, ended_ns; /* clock_steady_ns; 0: not reached */
+	/* On the steady clock; 0: not reached. */
+	uint64_t listening_ns, accepted_ns, shaken_ns, ended_ns;
 	struct buf keylog;
 };
 

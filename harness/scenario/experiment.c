@@ -57,7 +57,8 @@ static void note_trouble(struct experiment *experiment, const char *who, const c
 static void note_board_failure(struct experiment *experiment, const char *kind, const char *text)
 {
 	if (experiment->board == NULL)
-		experiment->board = json_made(json_pack("{s:s, s:s}", "failed", kind, "text", text));
+		experiment->board =
+			json_made(json_pack("{s:s, s:s}", "failed", kind, "text", text));
 }
 
 /* --- what happens when a phase takes too long ------------------------------------------------ */
@@ -139,9 +140,9 @@ static json_t *or_null(json_t *testimony)
 static void hand_over(struct experiment *experiment)
 {
 	struct observation observation = {
-		.witnesses = json_made(json_pack("{s:o, s:o, s:o}", "server", or_null(experiment->server),
-		                                 "wire", or_null(experiment->wire), "board",
-		                                 or_null(experiment->board))),
+		.witnesses = json_made(
+			json_pack("{s:o, s:o, s:o}", "server", or_null(experiment->server), "wire",
+	                          or_null(experiment->wire), "board", or_null(experiment->board))),
 		.trouble = json_incref(experiment->trouble),
 		.timings_ms = json_incref(experiment->timings_ms),
 		.capture = buf_view(&experiment->capture),
@@ -177,7 +178,7 @@ static void enter(struct experiment *experiment, enum phase phase)
 	if (phase == PHASE_DONE) {
 		json_object_set_new(experiment->timings_ms, "total",
 		                    json_real(ms_since(experiment->started_ns)));
-		timeout_ms = 0; /* on the next turn of the loop, so that no caller loses the ground */
+		timeout_ms = 0; /* the next turn of the loop: no caller loses the ground */
 	} else if (timeout_ms == 0) {
 		timeout_ms = (uint64_t)json_number(experiment->plan.profile, "timeout_ms") +
 		             BOARD_RUN_MARGIN_MS + OWN_MARGIN_MS;
@@ -308,8 +309,11 @@ static void add_trust(struct experiment *experiment, json_t *run)
 	const json_t *name;
 	size_t i;
 
-	json_array_foreach(certificates, i, name)
-		json_array_append_new(roots, certificate_file(experiment, json_string_value(name), "ca.der"));
+	json_array_foreach(certificates, i, name) {
+		json_t *file = certificate_file(experiment, json_string_value(name), "ca.der");
+
+		json_array_append_new(roots, file);
+	}
 	json_object_set_new(run, "ca", roots);
 }
 

@@ -1,10 +1,10 @@
 /*
- * experiment.h: the life of one cell, from the server that listens to the three testimonies.
- * Layer: scenario. Runs on a libuv loop; all calls and callbacks on that loop's thread.
+ * experiment.h: the life of one cell, from the server that listens to the three testimonies. Layer:
+ * scenario. Runs on a libuv loop; all calls and callbacks on that loop's thread.
  *
- * The owner holds the apparatus (server program, sniffer, board) and passes on to the experiment what
- * they say about its cell. The experiment moves through its phases, each of which has a time-out, and
- * hands over an observation exactly once, whatever happens. It judges nothing.
+ * The owner holds the apparatus (server program, sniffer, board) and passes on to the experiment
+ * what they say about its cell. The experiment moves through its phases, each of which has a
+ * time-out, and hands over an observation exactly once, whatever happens. It judges nothing.
  */
 #ifndef SHAKEDOWN_SCENARIO_EXPERIMENT_H
 #define SHAKEDOWN_SCENARIO_EXPERIMENT_H
@@ -20,23 +20,23 @@ struct server;
 struct sniffer;
 
 /*
- * What the cells of one run share; borrowed for the life of the experiments. The owner sets a part to
- * NULL or to its successor when it is gone, and says so with experiment_lost.
+ * What the cells of one run share; borrowed for the life of the experiments. The owner sets a part
+ * to NULL or to its successor when it is gone, and says so with experiment_lost.
  */
 struct apparatus {
 	uv_loop_t *loop;
 	struct server *server;
-	struct sniffer *sniffer;  /* NULL: cases that start now have the server's own tap as witness */
+	struct sniffer *sniffer;  /* NULL: the server's own tap is witness of cases that start */
 	const char *certificates; /* the folder certs/out */
 	unsigned n_runs;          /* counts the boards' runs, whose ids must differ */
 };
 
 /* The facts of one attempt at a cell. The JSON is the receiver's from here on. */
 struct observation {
-	json_t *witnesses;    /* {"server", "wire", "board"}, as in results.json; each may be null */
-	json_t *trouble;      /* [{"who", "text"}]: what went wrong in the harness itself; often empty */
+	json_t *witnesses;    /* {"server", "wire", "board"}, as in results.json; or null */
+	json_t *trouble;      /* [{"who", "text"}]: what went wrong in the harness itself */
 	json_t *timings_ms;   /* whole phases of this attempt */
-	struct bytes capture; /* pcapng with secrets, borrowed for the call; empty if there is none */
+	struct bytes capture; /* pcapng with secrets, borrowed for the call; or empty */
 };
 
 struct experiment_plan {
@@ -49,14 +49,18 @@ struct experiment;
 
 /*
  * Starts a cell. `plan` is copied; what it points to, and `apparatus`, is borrowed until `done` was
- * called. `done` is called once, never from within experiment_start; the experiment is freed after it.
+ * called. `done` is called once, never from within experiment_start; the experiment is freed after
+ * it.
  */
 struct experiment *experiment_start(struct apparatus *apparatus,
                                     const struct experiment_plan *plan,
                                     void (*done)(void *context, struct observation *observation),
                                     void *context);
 
-/* Ends the experiment without `done`, and its server. The board may still be at it: the owner ends that. */
+/*
+ * Ends the experiment without `done`, and its server. The board may still be at it: the owner ends
+ * that.
+ */
 void experiment_cancel(struct experiment *experiment);
 
 /* What the server program says of this cell (peer/server.h). JSON is borrowed. */
@@ -70,8 +74,8 @@ void experiment_failed(struct experiment *experiment, json_t *message);
 
 /*
  * A part of the apparatus is gone: the "server" program, or of the board "board" (a virtual one),
- * "runner" or "port". A board or port that vanishes is testimony about the board; the rest is trouble
- * of ours. Nothing happens if that witness had testified. (A lost sniffer tells of itself.)
+ * "runner" or "port". A board or port that vanishes is testimony about the board; the rest is
+ * trouble of ours. Nothing happens if that witness had testified. (A lost sniffer tells of itself.)
  */
 void experiment_lost(struct experiment *experiment, const char *who, const char *text);
 
