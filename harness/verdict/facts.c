@@ -46,6 +46,7 @@ static const struct {
 	{CLOSE_NOTIFIED, "close-notified"},
 	{CUT_SHORT, "cut-short"},
 	{SEVERAL, "several"},
+	{SERVER_CANNOT, "server-cannot"},
 };
 
 const char *fact_name(uint64_t bit)
@@ -330,6 +331,8 @@ void facts_read(struct facts *facts, const json_t *cell, const json_t *board)
 	facts->missing = json_object_get(cell, "missing");
 	if (json_array_size(facts->missing) > 0)
 		facts->bits |= NOT_OFFERED;
+	if (json_text(cell, "cannot")[0] != '\0')
+		facts->bits |= SERVER_CANNOT;
 	if (offer_declared(facts->missing, json_object_get(cell, "server"),
 	                   json_object_get(board, "unsupported")))
 		facts->bits |= DECLARED;

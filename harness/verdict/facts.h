@@ -60,6 +60,8 @@ enum fact {
 	CLOSE_NOTIFIED = 1u << 31, /* its close_notify came */
 	CUT_SHORT = 1ull << 32,    /* it closed, and certainly without close_notify */
 	SEVERAL = 1ull << 33,      /* it connected more than once; the server takes one connection */
+
+	SERVER_CANNOT = 1ull << 34, /* the server's configuration can serve nobody (offer.h) */
 };
 
 struct facts {
@@ -71,7 +73,7 @@ struct facts {
 
 /*
  * Reads the cell's witnesses and "trouble". `board` is its element of results.json's "boards". The
- * caller has set the cell's "missing" (offer_missing) before; everything is borrowed.
+ * caller has set the cell's "missing" and "cannot" (offer.h) before; everything is borrowed.
  */
 void facts_read(struct facts *facts, const json_t *cell, const json_t *board);
 

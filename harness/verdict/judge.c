@@ -97,6 +97,9 @@ static const struct judge_row rows[] = {
 	 "alert {alert}."},
 	{ALERT_FROM_BOARD | NOT_OFFERED, 0, "fail", "not-offered",
 	 "The server chose {missing}; the board refused with alert {alert}."},
+	{ALERT_FROM_SERVER | SERVER_CANNOT, 0, "fail", "server-cannot",
+	 "This server can serve no client: it has {cannot}. It refused with alert"
+	 " {alert}{server-error}."},
 	{ALERT_FROM_SERVER, 0, "fail", "alert-from-server",
 	 "The server ended the connection with alert {alert}{server-error}."},
 	{ALERT_FROM_BOARD, 0, "fail", "alert-from-board",
@@ -185,6 +188,24 @@ static void fill_missing(const struct scene *scene, struct buf *out)
 	offer_words(scene->facts.missing, out);
 }
 
+static void fill_cannot(const struct scene *scene, struct buf *out)
+{
+	static const struct {
+		const char *what, *words;
+	} table[] = {
+		{"groups", "no group that can be used"},
+		{"signature_algorithms", "no signature algorithm that its certificate can use"},
+		{"cipher_list", "no cipher suite that its certificate can use"},
+	};
+	const char *version = json_text(scene->server, "version");
+
+	for (size_t i = 0; i < COUNT(table); i++)
+		if (strcmp(json_text(scene->cell, "cannot"), table[i].what) == 0)
+			buf_text(out, table[i].words);
+	if (version[0] != '\0')
+		buf_printf(out, " in TLS %s", version);
+}
+
 static void fill_differing(const struct scene *scene, struct buf *out)
 {
 	buf_text(out, scene->facts.differing != NULL ? scene->facts.differing : "");
@@ -215,7 +236,8 @@ static const struct {
 	{"{failed}", fill_failed},       {"{board}", fill_board},
 	{"{phase}", fill_phase},         {"{alert}", fill_alert},
 	{"{missing}", fill_missing},     {"{differing}", fill_differing},
-	{"{server-error}", fill_server_error}, {"{connections}", fill_connections},
+	{"{cannot}", fill_cannot},       {"{connections}", fill_connections},
+	{"{server-error}", fill_server_error},
 };
 
 static const char *fill_word(const struct scene *scene, const char *at, struct buf *out)
@@ -232,6 +254,24 @@ static const char *fill_word(const struct scene *scene, const char *at, struct b
 	return at + 1;
 }
 
+/* What the board was told cannot be held against it. */
+static void add_orders(const struct scene *scene, struct buf *out)
+{
+	static const struct {
+		const char *key, *words;
+	} bounds[] = {{"min", "at least"}, {"max", "at most"}};
+	const json_t *client = json_object_get(scene->cell, "client");
+	const json_t *lack = json_array_get(scene->facts.missing, 0);
+
+	for (size_t i = 0; i < COUNT(bounds); i++)
+		if (strcmp(json_text(lack, "what"), "versions") == 0 &&
+		    json_text(client, bounds[i].key)[0] != '\0')
+			buf_printf(out, " The suite told it to offer %s TLS %s.", bounds[i].words,
+			           json_text(client, bounds[i].key));
+	if (strcmp(json_text(lack, "what"), "alpn") == 0 && json_text(client, "alpn")[0] != '\0')
+		buf_printf(out, " The suite told it to offer %s.", json_text(client, "alpn"));
+}
+
 /* What a verdict leaves open is said beside it. */
 static void add_notes(const struct scene *scene, const struct judge_row *row, struct buf *out)
 {
@@ -239,6 +279,8 @@ static void add_notes(const struct scene *scene, const struct judge_row *row, st
 
 	if ((bits & BOARD_OK) != 0 && strcmp(row->outcome, "fail") == 0)
 		buf_text(out, " The board believes that it succeeded.");
+	if ((bits & NOT_OFFERED) != 0)
+		add_orders(scene, out);
 	if ((bits & SEVERAL) != 0 && strcmp(row->reason, "several-connections") != 0)
 		buf_text(out, " It connected more than once; the server took the first connection,"
 		              " and what the board reports may be of another.");
@@ -282,18 +324,38 @@ static void name_status(json_t *testimony, const json_t *board)
 	json_object_set_new(testimony, "status_meaning", json_made(json_string(status.meaning)));
 }
 
-/* The first look at the facts finds the alert that what is missing must explain. */
-static void find_missing(json_t *cell, const json_t *board)
+/* True if OpenSSL's own reason is none of these lacks. */
+static bool gainsaid(const json_t *missing, const json_t *errors)
 {
-	const json_t *wire = json_object_get(json_object_get(cell, "witnesses"), "wire");
+	const json_t *lack;
+	size_t i;
+
+	json_array_foreach(missing, i, lack)
+		if (offer_explains(json_text(lack, "what"), errors))
+			return false;
+	return true;
+}
+
+/* The first look at the facts finds the alert that what is missing must explain. */
+static void look_at_offer(json_t *cell, const json_t *board)
+{
+	const json_t *witnesses = json_object_get(cell, "witnesses");
+	const json_t *wire = json_object_get(witnesses, "wire");
+	const json_t *server = json_object_get(cell, "server");
+	const json_t *errors = json_object_get(json_object_get(witnesses, "server"), "errors");
 	struct facts facts;
 	json_t *missing;
+	const char *cannot;
 
 	json_object_del(cell, "missing");
+	json_object_del(cell, "cannot");
 	facts_read(&facts, cell, board);
-	missing = offer_missing(json_object_get(cell, "server"), wire, facts.alert);
-	if (json_array_size(missing) > 0)
+	missing = offer_missing(server, wire, facts.alert);
+	cannot = offer_cannot(server, wire, facts.alert);
+	if (json_array_size(missing) > 0 && !gainsaid(missing, errors))
 		json_object_set(cell, "missing", missing);
+	if (cannot != NULL && offer_explains(cannot, errors))
+		json_object_set_new(cell, "cannot", json_made(json_string(cannot)));
 	json_decref(missing);
 }
 
@@ -306,7 +368,7 @@ void judge_cell(json_t *cell, const json_t *board)
 	const struct judge_row *row;
 
 	name_status(json_object_get(witnesses, "board"), board);
-	find_missing(cell, board);
+	look_at_offer(cell, board);
 	facts_read(&scene.facts, cell, board);
 	row = first_fitting(scene.facts.bits);
 	json_object_set_new(cell, "outcome", json_made(json_string(row->outcome)));

@@ -60,32 +60,33 @@ static const struct scheme {
 };
 
 /*
- * Groups under OpenSSL's words. `usual` ones are in the default lists of the OpenSSL releases that
- * Shakedown runs with; counting a few too many only makes claims rarer.
+ * Groups under OpenSSL's words, and where libssl uses them. `usual` ones are in the default lists
+ * of the OpenSSL releases that Shakedown runs with; counting a few too many only makes claims
+ * rarer.
  */
 static const struct group {
 	const char *name;
 	const char *words[2];
-	bool usual;
+	bool usual, in_12, in_13;
 } groups[] = {
-	{"x25519", {NULL, NULL}, true},
-	{"secp256r1", {"P-256", "prime256v1"}, true},
-	{"x448", {NULL, NULL}, true},
-	{"secp521r1", {"P-521", NULL}, true},
-	{"secp384r1", {"P-384", NULL}, true},
-	{"ffdhe2048", {NULL, NULL}, true},
-	{"ffdhe3072", {NULL, NULL}, true},
-	{"ffdhe4096", {NULL, NULL}, true},
-	{"ffdhe6144", {NULL, NULL}, true},
-	{"ffdhe8192", {NULL, NULL}, true},
-	{"X25519MLKEM768", {NULL, NULL}, true},
-	{"SecP256r1MLKEM768", {NULL, NULL}, true},
-	{"SecP384r1MLKEM1024", {NULL, NULL}, true},
-	{"secp224r1", {"P-224", NULL}, false},
-	{"secp256k1", {NULL, NULL}, false},
-	{"brainpoolP256r1", {NULL, NULL}, false},
-	{"brainpoolP384r1", {NULL, NULL}, false},
-	{"brainpoolP512r1", {NULL, NULL}, false},
+	{"x25519", {NULL, NULL}, true, true, true},
+	{"secp256r1", {"P-256", "prime256v1"}, true, true, true},
+	{"x448", {NULL, NULL}, true, true, true},
+	{"secp521r1", {"P-521", NULL}, true, true, true},
+	{"secp384r1", {"P-384", NULL}, true, true, true},
+	{"ffdhe2048", {NULL, NULL}, true, false, true},
+	{"ffdhe3072", {NULL, NULL}, true, false, true},
+	{"ffdhe4096", {NULL, NULL}, true, false, true},
+	{"ffdhe6144", {NULL, NULL}, true, false, true},
+	{"ffdhe8192", {NULL, NULL}, true, false, true},
+	{"X25519MLKEM768", {NULL, NULL}, true, false, true},
+	{"SecP256r1MLKEM768", {NULL, NULL}, true, false, true},
+	{"SecP384r1MLKEM1024", {NULL, NULL}, true, false, true},
+	{"secp224r1", {"P-224", NULL}, false, true, false},
+	{"secp256k1", {NULL, NULL}, false, true, false},
+	{"brainpoolP256r1", {NULL, NULL}, false, true, false},
+	{"brainpoolP384r1", {NULL, NULL}, false, true, false},
+	{"brainpoolP512r1", {NULL, NULL}, false, true, false},
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -96,7 +97,8 @@ struct question {
 	const json_t *hello;
 	const char *version; /* the settled one, "1.3" */
 	long long alert;     /* its number */
-	json_t *missing;     /* the answer */
+	json_t *missing;     /* the answer: what the client lacks, */
+	const char *cannot;  /* or what the server itself lacks, whatever is offered; else NULL */
 };
 
 /* --- lists of words --------------------------------------------------------------------------- */
@@ -264,36 +266,41 @@ static void look_at_version(struct question *question, const json_t *alert, cons
 
 /* --- groups ----------------------------------------------------------------------------------- */
 
-static const char *group_name(const char *word)
+static const struct group *group_named(const char *word)
 {
 	for (size_t i = 0; i < COUNT(groups); i++)
 		if (strcasecmp(word, groups[i].name) == 0 ||
 		    (groups[i].words[0] != NULL && strcasecmp(word, groups[i].words[0]) == 0) ||
 		    (groups[i].words[1] != NULL && strcasecmp(word, groups[i].words[1]) == 0))
-			return groups[i].name;
+			return &groups[i];
 	return NULL;
 }
 
-/* The server's groups by their registered names. New; NULL if a word is not known. */
-static json_t *server_groups(const json_t *server)
+/*
+ * Those of the server's groups that it uses in the settled version, by their registered names.
+ * New, maybe empty; NULL if a word is not known.
+ */
+static json_t *server_groups(const struct question *question)
 {
-	json_t *words = configured(server, "groups");
+	json_t *words = configured(question->server, "groups");
 	json_t *list = json_made(json_array());
+	bool in_13 = strcmp(question->version, "1.3") == 0;
 	const json_t *item;
 	size_t i;
 
 	for (i = 0; json_array_size(words) == 0 && i < COUNT(groups); i++)
-		if (groups[i].usual)
+		if (groups[i].usual && (in_13 ? groups[i].in_13 : groups[i].in_12))
 			add(list, groups[i].name);
 	json_array_foreach(words, i, item) {
-		const char *name = group_name(json_string_value(item));
+		const struct group *group = group_named(json_string_value(item));
 
-		if (name == NULL) {
+		if (group == NULL) {
 			json_decref(list);
 			list = NULL;
 			break;
 		}
-		add(list, name);
+		if (in_13 ? group->in_13 : group->in_12)
+			add(list, group->name);
 	}
 	json_decref(words);
 	return list;
@@ -388,9 +395,11 @@ static void look_at_13_groups(struct question *question)
 {
 	const json_t *offered = extension_list(question->hello, "supported_groups",
 	                                       "named_group_list");
-	json_t *needed = server_groups(question->server);
+	json_t *needed = server_groups(question);
 
-	if (needed != NULL && offered != NULL && !overlap(needed, offered))
+	if (needed != NULL && json_array_size(needed) == 0)
+		question->cannot = "groups";
+	else if (needed != NULL && offered != NULL && !overlap(needed, offered))
 		lacks(question, "groups", needed, offered);
 	json_decref(needed);
 }
@@ -409,7 +418,9 @@ static void look_at_13_signatures(struct question *question)
 	json_array_foreach(names, i, item)
 		add_schemes(needed, certificate_named(json_string_value(item)), question->server,
 		            true);
-	if (json_array_size(needed) > 0 && !overlap(needed, offered))
+	if (json_array_size(needed) == 0)
+		question->cannot = "signature_algorithms";
+	else if (!overlap(needed, offered))
 		lacks(question, "signature_algorithms", needed, offered);
 out:
 	json_decref(names);
@@ -421,18 +432,22 @@ out:
 /* A server's certificate beside what the ClientHello lets it do in TLS 1.2. */
 struct credential {
 	const struct certificate *certificate;
+	bool signs;     /* the server has a signature algorithm for it at all */
 	bool curve;     /* an ECDSA key's curve is among the client's groups (RFC 8422, 5.1) */
 	bool signature; /* they have a signature algorithm in common */
+	bool shared;    /* they have a suite for it in common */
 };
 
 /* Everything that bears on the choice of a suite in TLS 1.2. */
 struct choice {
 	struct credential credentials[16];
 	size_t n_credentials;
-	bool group;       /* they have a group in common */
-	bool scheme;      /* ... a signature algorithm for any key: OpenSSL insists on one */
-	bool shared;      /* ... a suite for one of the certificates */
-	bool works;       /* ... and nothing else is in its way */
+	bool has_group;    /* the server has a group for ECDHE, */
+	bool group;        /* and one in common with the client */
+	bool scheme;       /* ... a signature algorithm for any key: OpenSSL insists on one */
+	bool shared;       /* ... a suite for one of the certificates */
+	bool shared_ecdhe; /* ... one that needs a group */
+	bool works;        /* ... and nothing else is in its way */
 	json_t *servable; /* the suites that the server has for its certificates */
 };
 
@@ -449,6 +464,7 @@ static void look_at_credential(struct choice *choice, const struct question *que
 	add_schemes(usable, certificate, question->server, false);
 	*credential = (struct credential){
 		.certificate = certificate,
+		.signs = json_array_size(usable) > 0,
 		.curve = certificate->curve == NULL || curves == NULL ||
 	                 has(curves, certificate->curve),
 		.signature = signatures == NULL || overlap(usable, signatures),
@@ -464,9 +480,22 @@ static bool authenticates(const SSL_CIPHER *suite, enum key key)
 		       (key == KEY_RSA_PSS && SSL_CIPHER_get_kx_nid(suite) != NID_kx_rsa);
 	case NID_auth_ecdsa:
 		return key == KEY_EC || key == KEY_ED25519;
+	case NID_auth_null:
+		return true;
 	default:
-		return true; /* pre-shared keys and the like: counted as usable */
+		return false; /* pre-shared keys and passwords, which the server has none of */
 	}
+}
+
+/* What the server could do with this suite and certificate if all were offered. */
+static bool could_serve(const struct choice *choice, const struct credential *credential,
+                        const SSL_CIPHER *suite)
+{
+	int exchange = SSL_CIPHER_get_kx_nid(suite);
+
+	return authenticates(suite, credential->certificate->key) &&
+	       (exchange == NID_kx_rsa || credential->signs) &&
+	       (exchange != NID_kx_ecdhe || choice->has_group);
 }
 
 /* A static RSA suite needs neither group nor signature of the certificate's. */
@@ -490,12 +519,17 @@ static void look_at_suite(struct choice *choice, const struct question *question
 	if (name == NULL || strcmp(SSL_CIPHER_get_version(suite), "TLSv1.3") == 0)
 		return;
 	for (size_t i = 0; i < choice->n_credentials; i++) {
-		if (!authenticates(suite, choice->credentials[i].certificate->key))
+		struct credential *credential = &choice->credentials[i];
+
+		if (!could_serve(choice, credential, suite))
 			continue;
 		add(choice->servable, name);
-		choice->shared |= has(offered, name);
-		choice->works |= has(offered, name) &&
-		                 works(choice, &choice->credentials[i], suite);
+		if (!has(offered, name))
+			continue;
+		credential->shared = true;
+		choice->shared = true;
+		choice->shared_ecdhe |= SSL_CIPHER_get_kx_nid(suite) == NID_kx_ecdhe;
+		choice->works |= works(choice, credential, suite);
 	}
 }
 
@@ -544,7 +578,7 @@ static bool make_choice(struct choice *choice, const struct question *question)
 {
 	SSL_CTX *context = context_with_ciphers(question->server);
 	json_t *names = configured(question->server, "certificate");
-	json_t *groups_here = server_groups(question->server);
+	json_t *groups_here = server_groups(question);
 	bool known = context != NULL && groups_here != NULL && all_words_known(question->server) &&
 	             json_array_size(names) <= COUNT(choice->credentials);
 	const json_t *item;
@@ -552,6 +586,7 @@ static bool make_choice(struct choice *choice, const struct question *question)
 
 	if (!known)
 		goto out;
+	choice->has_group = json_array_size(groups_here) > 0;
 	choice->group = overlap(groups_here, extension_list(question->hello, "supported_groups",
 	                                                    "named_group_list"));
 	choice->scheme = any_common_scheme(question);
@@ -567,43 +602,69 @@ out:
 	return known;
 }
 
-/* The suites are there; so it is the group, the certificate's curve, or the signature. */
-static void lacks_beside_suite(struct question *question, const struct choice *choice)
+/*
+ * A group, if all suites in common need one; or the curves of the certificates, if none of those
+ * that there is a suite for has one that is offered.
+ */
+static void lacks_groups(struct question *question, const struct choice *choice)
 {
-	json_t *needed_groups = choice->group ? json_made(json_array())
-	                                      : server_groups(question->server);
-	json_t *needed_schemes = json_made(json_array());
+	bool lacking = choice->group || choice->shared_ecdhe;
+	json_t *needed = choice->group ? json_made(json_array()) : server_groups(question);
+
+	for (size_t i = 0; choice->group && i < choice->n_credentials; i++) {
+		const struct credential *credential = &choice->credentials[i];
+
+		if (!credential->shared)
+			continue;
+		lacking &= !credential->curve;
+		if (!credential->curve)
+			add(needed, credential->certificate->curve);
+	}
+	if (lacking && json_array_size(needed) > 0)
+		lacks(question, "groups", needed,
+		      extension_list(question->hello, "supported_groups", "named_group_list"));
+	json_decref(needed);
+}
+
+/* Signature algorithms, if each certificate that counts lacks one that is offered. */
+static void lacks_schemes(struct question *question, const struct choice *choice)
+{
+	json_t *needed = json_made(json_array());
+	bool lacking = true;
 
 	for (size_t i = 0; i < choice->n_credentials; i++) {
-		if (!choice->credentials[i].curve && choice->group)
-			add(needed_groups, choice->credentials[i].certificate->curve);
-		if (!choice->credentials[i].signature)
-			add_schemes(needed_schemes, choice->credentials[i].certificate,
-			            question->server, false);
+		const struct credential *credential = &choice->credentials[i];
+
+		if (choice->shared && !credential->shared)
+			continue;
+		lacking &= !credential->signature;
+		add_schemes(needed, credential->certificate, question->server, false);
 	}
-	if (json_array_size(needed_groups) > 0)
-		lacks(question, "groups", needed_groups,
-		      extension_list(question->hello, "supported_groups", "named_group_list"));
-	if (json_array_size(needed_schemes) > 0)
-		lacks(question, "signature_algorithms", needed_schemes,
+	if (lacking && json_array_size(needed) > 0)
+		lacks(question, "signature_algorithms", needed,
 		      extension_list(question->hello, "signature_algorithms",
 		                     "supported_signature_algorithms"));
-	json_decref(needed_groups);
-	json_decref(needed_schemes);
+	json_decref(needed);
 }
 
 static void look_at_12(struct question *question)
 {
 	struct choice choice = {.servable = json_made(json_array())};
 
-	if (make_choice(&choice, question) && !choice.works &&
-	    json_array_size(choice.servable) > 0) {
-		if (choice.shared)
-			lacks_beside_suite(question, &choice);
-		else
-			lacks(question, "cipher_list", choice.servable,
-			      json_object_get(question->hello, "cipher_suites"));
+	if (!make_choice(&choice, question) || choice.works)
+		goto out;
+	if (json_array_size(choice.servable) == 0) {
+		question->cannot = "cipher_list";
+		goto out;
 	}
+	if (!choice.shared)
+		lacks(question, "cipher_list", choice.servable,
+		      json_object_get(question->hello, "cipher_suites"));
+	if (choice.shared)
+		lacks_groups(question, &choice);
+	if (choice.shared || !choice.scheme)
+		lacks_schemes(question, &choice);
+out:
 	json_decref(choice.servable);
 }
 
@@ -638,37 +699,91 @@ static void look_in_version(struct question *question)
 	}
 }
 
-json_t *offer_missing(const json_t *server, const json_t *wire, const json_t *alert)
+/* Asks all that the alert leaves open; what the client lacks is nothing to a server that cannot. */
+static void ask(struct question *question, const json_t *wire, const json_t *alert)
 {
-	struct question question = {.server = server,
-	                            .hello = json_object_get(wire, "client_hello"),
-	                            .alert = json_number(alert, "number"),
-	                            .missing = json_made(json_array())};
 	json_t *offered, *versions;
 
-	if (!json_is_object(question.hello) || alert == NULL)
-		return question.missing;
-	offered = offered_versions(question.hello);
-	versions = configured(server, "versions");
-	question.version = settled_version(versions, offered);
-	look_at_version(&question, alert, offered);
+	question->missing = json_made(json_array());
+	question->hello = json_object_get(wire, "client_hello");
+	question->alert = json_number(alert, "number");
+	if (!json_is_object(question->hello) || alert == NULL)
+		return;
+	offered = offered_versions(question->hello);
+	versions = configured(question->server, "versions");
+	question->version = settled_version(versions, offered);
+	look_at_version(question, alert, offered);
 	if (strcmp(json_text(alert, "from"), "server") == 0 &&
-	    json_object_get(wire, "server_hello") == NULL && question.version[0] != '\0')
-		look_in_version(&question);
+	    json_object_get(wire, "server_hello") == NULL && question->version[0] != '\0')
+		look_in_version(question);
+	if (question->cannot != NULL)
+		json_array_clear(question->missing);
 	json_decref(offered);
 	json_decref(versions);
+}
+
+json_t *offer_missing(const json_t *server, const json_t *wire, const json_t *alert)
+{
+	struct question question = {.server = server};
+
+	ask(&question, wire, alert);
 	return question.missing;
 }
 
-/* The certificates are declared, and it is they that need what is missing. */
-static bool certificates_declared(const char *what, const json_t *server, const json_t *unsupported)
+const char *offer_cannot(const json_t *server, const json_t *wire, const json_t *alert)
 {
+	struct question question = {.server = server};
+
+	ask(&question, wire, alert);
+	json_decref(question.missing);
+	return question.cannot;
+}
+
+/* OpenSSL's reasons for a refusal, and what it can be that was missing. */
+static const struct {
+	const char *reason, *what[4];
+} reasons[] = {
+	{"no shared cipher", {"ciphersuites", "cipher_list", "groups", "signature_algorithms"}},
+	{"no suitable key share", {"groups"}},
+	{"no suitable signature algorithm", {"signature_algorithms"}},
+	{"no shared signature algorithms", {"signature_algorithms"}},
+	{"no application protocol", {"alpn"}},
+};
+
+static bool reason_names(const char *reason, const char *what)
+{
+	for (size_t i = 0; i < COUNT(reasons); i++)
+		for (size_t k = 0; k < COUNT(reasons[i].what); k++)
+			if (strcmp(reason, reasons[i].reason) == 0 && reasons[i].what[k] != NULL &&
+			    strcmp(what, reasons[i].what[k]) == 0)
+				return true;
+	return false;
+}
+
+bool offer_explains(const char *what, const json_t *errors)
+{
+	const json_t *error;
+	bool explains = json_array_size(errors) == 0 || strcmp(what, "versions") == 0;
+	size_t i;
+
+	json_array_foreach(errors, i, error)
+		explains |= reason_names(json_text(error, "reason"), what);
+	return explains;
+}
+
+/* The certificates are declared, and it is they alone that need what is missing. */
+static bool certificates_declared(const json_t *lack, const json_t *server,
+                                  const json_t *unsupported)
+{
+	const char *what = json_text(lack, "what");
 	json_t *names = configured(server, "certificate");
 	bool declared = covers(json_object_get(unsupported, "certificate"), names);
 
 	json_decref(names);
-	return declared && (strcmp(what, "signature_algorithms") == 0 ||
-	                    strcmp(what, "groups") == 0 || strcmp(what, "cipher_list") == 0);
+	if (!declared || json_object_get(server, what) != NULL)
+		return false;
+	return strcmp(what, "signature_algorithms") == 0 || strcmp(what, "cipher_list") == 0 ||
+	       (strcmp(what, "groups") == 0 && strcmp(json_text(lack, "version"), "1.2") == 0);
 }
 
 /* The profile's words for the group, if they are OpenSSL's, become the registered names. */
@@ -682,10 +797,10 @@ static bool values_declared(const json_t *lack, const json_t *unsupported)
 	size_t i;
 
 	json_array_foreach(words, i, item) {
-		const char *name = group_name(json_string_value(item));
+		const struct group *group = group_named(json_string_value(item));
 
-		add(names,
-		    strcmp(what, "groups") == 0 && name != NULL ? name : json_string_value(item));
+		add(names, strcmp(what, "groups") == 0 && group != NULL ? group->name
+		                                                        : json_string_value(item));
 	}
 	declared = covers(names, json_object_get(lack, "needed"));
 	json_decref(words);
@@ -700,7 +815,7 @@ bool offer_declared(const json_t *missing, const json_t *server, const json_t *u
 
 	json_array_foreach(missing, i, lack)
 		if (!values_declared(lack, unsupported) &&
-		    !certificates_declared(json_text(lack, "what"), server, unsupported))
+		    !certificates_declared(lack, server, unsupported))
 			return false;
 	return json_array_size(missing) > 0;
 }

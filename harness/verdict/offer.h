@@ -27,6 +27,19 @@
 json_t *offer_missing(const json_t *server, const json_t *wire, const json_t *alert);
 
 /*
+ * What the server itself lacks in the settled version, so that it can serve no client in it: its
+ * "groups", "signature_algorithms" (for its certificates) or "cipher_list". Static text; NULL if
+ * nothing, or nothing is certain. Then nothing is missing in the offer.
+ */
+const char *offer_cannot(const json_t *server, const json_t *wire, const json_t *alert);
+
+/*
+ * True if OpenSSL's error queue, of a server's testimony, does not gainsay that the refusal was for
+ * the lack of `what`. An empty queue gainsays nothing.
+ */
+bool offer_explains(const char *what, const json_t *errors);
+
+/*
  * True if there is something missing and `unsupported` (of the board's profile) declares all of it:
  * the needed values themselves, or the certificates that need them.
  */

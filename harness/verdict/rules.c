@@ -343,6 +343,7 @@ static const char *title_of(const char *reason)
 		const char *reason, *title;
 	} titles[] = {
 		{"not-offered", "The board does not offer what the server needs"},
+		{"server-cannot", "The server's configuration can serve no client"},
 		{"alert-from-server", "The server ended the connection"},
 		{"alert-from-board", "The board ended the connection"},
 		{"closed-by-server", "The server closed without a word"},

@@ -31,10 +31,11 @@
 
 #define NO_DATA "'handshake': false, 'bytes_received': 0, 'bytes_sent': 0"
 #define NO_HANDSHAKE "'handshake': false, 'state': 'handshake'"
-#define SERVER_REFUSED \
+#define SERVER_REFUSED_WITH(reason) \
 	"'server': {'state': 'handshake', " NO_DATA ", 'closed_by': 'server'," \
 	" 'ended': 'handshake-failed', " ALERT_40 "," \
-	" 'errors': [{'code': '0A0000C1', 'reason': 'no shared cipher'}]}"
+	" 'errors': [{'code': '0A000001', 'reason': '" reason "'}]}"
+#define SERVER_REFUSED SERVER_REFUSED_WITH("no shared cipher")
 #define WIRE_REFUSED \
 	"'wire': {'server_hello': null, 'version': null, 'cipher_suite': null, " ALERT_40 "," \
 	" 'close': {'first': 'server'}}"
@@ -223,6 +224,16 @@ static const struct {
 	 "unsupported", "not-offered"},
 	{"declared, but the server refused for something else",
 	 "{'server': {'groups': ['X448', 'P-256']}, " ALL_REFUSED "}",
+	 "fail", "alert-from-server"},
+	{"server refuses for want of something that it lacks itself",
+	 "{'server': {'versions': ['1.3'], 'signature_algorithms': ['RSA+SHA256']},"
+	 " 'witnesses': {" SERVER_REFUSED_WITH("no suitable signature algorithm") ", " WIRE_REFUSED
+	 ", " BOARD_REFUSED "}}",
+	 "fail", "server-cannot"},
+	{"a group is not offered, and OpenSSL refused for another reason",
+	 "{'server': {'groups': ['X25519']},"
+	 " 'witnesses': {" SERVER_REFUSED_WITH("unexpected message") ", " WIRE_REFUSED
+	 ", " BOARD_REFUSED "}}",
 	 "fail", "alert-from-server"},
 	{"not offered, but no ClientHello was captured to show it",
 	 "{'server': {'groups': ['X25519']},"
@@ -439,6 +450,22 @@ static void what_is_left_open_is_said(void **state)
 	json_decref(board);
 }
 
+static void what_the_suite_told_the_board_is_said(void **state)
+{
+	json_t *board = profile();
+	json_t *cell = cell_with("{'server': {'versions': ['1.0']}, 'client': {'min': '1.2'},"
+	                         " 'witnesses': {" CLOSED_BY_SERVER_WITH(ALERT_70) ","
+	                         " 'wire': {'server_hello': null, " ALERT_70 "}, "
+	                         BOARD_FAILED("hs", "-0x7780") "}}");
+
+	(void)state;
+	judge_cell(cell, board);
+	assert_string_equal(json_text(cell, "reason"), "not-offered");
+	assert_non_null(strstr(json_text(cell, "detail"), "told it to offer at least TLS 1.2"));
+	json_decref(cell);
+	json_decref(board);
+}
+
 static void status_is_named_by_the_boards_stack(void **state)
 {
 	json_t *board = profile();
@@ -499,6 +526,7 @@ int main(void)
 		cmocka_unit_test(every_row_of_the_table_decides_something),
 		cmocka_unit_test(judging_again_changes_nothing),
 		cmocka_unit_test(what_is_left_open_is_said),
+		cmocka_unit_test(what_the_suite_told_the_board_is_said),
 		cmocka_unit_test(status_is_named_by_the_boards_stack),
 		cmocka_unit_test(document_shows_the_table_of_the_code),
 	};

@@ -88,6 +88,21 @@ static const char *const servers[] = {
 	"{'versions': ['1.1'], 'certificate': ['rsa-2048']}",
 };
 
+/* Servers that can serve nobody in their version, with what they lack themselves. */
+static const struct {
+	const char *server, *cannot;
+} hopeless[] = {
+	{"{'versions': ['1.3'], 'certificate': ['rsa-2048'], 'groups': 'brainpoolP256r1'}", "groups"},
+	{"{'versions': ['1.3'], 'certificate': ['rsa-2048'],"
+	 " 'signature_algorithms': 'RSA+SHA256'}", "signature_algorithms"},
+	{"{'versions': ['1.2'], 'certificate': ['ecdsa-p256'], 'groups': 'ffdhe2048'}",
+	 "cipher_list"},
+	{"{'versions': ['1.2'], 'certificate': ['ecdsa-p256'], 'cipher_list': 'kRSA+AESGCM'}",
+	 "cipher_list"},
+	{"{'versions': ['1.2'], 'certificate': ['ecdsa-p256'],"
+	 " 'signature_algorithms': 'RSA+SHA256'}", "cipher_list"},
+};
+
 static char *certificates;
 
 static int make_certificates(void **state)
@@ -263,6 +278,62 @@ static void claims_are_what_openssl_does(void **state)
 	assert_true(n_worked > 100 && n_refused > 100);
 }
 
+static void a_server_that_can_serve_nobody_is_at_fault_itself(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(hopeless); i++) {
+		struct error error = {0};
+		json_t *server = parsed(hopeless[i].server);
+		struct context *context = context_new(server, certificates, &error);
+		size_t n_blamed = 0;
+
+		if (context == NULL)
+			fail_msg("%s", error.text);
+		for (size_t k = 0; k < COUNT(clients); k++) {
+			json_t *wire, *missing;
+			const json_t *alert;
+			const char *cannot;
+
+			if (shake(&clients[k], context, &wire))
+				fail_msg("client %zu was served by %s", k, hopeless[i].server);
+			alert = json_array_get(json_object_get(wire, "alerts"), 0);
+			cannot = offer_cannot(server, wire, alert);
+			missing = offer_missing(server, wire, alert);
+			if (cannot != NULL)
+				assert_string_equal(cannot, hopeless[i].cannot);
+			if (json_number(alert, "number") == 40 && json_array_size(missing) > 0)
+				fail_msg("client %zu, refused by %s, is to blame for %s", k,
+				         hopeless[i].server, json_dumps(missing, JSON_COMPACT));
+			n_blamed += cannot != NULL;
+			json_decref(missing);
+			json_decref(wire);
+		}
+		if (n_blamed == 0)
+			fail_msg("nobody found fault with %s", hopeless[i].server);
+		context_free(context);
+		json_decref(server);
+	}
+}
+
+/* The lacks are alternatives, or not the first thing that OpenSSL looked at. */
+static void openssls_own_reason_is_heeded(void **state)
+{
+	json_t *shared = parsed("[{'reason': 'no shared cipher'}]");
+	json_t *signature = parsed("[{'reason': 'no suitable signature algorithm'}]");
+	json_t *other = parsed("[{'reason': 'unsafe legacy renegotiation disabled'}]");
+
+	(void)state;
+	assert_true(offer_explains("groups", shared));
+	assert_true(offer_explains("groups", NULL));
+	assert_true(offer_explains("signature_algorithms", signature));
+	assert_false(offer_explains("groups", signature));
+	assert_false(offer_explains("cipher_list", signature));
+	assert_false(offer_explains("cipher_list", other));
+	json_decref(shared);
+	json_decref(signature);
+	json_decref(other);
+}
+
 static void what_is_not_the_offers_fault_is_not_claimed(void **state)
 {
 	static const char *const patches[] = {
@@ -315,11 +386,17 @@ static const struct {
 	{"[{'what': 'groups', 'needed': ['x448']}, {'what': 'alpn', 'needed': ['h2']}]",
 	 "{'groups': ['x448']}", false},
 	{"[{'what': 'groups', 'needed': ['x448']}]", "null", false},
+	{"[{'what': 'groups', 'version': '1.2', 'needed': ['secp384r1']}]",
+	 "{'certificate': ['rsa-2048']}", true},
+	{"[{'what': 'groups', 'version': '1.3', 'needed': ['x448']}]",
+	 "{'certificate': ['rsa-2048']}", false},
+	{"[{'what': 'cipher_list', 'version': '1.2', 'needed': ['TLS_RSA_WITH_AES_128_CBC_SHA']}]",
+	 "{'certificate': ['rsa-2048']}", false},
 };
 
 static void unsupported_is_what_the_profile_declares_in_full(void **state)
 {
-	json_t *server = parsed("{'certificate': ['rsa-2048']}");
+	json_t *server = parsed("{'certificate': ['rsa-2048'], 'cipher_list': ['kRSA']}");
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(declarations); i++) {
@@ -338,6 +415,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(claims_are_what_openssl_does),
+		cmocka_unit_test(a_server_that_can_serve_nobody_is_at_fault_itself),
+		cmocka_unit_test(openssls_own_reason_is_heeded),
 		cmocka_unit_test(what_is_not_the_offers_fault_is_not_claimed),
 		cmocka_unit_test(unsupported_is_what_the_profile_declares_in_full),
 	};
