@@ -108,7 +108,10 @@ static int make_one_folder(const char *path)
 
 	if (mkdir(path, 0777) == 0)
 		return 0;
-	return errno == EEXIST && stat(path, &there) == 0 && S_ISDIR(there.st_mode) ? 0 : -1;
+	if (errno != EEXIST || stat(path, &there) != 0)
+		return -1;
+	errno = ENOTDIR;
+	return S_ISDIR(there.st_mode) ? 0 : -1;
 }
 
 int file_make_folder(const char *path, struct error *error)

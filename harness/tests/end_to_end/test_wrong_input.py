@@ -138,12 +138,12 @@ class Boards(WrongInput):
 class Folders(WrongInput):
     def test_folder_that_is_a_file(self) -> None:
         self.write("report", "x")
-        self.refused(3, f"cannot make the folder {self.out}: File exists; name another folder with --out")
+        self.refused(3, f"cannot make the folder {self.out}: Not a directory; name another folder with --out")
 
     def test_folder_below_a_file(self) -> None:
         self.write("file", "x")
         self.out = self.folder / "file" / "report"
-        self.refused(3, f"cannot make the folder {self.out}: File exists; name another folder with --out")
+        self.refused(3, f"cannot make the folder {self.out}: Not a directory; name another folder with --out")
 
     def test_folder_that_is_not_writable(self) -> None:
         self.out.mkdir()
