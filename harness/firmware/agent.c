@@ -46,7 +46,7 @@ static uint16_t crc16(const uint8_t *data, size_t len)
 	uint16_t crc = 0xFFFF;
 
 	for (; len > 0; len--) {
-		crc = (uint16_t)(crc ^ (uint16_t)(*data++ << 8));
+		crc = (uint16_t)(crc ^ (uint16_t)((uint16_t)*data++ << 8));
 		for (int bit = 0; bit < 8; bit++)
 			crc = (uint16_t)((crc & 0x8000) != 0 ? (crc << 1) ^ 0x1021 : crc << 1);
 	}

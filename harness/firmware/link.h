@@ -34,8 +34,12 @@ struct link {
 /* A link that is not connected. */
 void link_init(struct link *link, int abort_fd, uint64_t deadline_ns);
 
-/* Finds the address of `host` (a name, or an IP address in text). 0, or -1 with `end` set. */
 struct addrinfo;
+
+/*
+ * Finds the address of `host` (a name, or an IP address in text). 0, or -1 with `end` set. The
+ * system's search for a name heeds neither deadline nor abort.
+ */
 int link_resolve(struct link *link, const char *host, uint16_t port, struct addrinfo **addresses);
 
 /* Connects to the first address that answers, and frees `addresses`. 0, or -1 with `end` set. */
