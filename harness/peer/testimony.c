@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALERT_LEVEL_FATAL = 2, ALERT_CLOSE_NOTIFY = 0 };
+enum { ALERT_LEVEL_FATAL = 2, ALERT_CLOSE_NOTIFY = 0, ALERT_USER_CANCELED = 90 };
 enum { HANDSHAKE_SERVER_KEY_EXCHANGE = 12, HANDSHAKE_CERTIFICATE_VERIFY = 15 };
 
 static const char *const reached_names[] = {
@@ -91,6 +91,16 @@ static enum closer alert_closer(SSL *ssl, bool sent)
 	return sent && !BIO_eof(SSL_get_rbio(ssl)) ? CLOSER_SERVER : CLOSER_CLIENT;
 }
 
+/* In TLS 1.3 the level means nothing: RFC 8446 section 6. */
+static bool alert_ends(const struct testimony *testimony, uint8_t level, uint8_t description)
+{
+	if (description == ALERT_CLOSE_NOTIFY)
+		return true;
+	if (testimony->version == TLS1_3_VERSION)
+		return description != ALERT_USER_CANCELED;
+	return level == ALERT_LEVEL_FATAL;
+}
+
 static void note_alert(struct testimony *testimony, SSL *ssl, bool sent, struct reader *alert)
 {
 	uint8_t level = reader_u8(alert, "level");
@@ -103,7 +113,7 @@ static void note_alert(struct testimony *testimony, SSL *ssl, bool sent, struct 
 		testimony->close_notify_sent = true;
 	if (description == ALERT_CLOSE_NOTIFY && !sent)
 		testimony->close_notify_received = true;
-	if (level == ALERT_LEVEL_FATAL || description == ALERT_CLOSE_NOTIFY)
+	if (alert_ends(testimony, level, description))
 		testimony_closed_by(testimony, alert_closer(ssl, sent));
 	if (json_array_size(testimony->alerts) == TESTIMONY_ALERTS_MAX)
 		return;

@@ -277,6 +277,27 @@ static void a_client_that_leaves_after_its_hello_is_told(void **state)
 	assert_error(testimony, "unexpected eof while reading");
 }
 
+/* TLS 1.3 has no warnings but two, whatever the level says: RFC 8446 section 6. */
+static void a_warning_that_ends_tls_13_is_the_clients_end(void **state)
+{
+	static const uint8_t unknown_ca[] = {0x15, 3, 3, 0, 2, 1, 48};
+	struct lab *lab = *state;
+	uint8_t hello[1024], answer;
+	const json_t *testimony;
+	int fd;
+
+	lab_start(lab, ECDSA);
+	fd = tcp_connect(lab->port);
+	assert_true(send(fd, hello, client_hello(hello, sizeof(hello)), 0) > 0);
+	assert_int_equal(recv(fd, &answer, 1, 0), 1);
+	assert_true(send(fd, unknown_ca, sizeof(unknown_ca), 0) > 0);
+	await_fin(fd);
+	close(fd);
+	testimony = lab_hear(lab);
+	assert_alert(testimony, 0, "client", "warning", 48);
+	assert_told(testimony, "closed_by", "client");
+}
+
 static void a_reset_is_told(void **state)
 {
 	struct lab *lab = *state;
@@ -620,6 +641,7 @@ int main(void)
 		TEST(what_is_no_tls_is_told_as_such),
 		TEST(a_refused_client_that_goes_on_talking_gets_its_alert),
 		TEST(a_client_that_leaves_after_its_hello_is_told),
+		TEST(a_warning_that_ends_tls_13_is_the_clients_end),
 		TEST(a_reset_is_told),
 		TEST(an_end_without_close_notify_is_not_orderly),
 		TEST(a_fatal_alert_after_the_handshake_is_told),
