@@ -81,7 +81,8 @@ static int find_interface(struct agenda *agenda, struct error *error)
 /* What results.json says of the boards. */
 static void describe_boards(struct agenda *agenda)
 {
-	static const char *const keys[] = {"stack", "stack_version", "driver", "unsupported"};
+	static const char *const keys[] = {"stack", "stack_version", "driver",
+	                                   "client_certificate", "unsupported"};
 
 	agenda->boards = json_made(json_array());
 	for (size_t i = 0; i < agenda->plan.n_profiles; i++) {

@@ -19,10 +19,9 @@ static const struct judge_row rows[] = {
 	{OTHER_TROUBLE, 0, "error", "harness-failed", "Shakedown itself failed: {trouble}."},
 
 	/* A board that cannot be heard proves nothing, whatever the others saw. */
-	{BOARD_REBOOTED, 0, "inconclusive", "reboot",
-	 "The board restarted in the middle: {failed}."},
-	{BOARD_LOST, 0, "inconclusive", "port-lost", "The board's port vanished: {failed}."},
-	{BOARD_SILENT, 0, "inconclusive", "silent", "The board stopped answering: {failed}."},
+	{BOARD_REBOOTED, 0, "inconclusive", "reboot", "The board gave no result: {failed}."},
+	{BOARD_LOST, 0, "inconclusive", "port-lost", "The board gave no result: {failed}."},
+	{BOARD_SILENT, 0, "inconclusive", "silent", "The board gave no result: {failed}."},
 	{BOARD_UNREADY, 0, "inconclusive", "board-not-ready",
 	 "The board could not be brought to run the case: {failed}."},
 	{0, SERVER_SPOKE, "error", "no-testimony", "Shakedown's server left no testimony."},
@@ -133,7 +132,8 @@ const struct judge_row *judge_rows(size_t *n_rows)
 /* --- sentences -------------------------------------------------------------------------------- */
 
 struct scene {
-	const json_t *cell, *server, *board; /* the cell and two of its testimonies */
+	const json_t *cell, *profile;  /* the cell, and its board in results.json */
+	const json_t *server, *board; /* two of the cell's testimonies */
 	struct facts facts;
 };
 
@@ -272,6 +272,28 @@ static void add_orders(const struct scene *scene, struct buf *out)
 		buf_printf(out, " The suite told it to offer %s.", json_text(client, "alpn"));
 }
 
+/* Nobody can present what he was not given. */
+static void add_certificate(const struct scene *scene, struct buf *out)
+{
+	const json_t *configuration = json_object_get(scene->cell, "server");
+
+	if (strcmp(json_text(configuration, "client_auth"), "require") == 0 &&
+	    json_is_object(scene->profile) &&
+	    json_object_get(scene->profile, "client_certificate") == NULL)
+		buf_text(out, " The server requires a client certificate, and the board's profile"
+		              " names none to give it.");
+}
+
+/* An alert that a board means to have sent may have been lost in its own reset. */
+static void add_unseen_alert(const struct scene *scene, struct buf *out)
+{
+	const json_t *alert = json_object_get(scene->board, "alert");
+
+	if (strcmp(json_text(alert, "from"), "client") == 0 && scene->facts.alert == NULL)
+		buf_printf(out, " It says that it sent alert %lld; none came.",
+		           json_number(alert, "number"));
+}
+
 /* What a verdict leaves open is said beside it. */
 static void add_notes(const struct scene *scene, const struct judge_row *row, struct buf *out)
 {
@@ -281,6 +303,10 @@ static void add_notes(const struct scene *scene, const struct judge_row *row, st
 		buf_text(out, " The board believes that it succeeded.");
 	if ((bits & NOT_OFFERED) != 0)
 		add_orders(scene, out);
+	if (strcmp(row->reason, "alert-from-server") == 0)
+		add_certificate(scene, out);
+	if ((bits & CONNECTED) != 0)
+		add_unseen_alert(scene, out);
 	if ((bits & SEVERAL) != 0 && strcmp(row->reason, "several-connections") != 0)
 		buf_text(out, " It connected more than once; the server took the first connection,"
 		              " and what the board reports may be of another.");
@@ -363,6 +389,7 @@ void judge_cell(json_t *cell, const json_t *board)
 {
 	json_t *witnesses = json_object_get(cell, "witnesses");
 	struct scene scene = {.cell = cell,
+	                      .profile = board,
 	                      .server = json_object_get(witnesses, "server"),
 	                      .board = json_object_get(witnesses, "board")};
 	const struct judge_row *row;

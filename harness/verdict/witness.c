@@ -17,7 +17,10 @@ void witness_status(const json_t *board, struct buf *out)
 {
 	const char *name = json_text(board, "status_name");
 
-	buf_printf(out, "%s%s%s", json_text(board, "status"), name[0] != '\0' ? " " : "", name);
+	const char *status = json_text(board, "status");
+
+	buf_printf(out, "%s%s%s", status[0] != '\0' ? status : "no status",
+	           name[0] != '\0' ? " " : "", name);
 }
 
 void witness_server_error(const json_t *server, struct buf *out)
@@ -99,6 +102,11 @@ static void add_end(const json_t *server, struct buf *out)
 	};
 	const char *by = json_text(server, "closed_by");
 
+	if (strcmp(json_text(server, "ended"), "stopped") == 0 && strcmp(by, "client") != 0 &&
+	    json_flag(server, "connected")) {
+		buf_text(out, ", and was told to end as the board left the connection open");
+		return;
+	}
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		if (strcmp(by, ends[i].by) == 0)
 			buf_text(out, ends[i].words);
@@ -187,7 +195,8 @@ static void tell_board(const json_t *board, struct buf *out)
 		return;
 	}
 	witness_status(board, out);
-	buf_printf(out, " in phase %s", json_text(board, "phase"));
+	if (json_text(board, "phase")[0] != '\0')
+		buf_printf(out, " in phase %s", json_text(board, "phase"));
 	if (meaning[0] != '\0')
 		buf_printf(out, ": %s", meaning);
 	add_own_alert(board, out);

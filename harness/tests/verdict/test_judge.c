@@ -12,6 +12,7 @@
 #include "tests/verdict/cells.h"
 #include "verdict/facts.h"
 #include "verdict/judge.h"
+#include "verdict/witness.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -450,6 +451,53 @@ static void what_is_left_open_is_said(void **state)
 	json_decref(board);
 }
 
+/* The detail of a cell with these testimonies, in which `words` must stand, or must not. */
+static void assert_said(const char *patch, const char *profile_text, const char *words, bool said)
+{
+	json_t *board = parsed(profile_text), *cell = cell_with(patch);
+
+	judge_cell(cell, board);
+	if ((strstr(json_text(cell, "detail"), words) != NULL) != said)
+		fail_msg("\"%s\" %s \"%s\"", json_text(cell, "detail"),
+		         said ? "lacks" : "has", words);
+	json_decref(cell);
+	json_decref(board);
+}
+
+static void what_the_board_was_not_given_is_said(void **state)
+{
+	static const char refused[] =
+		"{'server': {'client_auth': 'require'}, 'witnesses': {" CLOSED_BY_SERVER_WITH(
+			ALERT_116) ", 'wire': {" ALERT_116 "}, " BOARD_FAILED("app", "-1") "}}";
+
+	(void)state;
+	assert_said(refused, "{'name': 'b'}", "names none to give it", true);
+	assert_said(refused, "{'name': 'b', 'client_certificate': 'client-rsa-2048'}",
+	            "names none to give it", false);
+}
+
+static void an_alert_that_only_the_board_knows_of_is_said(void **state)
+{
+	(void)state;
+	assert_said("{'witnesses': {'server': {" NO_HANDSHAKE "}, 'board': {'phase': 'hs',"
+	            " 'status': '-348', 'alert': {'from': 'client', 'number': 42}}}}",
+	            "{'name': 'b'}", "It says that it sent alert 42; none came.", true);
+}
+
+static void a_server_that_was_told_to_end_is_not_said_to_have_closed(void **state)
+{
+	json_t *cell = cell_with("{'witnesses': {'server': {'closed_by': 'server',"
+	                         " 'ended': 'stopped'}, 'board': {'phase': null, 'status': ''}}}");
+	json_t *told = witness_statements(cell);
+
+	(void)state;
+	assert_non_null(strstr(json_text(json_array_get(told, 0), "text"), "told to end"));
+	assert_null(strstr(json_text(json_array_get(told, 0), "text"), "the server closed"));
+	assert_string_equal(json_text(json_array_get(told, 2), "text"), "no status");
+	json_decref(told);
+	json_decref(cell);
+}
+
 static void what_the_suite_told_the_board_is_said(void **state)
 {
 	json_t *board = profile();
@@ -526,6 +574,9 @@ int main(void)
 		cmocka_unit_test(every_row_of_the_table_decides_something),
 		cmocka_unit_test(judging_again_changes_nothing),
 		cmocka_unit_test(what_is_left_open_is_said),
+		cmocka_unit_test(what_the_board_was_not_given_is_said),
+		cmocka_unit_test(an_alert_that_only_the_board_knows_of_is_said),
+		cmocka_unit_test(a_server_that_was_told_to_end_is_not_said_to_have_closed),
 		cmocka_unit_test(what_the_suite_told_the_board_is_said),
 		cmocka_unit_test(status_is_named_by_the_boards_stack),
 		cmocka_unit_test(document_shows_the_table_of_the_code),
