@@ -76,10 +76,10 @@ static void keep_capture(struct run *run, json_t *cell, struct bytes capture)
 	if (capture.len == 0)
 		return;
 	CHECK(asprintf(&name, "cells/%s.pcapng", json_text(cell, "id")) > 0);
-	for (char *slash = name + strlen("cells/"); (slash = strchr(slash, '/')) != NULL;)
-		*slash = '.';
-	folder = file_join(run->agenda.out, "cells");
 	path = file_join(run->agenda.out, name);
+	folder = strdup(path);
+	CHECK(folder != NULL);
+	*strrchr(folder, '/') = '\0';
 	if (file_make_folder(folder, &error) == 0 && file_write(path, capture, 0666, &error) == 0) {
 		json_object_set_new(cell, "evidence", json_made(json_pack("{s:s}", "capture", name)));
 	} else if (run->trouble.code == 0) {

@@ -14,7 +14,7 @@
 
 #define READ_CHUNK 65536
 
-static int write_all(int fd, struct bytes content)
+int file_write_all(int fd, struct bytes content)
 {
 	while (content.len > 0) {
 		ssize_t n = write(fd, content.data, content.len);
@@ -50,7 +50,7 @@ int file_write(const char *path, struct bytes content, mode_t mode, struct error
 		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot create %s", path);
 		goto out;
 	}
-	if (write_all(fd, content) != 0 || fchmod(fd, masked(mode)) != 0 || fdatasync(fd) != 0 ||
+	if (file_write_all(fd, content) != 0 || fchmod(fd, masked(mode)) != 0 || fdatasync(fd) != 0 ||
 	    rename(temporary, path) != 0) {
 		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot write %s", path);
 		unlink(temporary);

@@ -17,6 +17,9 @@
  */
 int file_write(const char *path, struct bytes content, mode_t mode, struct error *error);
 
+/* Writes all of `content` to `fd`. 0, or -1 with errno set. */
+int file_write_all(int fd, struct bytes content);
+
 /*
  * Reads all of `path` ("-": standard input) into `content`, which the caller frees with buf_fini.
  * Refuses more than `max` bytes. ERR_INPUT with the system's reason: the user named the file.

@@ -93,14 +93,6 @@ int live_open(struct live **live, const char *interface, struct error *error)
 	return 0;
 }
 
-void live_close(struct live *live)
-{
-	if (live == NULL)
-		return;
-	pcap_close(live->pcap);
-	free(live);
-}
-
 int live_fd(const struct live *live)
 {
 	return pcap_get_selectable_fd(live->pcap);

@@ -18,13 +18,10 @@
 struct live;
 
 /*
- * Starts capturing TCP on `interface`. The caller frees *live with live_close. ERR_ENVIRONMENT with
- * what to do if the right is missing.
+ * Starts capturing TCP on `interface`. *live lasts as long as the process. ERR_ENVIRONMENT
+ * with what to do if the right is missing.
  */
 int live_open(struct live **live, const char *interface, struct error *error);
-
-/* live_close(NULL) does nothing. */
-void live_close(struct live *live);
 
 /* To be polled for reading; its link type. */
 int live_fd(const struct live *live);

@@ -21,6 +21,7 @@ struct sniffer {
 	const struct sniffer_events *events;
 	void *context;
 	STAILQ_HEAD(, collect) pending;
+	uv_timer_t patience; /* until it is ready */
 };
 
 /* Calls back one collect, and forgets it. */
@@ -62,6 +63,8 @@ static void on_message(void *context, json_t *message, struct bytes attached)
 	struct sniffer *sniffer = context;
 	const char *event = json_text(message, "event");
 
+	if (strcmp(event, "collected") != 0)
+		uv_timer_stop(&sniffer->patience);
 	if (strcmp(event, "ready") == 0)
 		sniffer->events->ready(sniffer->context);
 	else if (strcmp(event, "refused") == 0)
@@ -70,13 +73,26 @@ static void on_message(void *context, json_t *message, struct bytes attached)
 		on_collected(sniffer, message, attached);
 }
 
+static void on_patience_over(uv_timer_t *patience)
+{
+	struct sniffer *sniffer = patience->data;
+
+	sniffer->events->refused(sniffer->context, "the sniffer did not open its capture in time");
+	sniffer_stop(sniffer);
+}
+
+static void on_patience_closed(uv_handle_t *patience)
+{
+	free(patience->data);
+}
+
 static void on_exited(void *context, const char *why)
 {
 	struct sniffer *sniffer = context;
 
 	give_all(sniffer, why);
 	sniffer->events->exited(sniffer->context, why);
-	free(sniffer);
+	uv_close((uv_handle_t *)&sniffer->patience, on_patience_closed);
 }
 
 static const struct child_events child_events = {.message = on_message, .exited = on_exited};
@@ -93,14 +109,17 @@ int sniffer_start(struct sniffer **started, uv_loop_t *loop, const char *program
 	sniffer->events = events;
 	sniffer->context = context;
 	STAILQ_INIT(&sniffer->pending);
+	CHECK(uv_timer_init(loop, &sniffer->patience) == 0);
+	sniffer->patience.data = sniffer;
 	private_network_spawn_begin();
 	rc = child_start(&sniffer->child, loop, "the sniffer", arguments, NULL, &child_events,
 	                 sniffer, error);
 	private_network_spawn_end();
 	if (rc != 0) {
-		free(sniffer);
+		uv_close((uv_handle_t *)&sniffer->patience, on_patience_closed);
 		return rc;
 	}
+	uv_timer_start(&sniffer->patience, on_patience_over, SNIFFER_START_MS, 0);
 	*started = sniffer;
 	return 0;
 }

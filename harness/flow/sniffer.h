@@ -11,12 +11,17 @@
 #include <jansson.h>
 #include <uv.h>
 
+#define SNIFFER_START_MS 5000 /* for the capture to be opened */
+
 struct sniffer;
 
 struct sniffer_events {
 	/* The capture is open: connections that begin from now on are seen. */
 	void (*ready)(void *context);
-	/* No capture is to be had; the sentence says why and what to do. `exited` follows. */
+	/*
+	 * No capture is to be had, or not within SNIFFER_START_MS; the sentence says why and what to
+	 * do. `exited` follows.
+	 */
 	void (*refused)(void *context, const char *text);
 	/*
 	 * The sniffer is gone; the handle is freed after this call. `why` is one sentence, empty if

@@ -237,11 +237,6 @@ const char *suite_name(const struct suite *suite)
 	return json_text(suite->json, "suite");
 }
 
-const char *suite_file(const struct suite *suite)
-{
-	return suite->file;
-}
-
 size_t suite_n_cases(const struct suite *suite)
 {
 	return suite->n_cases;

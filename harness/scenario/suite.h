@@ -32,7 +32,6 @@ int suite_check_set(struct suite *const suites[], size_t n_suites, struct error 
 
 /* Borrowed from the suite. */
 const char *suite_name(const struct suite *suite);
-const char *suite_file(const struct suite *suite);
 
 size_t suite_n_cases(const struct suite *suite);
 

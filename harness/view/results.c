@@ -41,21 +41,6 @@ static void results_free(struct results *results)
 
 /* --- the journal ------------------------------------------------------------------------------ */
 
-static int write_whole(int fd, struct bytes line)
-{
-	while (line.len > 0) {
-		ssize_t n = write(fd, line.data, line.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		line.data += n;
-		line.len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* One line {"<kind>": value}. What did not get in whole is taken back. */
 static int append(struct results *results, const char *kind, const json_t *value,
                   struct error *error)
@@ -67,7 +52,7 @@ static int append(struct results *results, const char *kind, const json_t *value
 
 	CHECK(text != NULL);
 	buf_printf(&line, "%s\n", text);
-	if (write_whole(results->fd, buf_view(&line)) == 0) {
+	if (file_write_all(results->fd, buf_view(&line)) == 0) {
 		results->length += (off_t)line.len;
 	} else {
 		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot write to %s",

@@ -81,7 +81,9 @@ def processes() -> Iterator[Process]:
 
 
 def tree(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+    """The files in `folder` and below it; of folders only those that are empty."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*")
+                  if not path.is_dir() or not any(path.iterdir()))
 
 
 class Done(NamedTuple):
