@@ -228,7 +228,8 @@ static bool ended_early(const json_t *server)
 
 /*
  * A close_notify that the server did not come to read, because a reset came close behind it, may
- * still be on the wire. So that there was none is certain only if one of them saw all.
+ * still be on the wire. So that there was none is certain only if one of them saw all; the server's
+ * tap saw no more than the server.
  */
 static uint64_t read_farewell(const json_t *server, const json_t *wire, uint64_t bits)
 {
@@ -241,9 +242,11 @@ static uint64_t read_farewell(const json_t *server, const json_t *wire, uint64_t
 	json_array_foreach(json_object_get(wire, "alerts"), i, alert)
 		if (is(alert, "from", "client") && is(alert, "description", "close_notify"))
 			return CLOSE_NOTIFIED;
-	if ((bits & CLOSED_BY_BOARD) != 0 && (ended_early(server) || wire_shows_all(wire)))
-		return CUT_SHORT;
-	return 0;
+	if ((bits & CLOSED_BY_BOARD) == 0)
+		return 0;
+	return ended_early(server) || (is(wire, "capture", "sniffer") && wire_shows_all(wire))
+	               ? CUT_SHORT
+	               : 0;
 }
 
 static void read_alerts(struct facts *facts, const json_t *server, const json_t *wire,

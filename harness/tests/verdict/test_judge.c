@@ -191,6 +191,9 @@ static const struct {
 	{"the same, and no capture can tell what came before the reset",
 	 "{'witnesses': {'server': {'state': 'established'}, 'wire': null}}",
 	 "inconclusive", "witnesses-disagree"},
+	{"the same, and the server's tap shows no more than the server read",
+	 "{'witnesses': {'server': {'state': 'established'}, 'wire': {'capture': 'server-tap'}}}",
+	 "inconclusive", "witnesses-disagree"},
 	{"a board that says that it closed, and left the connection open",
 	 "{'witnesses': {'server': {'state': 'established', 'closed_by': null,"
 	 " 'ended': 'stopped'}, 'wire': {'close': {'first': 'server'}}}}",
