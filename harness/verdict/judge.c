@@ -275,21 +275,37 @@ static void add_orders(const struct scene *scene, struct buf *out)
 /* Nobody can present what he was not given. */
 static void add_certificate(const struct scene *scene, struct buf *out)
 {
-	const json_t *configuration = json_object_get(scene->cell, "server");
+	const json_t *error = json_array_get(json_object_get(scene->server, "errors"), 0);
 
-	if (strcmp(json_text(configuration, "client_auth"), "require") == 0 &&
+	if (strcmp(json_text(error, "reason"), "peer did not return a certificate") == 0 &&
 	    json_is_object(scene->profile) &&
 	    json_object_get(scene->profile, "client_certificate") == NULL)
 		buf_text(out, " The server requires a client certificate, and the board's profile"
 		              " names none to give it.");
 }
 
+static bool board_alert_came(const json_t *testimony, long long number)
+{
+	const json_t *alert;
+	size_t i;
+
+	json_array_foreach(json_object_get(testimony, "alerts"), i, alert)
+		if (strcmp(json_text(alert, "from"), "client") == 0 &&
+		    (!json_is_integer(json_object_get(alert, "number")) ||
+		     json_number(alert, "number") == number))
+			return true;
+	return false;
+}
+
 /* An alert that a board means to have sent may have been lost in its own reset. */
 static void add_unseen_alert(const struct scene *scene, struct buf *out)
 {
+	const json_t *wire = json_object_get(json_object_get(scene->cell, "witnesses"), "wire");
 	const json_t *alert = json_object_get(scene->board, "alert");
 
-	if (strcmp(json_text(alert, "from"), "client") == 0 && scene->facts.alert == NULL)
+	if (strcmp(json_text(alert, "from"), "client") == 0 && scene->facts.alert == NULL &&
+	    !board_alert_came(scene->server, json_number(alert, "number")) &&
+	    !board_alert_came(wire, json_number(alert, "number")))
 		buf_printf(out, " It says that it sent alert %lld; none came.",
 		           json_number(alert, "number"));
 }

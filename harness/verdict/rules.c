@@ -353,7 +353,7 @@ static const char *title_of(const char *reason)
 		{"app-data", "The handshake worked, what followed did not"},
 		{"no-close-notify", "The board closed without close_notify"},
 		{"board-error", "The board reports an error"},
-		{"no-connection", "The board did not reach the server"},
+		{"no-connection", "No TLS connection came about"},
 		{"witnesses-disagree", "The witnesses disagree"},
 		{"reboot", "The board restarted"},
 		{"port-lost", "The board's port vanished"},

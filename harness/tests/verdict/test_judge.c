@@ -470,13 +470,16 @@ static void assert_said(const char *patch, const char *profile_text, const char 
 static void what_the_board_was_not_given_is_said(void **state)
 {
 	static const char refused[] =
-		"{'server': {'client_auth': 'require'}, 'witnesses': {" CLOSED_BY_SERVER_WITH(
-			ALERT_116) ", 'wire': {" ALERT_116 "}, " BOARD_FAILED("app", "-1") "}}";
+		"{'witnesses': {" SERVER_REFUSED_WITH("peer did not return a certificate")
+		", 'wire': {" ALERT_40 "}, " BOARD_FAILED("app", "-1") "}}";
 
 	(void)state;
 	assert_said(refused, "{'name': 'b'}", "names none to give it", true);
 	assert_said(refused, "{'name': 'b', 'client_certificate': 'client-rsa-2048'}",
 	            "names none to give it", false);
+	assert_said("{'witnesses': {" SERVER_REFUSED_WITH("certificate verify failed")
+	            ", 'wire': {" ALERT_40 "}, " BOARD_FAILED("app", "-1") "}}",
+	            "{'name': 'b'}", "names none to give it", false);
 }
 
 static void an_alert_that_only_the_board_knows_of_is_said(void **state)
@@ -485,6 +488,12 @@ static void an_alert_that_only_the_board_knows_of_is_said(void **state)
 	assert_said("{'witnesses': {'server': {" NO_HANDSHAKE "}, 'board': {'phase': 'hs',"
 	            " 'status': '-348', 'alert': {'from': 'client', 'number': 42}}}}",
 	            "{'name': 'b'}", "It says that it sent alert 42; none came.", true);
+	assert_said("{'witnesses': {'server': {" NO_HANDSHAKE ", 'version': '1.2'},"
+	            " 'wire': {'version': 'TLS 1.2', 'alerts': [{'from': 'client', 'level':"
+	            " 'warning', 'description': 'bad_certificate', 'number': 42}]},"
+	            " 'board': {'phase': 'hs', 'status': '-348',"
+	            " 'alert': {'from': 'client', 'number': 42}}}}",
+	            "{'name': 'b'}", "none came", false);
 }
 
 static void a_server_that_was_told_to_end_is_not_said_to_have_closed(void **state)
