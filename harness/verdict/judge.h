@@ -23,7 +23,8 @@
  * was any, "trouble" ([{"who", "text"}] of the harness's own) or "skipped" (a sentence: why it was
  * not run). `board` is its element of "boards" (stack, stack_version, unsupported). Sets "outcome",
  * "reason", "detail" (a sentence or more), "missing" or "cannot" (offer.h) and "alert" (the first
- * fatal one), each only if there is any, and, in the board's testimony, "status_name" and "status_meaning".
+ * fatal one), each only if there is any, and, in the board's testimony, "status_name" and
+ * "status_meaning".
  * Judging again gives the same.
  */
 void judge_cell(json_t *cell, const json_t *board);
