@@ -41,6 +41,7 @@ class Link:
         self._seq = -1
         self._sent = b""
         self._slowest = RETRY_FIRST_S / 4  # seconds of an exchange; fades
+        self._n_heard = 0  # bytes that came so far
         self._watched = [inbox.fd] if port.fd is None else [inbox.fd, port.fd]
 
     def exchange(
@@ -60,12 +61,13 @@ class Link:
         retry = on_the_wire + max(4 * self._slowest, RETRY_MIN_S)
         patience = self._patience if patience is None else patience
         start = time.monotonic()
+        n_heard = self._n_heard
         n_naks = 0
         first = True
         while True:
             now = time.monotonic()
             if now - start >= patience:
-                raise Silent(f"no answer to {verb} in {patience:g} s")
+                raise Silent(f"no answer to {verb} in {patience:g} s{self._heard_since(n_heard)}")
             self._port.write(request)
             reply = self._await(now + retry, n_naks < NAKS_AT_ONCE)
             if reply is None:
@@ -124,7 +126,12 @@ class Link:
             self._inbox.read()
         return self._sort(self._port.read(min(seconds, SLICE_S)))
 
+    def _heard_since(self, before: int) -> str:
+        n = self._n_heard - before
+        return f"; {n} bytes came, and no answer among them" if n else ", not one byte"
+
     def _sort(self, data: bytes) -> list[frame.Reply]:
+        self._n_heard += len(data)
         replies = []
         for line in self._lines.feed(data):
             reply, rest = frame.decode(line)

@@ -265,6 +265,16 @@ class Trouble(AgentCase):
         desk.link.end_half_line()
         self.assertIn("half a l", desk.log.text(0))
 
+    def test_silence_is_told_from_bytes_that_are_no_answer(self) -> None:
+        board = self.board()
+        desk = Desk(self, board.device, patience=0.1)
+        board.on["HELLO"] = lambda _fields: b""
+        with self.assertRaisesRegex(link.Silent, "no answer to HELLO in 0.1 s, not one byte"):
+            desk.link.exchange("HELLO")
+        board.on["HELLO"] = lambda _fields: b"login: "
+        with self.assertRaisesRegex(link.Silent, r"s; [0-9]+ bytes came, and no answer among"):
+            desk.link.exchange("HELLO")
+
     def test_naks_are_not_answered_for_ever(self) -> None:
         board = self.board()
         desk = Desk(self, board.device)
