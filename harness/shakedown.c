@@ -214,7 +214,7 @@ static int command_run(char **arguments, struct error *error)
 		return status;
 	if (options[0].n == 0)
 		return -error_set(error, ERR_INPUT,
-		                  "run takes a suite: a file, or a name such as story");
+		                  "run takes a suite, before its options: a file, or a name such as story");
 	if (options[1].n == 0)
 		return -error_set(
 			error, ERR_INPUT,

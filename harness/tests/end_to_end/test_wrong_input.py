@@ -289,7 +289,7 @@ class Usage(Lab):
         self.refused("there is no option --bord", "run", "story", "--bord", "mbedtls")
 
     def test_run_without_suite(self) -> None:
-        self.refused("run takes a suite: a file, or a name such as story", "run", "--board", "mbedtls")
+        self.refused("run takes a suite, before its options: a file, or a name such as story", "run", "--board", "mbedtls")
 
     def test_run_without_board(self) -> None:
         self.refused("run needs --board and at least one board: a profile's file or name", "run", "story")
