@@ -358,7 +358,7 @@ static const char *title_of(const char *reason)
 		{"reboot", "The board restarted"},
 		{"port-lost", "The board's port vanished"},
 		{"silent", "The board stopped answering"},
-		{"board-not-ready", "The board was not ready"},
+		{"board-not-ready", "The board did not take the run"},
 		{"no-result", "The board tells no result"},
 		{"several-connections", "The board connected more than once"},
 	};
