@@ -85,7 +85,7 @@ check:
 golden: $(B)/tests/flow/test_golden
 	$< --write
 
-bench: all
+bench: all certs $(B)/tests/bench/handshakes
 	@harness/tests/bench.sh $(B)
 
 clean:
