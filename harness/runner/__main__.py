@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 
-from .agent import GREET_S, Agent, Failed
+from .agent import GREET_S, Agent, Failed, Info
 from .link import Link
 from .log import Log
 from .messages import Closed, Inbox, Message, Outbox
@@ -48,12 +48,23 @@ def _run(agent: Agent, link: Link, log: Log, outbox: Outbox, command: Message) -
     log.clear()
 
 
+def _greet(agent: Agent) -> Info:
+    """Boards that restart as their port is opened are greeted once more."""
+    end = time.monotonic() + GREET_S
+    while True:
+        try:
+            return agent.greet(GREET_S)
+        except Failed as failed:
+            if failed.kind != "reboot" or time.monotonic() >= end:
+                raise
+
+
 def _serve(port: Port, inbox: Inbox, outbox: Outbox) -> None:
     """Greets the board, then does the runs that the daemon asks for, until Closed or Lost."""
     log = Log()
     link = Link(port, inbox, log)
     agent = Agent(link, inbox)
-    outbox.send("ready", **agent.greet(GREET_S)._asdict())
+    outbox.send("ready", **_greet(agent)._asdict())
     while True:
         command = inbox.next_run()
         if command is None:
@@ -71,7 +82,8 @@ def _drive(arguments: argparse.Namespace, inbox: Inbox, outbox: Outbox) -> int:
         outbox.send("lost", who="port", text=f"{arguments.name}: {lost}")
     except Failed as failed:
         where = f"{arguments.name} on {arguments.port}"
-        outbox.send("lost", who="board", text=f"{where}: {failed}; {_MUTE}")
+        advice = f"; {_MUTE}" if failed.kind == "silent" else ""
+        outbox.send("lost", who="board", text=f"{where}: {failed}{advice}")
     finally:
         if port:
             port.close()

@@ -50,6 +50,16 @@ class Sessions(ProcessCase):
             self.assertEqual(result["board"]["status"], "0")
             self.assertRegex(result["log"], rf"^\[ +-?\d+\.\d+\] run {number} \\xff\n$")
 
+    def test_board_that_restarts_when_it_is_greeted_is_greeted_again(self) -> None:
+        board = self.board()
+
+        def restart(_fields: dict[str, str]) -> None:
+            del board.on["STAT"]
+            board.reboot()
+
+        board.on["STAT"] = restart
+        self.assertEqual(Process(self, board.device).next()["event"], "ready")
+
     def test_port_named_by_a_link_is_driven_by_that_name(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             link = os.path.join(folder, "usb-board")
