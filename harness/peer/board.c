@@ -84,12 +84,16 @@ static void proceed_if_alone(struct board *board)
 	}
 }
 
-/* The runner first: it still has to let go of the port, and may have a run to abort. */
+/*
+ * The runner first: it still has to let go of the port, and may have a run to abort. A virtual board
+ * stays until then: the name of its pty would be free for others, and a runner that is only just
+ * starting would open theirs.
+ */
 static void stop_children(struct board *board)
 {
 	if (board->runner != NULL)
 		child_stop(board->runner);
-	if (board->virtual != NULL)
+	else if (board->virtual != NULL)
 		child_stop(board->virtual);
 }
 
@@ -151,6 +155,8 @@ static void on_runner_exited(void *context, const char *why)
 	board->runner = NULL;
 	if (is_up(board) && board->state != STATE_SUSPECT)
 		go_down(board, "runner", why);
+	if (!is_up(board))
+		stop_children(board);
 	proceed_if_alone(board);
 }
 
