@@ -22,6 +22,7 @@ struct station {
 	json_t *identity; /* NULL until the board was ready once */
 	uv_timer_t pause; /* before a restart */
 	char *why_down;   /* NULL while the board is up */
+	bool virtual_port_down; /* it went down for its port, which is not a real one */
 	bool stopping;
 	unsigned n_restarts; /* since a cell was finished */
 	unsigned n_silences; /* since the board gave a result */
@@ -56,10 +57,16 @@ static void on_pause_over(uv_timer_t *pause)
 	board_restart(station->board);
 }
 
-/* A board that was never ready is given up at once: its port or its program is not there. */
+/*
+ * A board that was never ready is given up at once: its port or its program is not there. But the
+ * port of a virtual board is new each time; a runner of another run that outlived its board may
+ * have opened it by its name.
+ */
 static void restart_or_give_up(struct station *station)
 {
-	if (station->identity == NULL || station->n_restarts == STATION_MAX_RESTARTS) {
+	bool hopeless = station->identity == NULL && !station->virtual_port_down;
+
+	if (hopeless || station->n_restarts == STATION_MAX_RESTARTS) {
 		station->stopping = true;
 		board_stop(station->board);
 		return;
@@ -134,6 +141,8 @@ static void on_down(void *context, const char *who, const char *text)
 
 	station->why_down = strdup(text);
 	CHECK(station->why_down != NULL);
+	station->virtual_port_down = strcmp(who, "port") == 0 &&
+	                             json_object_get(station->profile, "virtual") != NULL;
 	if (station->experiment != NULL)
 		experiment_lost(station->experiment, who, text);
 	station_go_on(station);

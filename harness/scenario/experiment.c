@@ -40,6 +40,7 @@ struct experiment {
 	json_t *trouble, *timings_ms;
 	char *keylog;
 	struct buf capture;
+	bool tapped;       /* the server's own socket is the wire's witness */
 	bool collecting;   /* the sniffer owes us an answer, */
 	bool timer_closed; /* and libuv has let go of the timer: freed when neither holds us */
 };
@@ -239,6 +240,8 @@ static void collect(struct experiment *experiment)
 {
 	bool connected = json_flag(experiment->server, "connected");
 
+	if (experiment->apparatus->sniffer == NULL && !experiment->tapped)
+		note_trouble(experiment, "sniffer", "the sniffer was lost in the middle of the cell");
 	if (experiment->apparatus->sniffer == NULL || experiment->port == 0) {
 		enter(experiment, PHASE_DONE);
 		return;
@@ -275,6 +278,7 @@ struct experiment *experiment_start(struct apparatus *apparatus,
 	experiment->done = done;
 	experiment->context = context;
 	experiment->id = json_text(plan->cell, "id");
+	experiment->tapped = apparatus->sniffer == NULL;
 	experiment->trouble = json_made(json_array());
 	experiment->timings_ms = json_made(json_object());
 	experiment->started_ns = experiment->phase_ns = clock_steady_ns();
@@ -284,7 +288,7 @@ struct experiment *experiment_start(struct apparatus *apparatus,
 	server_case(apparatus->server, experiment->id, json_object_get(plan->cell, "server"),
 	            json_text(plan->profile, "address"),
 	            (int)json_number(plan->profile, "timeout_ms"),
-	            apparatus->sniffer == NULL);
+	            experiment->tapped);
 	return experiment;
 }
 
