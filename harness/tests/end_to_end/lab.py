@@ -147,13 +147,9 @@ class Run:
         done = [line.split(" ")[2] for line in self.lines if line[:1].isdecimal()]
         return [cell for cell in done if cell.endswith(board)]
 
-    def members(self, name: str = "", word: str = "") -> list[Process]:
-        """The processes of the run but for the command, of this program and with this word among its arguments."""
-        return [one for one in processes() if one.session == self.daemon
-                and name in ("", one.name) and (not word or word in one.words)]
-
-    def member(self, name: str, word: str = "") -> Process:
-        return until(f"{name} {word} is there", lambda: next(iter(self.members(name, word)), None))
+    def members(self, name: str = "") -> list[Process]:
+        """The processes of the run but for the command: all, or those of one program."""
+        return [one for one in processes() if one.session == self.daemon and name in ("", one.name)]
 
     def server(self) -> Process:
         """The parent of the servers."""
@@ -205,12 +201,13 @@ class Run:
 
     def give_up(self) -> None:
         """Ends whatever a failed test left."""
-        for pid in [self.child.pid, *(one.pid for one in self.members())]:
+        self.child.kill()
+        self.child.wait()
+        for one in self.members():
             try:
-                os.kill(pid, signal.SIGKILL)
+                os.kill(one.pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        self.child.wait()
         self._thread.join()
         assert self.child.stderr
         self.child.stderr.close()

@@ -180,7 +180,10 @@ class Killed(Interruption):
 
     def test_sniffer(self) -> None:
         run = self.begin()
-        self.kill(run.member("shakedown-sniffer").pid)
+        sniffers = run.members("shakedown-sniffer")
+        if not sniffers and any(line.startswith("No capture: ") for line in run.lines):
+            self.skipTest("captures are not allowed here")
+        self.kill(sniffers[0].pid)
         done = self.go_on(run)
         # The server's and the board's word are enough for a pass; the cell says what is missing.
         cell = self.check_whole({})[self.cell]
