@@ -20,6 +20,7 @@
 struct option_words {
 	const char *name; /* NULL: the plain words */
 	bool flag;        /* takes no words */
+	const char *one;  /* takes one word each time it is given: what that is; NULL: takes several */
 	bool given;
 	size_t n;
 	const char *words[MAX_NAMES];
@@ -35,7 +36,7 @@ static struct option_words *find_option(struct option_words *options, const char
 
 /*
  * Sorts the arguments into `options`: [0] takes the plain words before the first option, the rest, up
- * to a row without a name, what follows each option's name. Several words may follow one name.
+ * to a row without a name, what follows each option's name.
  */
 static int sort_arguments(char **arguments, struct option_words *options, struct error *error)
 {
@@ -47,13 +48,19 @@ static int sort_arguments(char **arguments, struct option_words *options, struct
 			if (current == NULL)
 				return error_set(error, ERR_INPUT, "there is no option %s", *arguments);
 			current->given = true;
-			continue;
+			if (current->one == NULL)
+				continue;
+			if (arguments[1] == NULL || strncmp(arguments[1], "--", 2) == 0)
+				return error_set(error, ERR_INPUT, "%s needs %s", *arguments, current->one);
+			arguments++;
 		}
 		if (current->flag)
 			current = options;
 		if (current->n == MAX_NAMES)
 			return error_set(error, ERR_INPUT, "more than %d names", MAX_NAMES);
 		current->words[current->n++] = *arguments;
+		if (current->one != NULL)
+			current = options;
 	}
 	return 0;
 }
@@ -230,14 +237,24 @@ static int command_run(char **arguments, struct error *error)
 static int command_decode(char **arguments, struct error *error)
 {
 	struct option_words options[] = {
-		{0}, {.name = "--json", .flag = true}, {0}};
+		{0},
+		{.name = "--json", .flag = true},
+		{.name = "--keylog", .one = "a key log (SSLKEYLOGFILE)"},
+		{0},
+	};
 	int rc = sort_arguments(arguments, options, error);
+	struct decode_request request = {
+		.path = only_word(&options[0]),
+		.format = options[1].given ? EMIT_JSON : EMIT_TEXT,
+		.keylog = only_word(&options[2]),
+	};
 
 	if (rc == 0 && options[0].n != 1)
 		rc = error_set(error, ERR_INPUT, "decode takes one capture (pcap or pcapng; - for standard input)");
+	if (rc == 0 && options[2].n > 1)
+		rc = error_set(error, ERR_INPUT, "--keylog takes one file");
 	if (rc == 0)
-		rc = decode_file(options[0].words[0], options[1].given ? EMIT_JSON : EMIT_TEXT, stdout,
-		                 error);
+		rc = decode_file(&request, stdout, stderr, error);
 	return -rc;
 }
 
@@ -249,7 +266,7 @@ static const struct command {
 } commands[] = {
 	{"run", "SUITE... --board NAME... [--out FOLDER]", "run suites on boards and report", command_run},
 	{"report", "FOLDER", "print a run's matrix and write its reports again", command_report},
-	{"decode", "FILE [--json]", "print the TLS connections of a capture", command_decode},
+	{"decode", "FILE [--json] [--keylog FILE]", "print the TLS connections of a capture", command_decode},
 	{"certs", "", "make the certificates that suites name", command_certs},
 };
 

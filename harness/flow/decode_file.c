@@ -2,16 +2,18 @@
 
 #include "base/assert.h"
 #include "flow/capture.h"
+#include "flow/keylog_file.h"
 #include "flow/tracker.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define QUEUE_FIRST 1024 /* packets for which there is room at first */
 
 struct decoding {
-	enum emit_format format;
+	const struct decode_request *request;
 	FILE *out;
 	struct buf text; /* of one connection */
 	uint64_t n_connections;
@@ -37,7 +39,7 @@ static void write_connection(void *context, struct connection *connection)
 
 	decoding->n_connections++;
 	buf_clear(&decoding->text);
-	emit_init(&emit, &decoding->text, decoding->format);
+	emit_init(&emit, &decoding->text, decoding->request->format);
 	open_connection(&emit, decoding->n_connections, connection);
 	connection_emit(connection, &emit);
 	emit_close(&emit);
@@ -143,29 +145,56 @@ static int judge_end(const struct capture *capture, const char *path, const stru
 	return rc;
 }
 
-int decode_file(const char *path, enum emit_format format, FILE *out, struct error *error)
+/* The secrets of the capture and of the key log beside it; the caller frees *keylog. */
+static int read_secrets(const struct capture *capture, const struct decode_request *request,
+                        FILE *notes, struct keylog **keylog, struct error *error)
 {
-	struct decoding decoding = {.format = format, .out = out};
-	struct keylog *keylog = NULL;
-	struct tracker *tracker = NULL;
-	struct capture *capture = NULL;
+	*keylog = keylog_new();
+	capture_secrets(capture, *keylog);
+	if (request->keylog == NULL)
+		return 0;
+	return keylog_file_read(*keylog, request->keylog, notes, error);
+}
+
+static int check(const struct decode_request *request, struct error *error)
+{
+	if (request->keylog != NULL && strcmp(request->keylog, "-") == 0 &&
+	    strcmp(request->path, "-") == 0)
+		return error_set(error, ERR_INPUT, "the capture and --keylog cannot both come from "
+		                 "standard input; give one of them as a file");
+	return 0;
+}
+
+static int decode(struct decoding *decoding, struct capture *capture, const struct keylog *keylog,
+                  struct error *error)
+{
+	struct tracker *tracker = tracker_new(TRACKER_DECODE, keylog, &events, decoding);
 	uint16_t unread = 0;
-	uint64_t n_packets;
+	uint64_t n_packets = read_packets(capture, tracker, &unread);
 	int rc;
 
-	rc = capture_open(&capture, path, error);
-	if (rc != 0)
-		return rc;
-	keylog = keylog_new();
-	capture_secrets(capture, keylog);
-	tracker = tracker_new(TRACKER_DECODE, keylog, &events, &decoding);
-	n_packets = read_packets(capture, tracker, &unread);
-	if (format == EMIT_TEXT)
-		sum_up(&decoding, tracker, n_packets);
-	rc = judge_end(capture, path, tracker, unread, error);
-	if (fflush(out) != 0 || ferror(out))
+	if (decoding->request->format == EMIT_TEXT)
+		sum_up(decoding, tracker, n_packets);
+	rc = judge_end(capture, decoding->request->path, tracker, unread, error);
+	if (fflush(decoding->out) != 0 || ferror(decoding->out))
 		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot write what was decoded");
 	tracker_free(tracker);
+	return rc;
+}
+
+int decode_file(const struct decode_request *request, FILE *out, FILE *notes, struct error *error)
+{
+	struct decoding decoding = {.request = request, .out = out};
+	struct keylog *keylog = NULL;
+	struct capture *capture = NULL;
+	int rc = check(request, error);
+
+	if (rc == 0)
+		rc = capture_open(&capture, request->path, error);
+	if (rc == 0)
+		rc = read_secrets(capture, request, notes, &keylog, error);
+	if (rc == 0)
+		rc = decode(&decoding, capture, keylog, error);
 	keylog_free(keylog);
 	capture_close(capture);
 	buf_fini(&decoding.text);
