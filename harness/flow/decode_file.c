@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "flow/capture.h"
 #include "flow/keylog_file.h"
+#include "flow/link_layer.h"
 #include "flow/tracker.h"
 
 #include <errno.h>
@@ -115,7 +116,7 @@ static void sum_up(const struct decoding *decoding, const struct tracker *tracke
 		const char *text;
 	} notes[] = {
 		{SEGMENT_OTHER, "not TCP"},
-		{SEGMENT_FRAGMENT, "part of a fragmented IP packet, which is not put together"},
+		{SEGMENT_FRAGMENT, "part of a fragmented IP packet"},
 		{SEGMENT_LINK, "of a link type that is not read"},
 		{SEGMENT_MALFORMED, "with headers cut short or damaged"},
 	};
@@ -138,9 +139,7 @@ static int judge_end(const struct capture *capture, const char *path, const stru
 	int rc = capture_end(capture, error);
 
 	if (rc == 0 && tracker_count(tracker, SEGMENT_LINK) > 0)
-		rc = error_set(error, ERR_INPUT,
-		               "%s: link type %u is not read; Ethernet, Linux cooked, loopback and "
-		               "raw IP are",
+		rc = error_set(error, ERR_INPUT, "%s: link type %u is not read; " LINK_TYPES_READ " are",
 		               path, unread);
 	return rc;
 }

@@ -216,11 +216,11 @@ static void a_link_type_that_is_not_read_is_said(void **state)
 	char *text;
 
 	(void)state;
-	pcapng_begin(&file, "wlan0", 105, (struct bytes){0});
+	pcapng_begin(&file, "zigbee", 195, (struct bytes){0});
 	put_packet(&file, &frame);
 	text = decode_content(buf_view(&file), EMIT_JSON, ERR_INPUT, &error);
 	assert_string_equal(text, "");
-	assert_holds(error.text, ": link type 105 is not read; Ethernet, ");
+	assert_holds(error.text, ": link type 195 is not read; Ethernet, ");
 	free(text);
 	buf_fini(&file);
 }
