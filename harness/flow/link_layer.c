@@ -201,7 +201,7 @@ static const struct header links[] = {
 	{LINKTYPE_LOOP, after_family},
 	{LINKTYPE_LINUX_SLL, after_sll},
 	{LINKTYPE_IEEE802_11_RADIOTAP, after_radiotap},
-	{LINKTYPE_PPP_PPPD, after_ppp_direction},
+	{LINKTYPE_PPP_WITH_DIR, after_ppp_direction},
 	{LINKTYPE_IPV4, after_nothing},
 	{LINKTYPE_IPV6, after_nothing},
 	{LINKTYPE_LINUX_SLL2, after_sll2},

@@ -21,7 +21,7 @@ enum linktype {
 	LINKTYPE_LOOP = 108,     /* OpenBSD loopback: address family in network byte order */
 	LINKTYPE_LINUX_SLL = 113,
 	LINKTYPE_IEEE802_11_RADIOTAP = 127,
-	LINKTYPE_PPP_PPPD = 166, /* a direction, then PPP */
+	LINKTYPE_PPP_WITH_DIR = 204, /* a direction, then PPP */
 	LINKTYPE_IPV4 = 228,
 	LINKTYPE_IPV6 = 229,
 	LINKTYPE_LINUX_SLL2 = 276,

@@ -125,7 +125,7 @@ static void ppp_mpls_and_wireless_frames_are_read(void **state)
 		ROW(LINKTYPE_PPP_HDLC, false, "\xff\3\0\x21"),
 		ROW(LINKTYPE_PPP_HDLC, false, "\x0f\0\x08\0"),
 		ROW(LINKTYPE_C_HDLC, true, "\x0f\0\x86\xdd"),
-		ROW(LINKTYPE_PPP_PPPD, false, "\1\xff\3\0\x21"),
+		ROW(LINKTYPE_PPP_WITH_DIR, false, "\1\xff\3\0\x21"),
 		ROW(LINKTYPE_PPP_ETHER, true, "\x11\0\0\1\0\x50\0\x57"),
 		ROW(LINKTYPE_ETHERNET, false, "DDDDDDSSSSSS\x88\x64\x11\0\0\1\0\x50\0\x21"),
 		ROW(LINKTYPE_ETHERNET, false, "DDDDDDSSSSSS\0\x50" LLC "\x08\0"),
