@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import struct
@@ -156,6 +157,24 @@ class Framings(Sources):
                 self.check(101, cut(hello, 64)[::-1] + [alert])
                 lost = self.file("lost.pcap", pcap(101, cut(hello, 64)[:-1]))
                 self.assertRegex(run(lost)[0], r"^\d packets, 0 connections; \d part of a fragmented IP packet\n$")
+
+
+class Packed(Sources):
+    def test_gzip_and_pipes(self) -> None:
+        plain = FORUM.read_bytes()
+        packed = gzip.compress(plain)
+        expected = connections(FORUM)
+        self.assertEqual(connections(self.file("x.pcap.gz", packed)), expected)
+        self.assertEqual(connections("-", stdin=packed), expected)
+        self.assertEqual(connections("-", stdin=plain), expected)
+
+    def test_cut(self) -> None:
+        packed = gzip.compress(FORUM.read_bytes(), 0)
+        path = self.file("cut.pcap.gz", packed[:310])
+        out, err = run(path, status=2)
+        self.assertIn("1 packet, 1 connection", out)
+        self.assertEqual(err, f"shakedown: {path}: the file ends at byte 310, inside its gzip data; "
+                              "what came before was read\n")
 
 
 if __name__ == "__main__":
