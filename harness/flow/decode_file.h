@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "decode/emit.h"
+#include "flow/filter.h"
 
 #include <stdio.h>
 
@@ -15,6 +16,9 @@ struct decode_request {
 	const char *path;     /* of the capture; "-": standard input */
 	const char *keylog;   /* path of a key log (SSLKEYLOGFILE); NULL: none */
 	enum emit_format format;
+	const char *fields;   /* instead of it: a line of these values (fields.h); NULL: none */
+	struct filter filter; /* which connections are told */
+	const char *write;    /* path of a capture of those with TLS (pick.h); NULL: none */
 };
 
 /*

@@ -36,6 +36,17 @@ def pcap(linktype: int, packets: list[bytes]) -> bytes:
     return out
 
 
+def pcapng_block(kind: int, body: bytes) -> bytes:
+    body += bytes(-len(body) % 4)
+    return struct.pack("<II", kind, 12 + len(body)) + body + struct.pack("<I", 12 + len(body))
+
+
+# The forum's packets as a section of pcapng, with raw IP.
+FORUM_PCAPNG = pcapng_block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)) + \
+    pcapng_block(1, struct.pack("<HHI", 101, 0, 0)) + \
+    b"".join(pcapng_block(6, struct.pack("<IIIII", 0, 0, i, len(p), len(p)) + p) for i, p in enumerate(ip_packets()))
+
+
 def checksum(header: bytes) -> int:
     total = sum(struct.unpack(f">{len(header) // 2}H", header))
     while total >> 16:
@@ -175,6 +186,82 @@ class Packed(Sources):
         self.assertIn("1 packet, 1 connection", out)
         self.assertEqual(err, f"shakedown: {path}: the file ends at byte 310, inside its gzip data; "
                               "what came before was read\n")
+
+
+class Chosen(Sources):
+    """A file of all golden captures together, and what is chosen from it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        captures = sorted((ROOT / "captures/golden").glob("*/in.pcapng"))
+        self.all = self.file("all.pcapng", b"".join(path.read_bytes() for path in captures) + FORUM_PCAPNG)
+        self.told = connections(self.all)
+        self.assertGreater(len(self.told), 8)
+
+    def chosen(self, *arguments: str) -> list[dict[str, Any]]:
+        return connections(self.all, *arguments)
+
+    def test_ports_and_hosts(self) -> None:
+        port = self.told[2]["server"]["port"]
+        self.assertEqual(self.chosen("--port", str(port)), [c for c in self.told if port in (
+            c["server"]["port"], c["client"]["port"])])
+        self.assertEqual(self.chosen("--host", "192.168.1.5"), [
+            c for c in self.told if c["client"]["address"] == "192.168.1.5"])
+        self.assertEqual(self.chosen("--host", "192.168.1.5", "--host", "::1", "--host", "127.0.0.1"), self.told)
+        self.assertEqual(self.chosen("--host", "192.168.1.5", "--port", "1"), [])
+
+    def test_alerts(self) -> None:
+        def with_alert(*numbers: int) -> list[dict[str, Any]]:
+            return [c for c in self.told if {a["number"] for a in c["alerts"]} & set(numbers)]
+
+        self.assertEqual(len(with_alert(40)), 2)
+        self.assertEqual(self.chosen("--alert", "40"), with_alert(40))
+        self.assertEqual(self.chosen("--alert", "handshake_failure"), with_alert(40))
+        self.assertEqual(self.chosen("--alert", "40", "--alert", "48"), with_alert(40, 48))
+        self.assertEqual(self.chosen("--alert"), [c for c in self.told if c["alerts"]])
+        self.assertEqual(connections("--alert", self.all), [c for c in self.told if c["alerts"]])
+
+    def test_names(self) -> None:
+        names = [run("--fields", "client_hello.extensions.server_name_list", self.all)[0].splitlines()][0]
+        self.assertIn("server.shakedown.test", names)
+        expected = [c for c, name in zip(self.told, names) if name == "server.shakedown.test"]
+        self.assertEqual(self.chosen("--sni", "Server.shakedown.TEST"), expected)
+        self.assertEqual(self.chosen("--sni", "*.test", "--sni", "x"), expected)
+        self.assertEqual(self.chosen("--sni", "shakedown"), [])
+
+    def test_fields(self) -> None:
+        out = run("--fields", "client.address,client_hello.ja3,nothing.here,alerts.number,messages.0.type,tcp.bytes",
+                  FORUM)[0]
+        (connection,) = connections(FORUM)
+        self.assertEqual(out.rstrip("\n").split("\t"), [
+            "192.168.1.5", connection["client_hello"]["ja3"], "", "40", "client_hello",
+            json.dumps(connection["tcp"]["bytes"], separators=(",", ":"))])
+
+    def test_write(self) -> None:
+        out = self.folder / "out.pcapng"
+        run(self.all, "--alert", "--write", out)
+        self.assertEqual(connections(out), self.chosen("--alert"))
+        secret = ROOT / "captures/golden/tls-1.3-rsa-with-secrets/in.pcapng"
+        run(secret, "--write", out)
+        self.assertEqual(connections(out), connections(secret))
+        self.assertEqual(tshark(out, "tls.handshake.type"), tshark(secret, "tls.handshake.type"))
+        self.assertEqual(out.stat().st_mode & 0o777, 0o600)
+        run(self.all, "--port", "1", "--write", out)
+        self.assertEqual((connections(out), tshark(out, "frame.number", only="frame")), ([], []))
+
+    def test_wrong_words(self) -> None:
+        for words, sentence in [
+            (["--port", "http"], "--port: http is no port; ports are 0 to 65535"),
+            (["--port", "65536"], "--port: 65536 is no port; ports are 0 to 65535"),
+            (["--port"], "--port needs a port"),
+            (["--host", "example.org"], "--host: example.org is no IPv4 or IPv6 address; --sni takes names"),
+            (["--alert", "nonsense"], "decode takes one capture (pcap or pcapng; - for standard input)"),
+            (["--json", "--fields", "client"], "--fields and --json exclude each other"),
+            (["--write", "/nowhere/x.pcapng"], "cannot create /nowhere/x.pcapng: No such file or directory"),
+        ]:
+            with self.subTest(words):
+                status = 3 if words[0] == "--write" else 2
+                self.assertEqual(run(FORUM, *words, status=status)[1], f"shakedown: {sentence}\n")
 
 
 if __name__ == "__main__":
