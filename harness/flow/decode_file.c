@@ -194,8 +194,9 @@ static int judge_end(const struct capture *capture, const char *path, const stru
 	int rc = capture_end(capture, error);
 
 	if (rc == 0 && tracker_count(tracker, SEGMENT_LINK) > 0)
-		rc = error_set(error, ERR_INPUT, "%s: link type %u is not read; " LINK_TYPES_READ " are",
-		               path, unread);
+		rc = error_set(error, ERR_INPUT,
+		               "%s: link type %u is not read; " LINK_TYPES_READ " are", path,
+		               unread);
 	return rc;
 }
 

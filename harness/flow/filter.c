@@ -9,9 +9,9 @@
 
 static int check_room(size_t n, const char *option, struct error *error)
 {
-	return n < FILTER_MAX ? 0
-	                      : error_set(error, ERR_INPUT, "%s was given more than %d times", option,
-	                                  FILTER_MAX);
+	if (n < FILTER_MAX)
+		return 0;
+	return error_set(error, ERR_INPUT, "%s was given more than %d times", option, FILTER_MAX);
 }
 
 /* The number that `word` is, or -1 if it is none up to `max`. */
@@ -31,7 +31,8 @@ int filter_add_port(struct filter *filter, const char *word, struct error *error
 	long port = number(word, 65535);
 
 	if (port < 0)
-		return error_set(error, ERR_INPUT, "--port: %s is no port; ports are 0 to 65535", word);
+		return error_set(error, ERR_INPUT, "--port: %s is no port; ports are 0 to 65535",
+		                 word);
 	if (check_room(filter->n_ports, "--port", error) != 0)
 		return error->code;
 	filter->ports[filter->n_ports++] = (uint16_t)port;
@@ -46,7 +47,8 @@ int filter_add_host(struct filter *filter, const char *word, struct error *error
 		host.ipv6 = true;
 		if (inet_pton(AF_INET6, word, host.address) != 1)
 			return error_set(error, ERR_INPUT,
-			                 "--host: %s is no IPv4 or IPv6 address; --sni takes names", word);
+			                 "--host: %s is no IPv4 or IPv6 address; --sni takes names",
+			                 word);
 	}
 	if (check_room(filter->n_hosts, "--host", error) != 0)
 		return error->code;
@@ -91,8 +93,8 @@ int filter_add_alert(struct filter *filter, const char *word, struct error *erro
 	}
 	if (alert < 0)
 		return error_set(error, ERR_INPUT,
-		                 "--alert: %s is no alert; give a number up to 255 or a name such as "
-		                 "handshake_failure", word);
+		                 "--alert: %s is no alert; give a number up to 255 or a name such "
+		                 "as handshake_failure", word);
 	if (check_room(filter->n_alerts, "--alert", error) != 0)
 		return error->code;
 	filter->alerts[filter->n_alerts++] = (uint8_t)alert;
@@ -164,8 +166,10 @@ static bool alerts_wanted(const struct filter *filter, const json_t *alerts)
 
 bool filter_content(const struct filter *filter, const json_t *decoded)
 {
-	if (filter->n_names > 0 && !hello_wanted(filter, json_object_get(decoded, "client_hello")) &&
-	    !hello_wanted(filter, json_object_get(decoded, "client_hello_2")))
+	const json_t *first = json_object_get(decoded, "client_hello");
+	const json_t *second = json_object_get(decoded, "client_hello_2");
+
+	if (filter->n_names > 0 && !hello_wanted(filter, first) && !hello_wanted(filter, second))
 		return false;
 	return (filter->n_alerts == 0 && !filter->any_alert) ||
 	       alerts_wanted(filter, json_object_get(decoded, "alerts"));

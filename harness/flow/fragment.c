@@ -134,8 +134,8 @@ static void store(struct partial *partial, const struct fragment *fragment)
 		if (n_data < n && fragment->offset + at + n_data < partial->cut_at)
 			partial->cut_at = fragment->offset + at + n_data;
 		if (n_data > 0)
-			memcpy(partial->bytes.data + fragment->offset + at, fragment->data.data + at,
-			       n_data < n ? n_data : n);
+			memcpy(partial->bytes.data + fragment->offset + at,
+			       fragment->data.data + at, n_data < n ? n_data : n);
 	}
 	partial->n_fragments++;
 	if (fragment->offset == 0)

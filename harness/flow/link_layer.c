@@ -236,7 +236,8 @@ bool link_skip_ethertype(struct reader *frame, uint16_t ethertype)
 	for (int n = 0; n < LINK_HEADERS_MAX && reader_ok(frame); n++) {
 		const struct header *header;
 
-		if (ethertype == ETHERTYPE_IPV4 || ethertype == ETHERTYPE_IPV6 || ethertype == NEXT_IP)
+		if (ethertype == ETHERTYPE_IPV4 || ethertype == ETHERTYPE_IPV6 ||
+		    ethertype == NEXT_IP)
 			return true;
 		header = find(ethertypes, sizeof(ethertypes) / sizeof(ethertypes[0]), ethertype);
 		if (header == NULL)

@@ -93,6 +93,13 @@ static uint32_t interface_of(struct interfaces *interfaces, uint16_t linktype, s
 	return interfaces->n++;
 }
 
+static void put_packet(struct interfaces *interfaces, const struct packet *packet, struct buf *out)
+{
+	uint32_t interface = interface_of(interfaces, packet->linktype, out);
+
+	pcapng_packet_of(out, interface, packet);
+}
+
 int pick_write(const struct pick *pick, const char *path, struct error *error)
 {
 	struct buf out = {.max = PICK_WRITTEN_MAX};
@@ -104,16 +111,15 @@ int pick_write(const struct pick *pick, const char *path, struct error *error)
 		const struct picked *picked = &pick->packets[i];
 
 		if (is_wanted(pick, picked))
-			pcapng_packet_of(&out, interface_of(&interfaces, picked->packet.linktype, &out),
-			                 &picked->packet);
+			put_packet(&interfaces, &picked->packet, &out);
 	}
 	if (pick->full)
 		rc = error_set(error, ERR_INPUT, "--write: the capture has more than %u packets of "
 		               "connections, so %s was not written; cut it with editcap first",
 		               PICK_PACKETS_MAX, path);
 	else if (out.full)
-		rc = error_set(error, ERR_INPUT, "--write: %s would take more than %u MB and was not "
-		               "written; narrow it down with --host, --port, --sni or --alert",
+		rc = error_set(error, ERR_INPUT, "--write: %s would take more than %u MB and was "
+		               "not written; narrow it down with --host, --port, --sni or --alert",
 		               path, PICK_WRITTEN_MAX >> 20);
 	else
 		rc = file_write(path, buf_view(&out), pick->secrets.len > 0 ? 0600 : 0666, error);

@@ -60,8 +60,8 @@ static void bound(struct datagram *datagram, struct reader *ip, size_t length, s
 }
 
 /*
- * `datagram` holds what one fragment holds. SEGMENT_OK, with what the whole packet holds, if that is
- * the last one missing. `fragments` is NULL if they are not put together.
+ * `datagram` holds what one fragment holds. SEGMENT_OK, with what the whole packet holds, if that
+ * is the last one missing. `fragments` is NULL if they are not put together.
  */
 static enum segment_result join(struct fragments *fragments, const struct segment *segment,
                                 uint32_t identification, uint16_t offset, bool more,

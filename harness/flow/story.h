@@ -1,6 +1,6 @@
 /*
- * story.h: how a TCP connection went, beside the bytes that it carried: where boards fail for want of
- * buffers and time. Layer: flow. Pure: no I/O, no globals; its clock is the packets'.
+ * story.h: how a TCP connection went, beside the bytes that it carried: where boards fail for want
+ * of buffers and time. Layer: flow. Pure: no I/O, no globals; its clock is the packets'.
  */
 #ifndef SHAKEDOWN_FLOW_STORY_H
 #define SHAKEDOWN_FLOW_STORY_H
@@ -30,8 +30,8 @@ void story_segment(struct story *story, enum side from, const struct segment *se
  * Writes into the open object:
  *   "zero_windows"      {"client": n, "server": n}: how often each side closed its receive window
  *   "smallest_segment"  {"client": bytes or null, ...}: payload of the smallest segment with any
- *   "longest_pause"     {"ms", "t_ms", "waited_for"} or null: the longest time in which neither side
- *                       sent anything new, when it began, and who sent next. Where the connection
+ *   "longest_pause"     {"ms", "t_ms", "waited_for"} or null: the longest time in which neither
+ *                       side sent anything new, when it began, and who sent next. Where the connection
  *                       ended instead, it is who did not answer. Retransmissions and keep-alives
  *                       are nothing new; SYN and FIN are.
  */

@@ -180,7 +180,8 @@ static const struct codec *find_codec(struct bytes begin)
 {
 	const struct codec *codec = codecs;
 
-	while (begin.len < codec->magic_len || memcmp(begin.data, codec->magic, codec->magic_len) != 0)
+	while (begin.len < codec->magic_len ||
+	       memcmp(begin.data, codec->magic, codec->magic_len) != 0)
 		codec++;
 	return codec;
 }
@@ -239,8 +240,8 @@ static void run(struct unpacking *unpacking)
 		return;
 	if (wanted && !unpacking->between)
 		error_set(&unpacking->unpacked->cut, ERR_INPUT,
-		          "%s: the file ends at byte %llu, inside its %s data; what came before was "
-		          "read",
+		          "%s: the file ends at byte %llu, inside its %s data; what came before "
+		          "was read",
 		          unpacking->name, (unsigned long long)unpacking->n_read,
 		          unpacking->codec->name);
 	unpacking->codec->end(unpacking);
@@ -293,8 +294,8 @@ int unpack(const char *path, const char *name, struct unpacked *unpacked, struct
 		error_system(&failed, ERR_INPUT, errno, "cannot open %s", path);
 	else if ((unpacking->out = open_temporary()) < 0)
 		error_system(&failed, ERR_ENVIRONMENT, errno,
-		             "cannot make a temporary file for the content of %s (TMPDIR says where)",
-		             name);
+		             "cannot make a temporary file for the content of %s (TMPDIR says "
+		             "where)", name);
 	else
 		run(unpacking);
 	if (failed.code == 0)

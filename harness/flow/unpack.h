@@ -12,8 +12,8 @@
 #include "base/error.h"
 #include "base/reader.h"
 
-#define UNPACK_MAX (16ull << 30)         /* bytes that come out; more are not read, and that is said */
-#define UNPACK_WINDOW_LOG_MAX 27         /* zstd: windows of 128 MB, what its own tool allows */
+#define UNPACK_MAX (16ull << 30) /* bytes that come out; more are not read, and that is said */
+#define UNPACK_WINDOW_LOG_MAX 27 /* zstd: windows of 128 MB, what its own tool allows */
 
 struct unpacked {
 	struct bytes bytes; /* mapped, the caller's to unmap; NULL if there are none */

@@ -318,6 +318,25 @@ static void a_key_log_beside_the_capture_opens_it(void **state)
 	buf_fini(&secrets);
 }
 
+static void a_key_log_of_what_the_capture_holds_already_is_welcome(void **state)
+{
+	char *capture = data_capture("golden/tls-1.3-rsa-with-secrets/in.pcapng");
+	char path[] = "/tmp/shakedown-test-XXXXXX";
+	struct decode_request request = {.path = capture, .keylog = path};
+	struct error error = {0};
+	struct buf secrets = {0};
+	FILE *out = fopen("/dev/null", "w");
+
+	(void)state;
+	golden_secrets(&secrets);
+	make_file(path, buf_view(&secrets));
+	assert_int_equal(decode_file(&request, out, stderr, &error), 0);
+	fclose(out);
+	unlink(path);
+	buf_fini(&secrets);
+	free(capture);
+}
+
 static void a_key_log_that_opens_nothing_is_refused_with_a_sentence(void **state)
 {
 	static const struct {
@@ -371,6 +390,7 @@ int main(void)
 		cmocka_unit_test(a_link_type_that_is_not_read_is_said),
 		cmocka_unit_test(a_full_disk_is_told),
 		cmocka_unit_test(a_key_log_beside_the_capture_opens_it),
+		cmocka_unit_test(a_key_log_of_what_the_capture_holds_already_is_welcome),
 		cmocka_unit_test(a_key_log_that_opens_nothing_is_refused_with_a_sentence),
 		cmocka_unit_test(a_key_log_that_is_not_there_is_said),
 	};
