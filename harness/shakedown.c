@@ -20,9 +20,10 @@
 struct option_words {
 	const char *name; /* NULL: the plain words */
 	bool flag;        /* takes no words */
-	const char *one;  /* takes one word each time it is given: what that is; NULL: takes several */
+	const char *one;  /* takes one word each time: what that is; NULL: takes several */
 	bool (*optional)(const char *word); /* takes the next word if this says so */
 	bool given;
+	bool bare;        /* it was given without its optional word */
 	size_t n;
 	const char *words[MAX_NAMES];
 };
@@ -51,13 +52,15 @@ static int sort_arguments(char **arguments, struct option_words *options, struct
 			current->given = true;
 			if (current->optional != NULL &&
 			    (arguments[1] == NULL || !current->optional(arguments[1]))) {
+				current->bare = true;
 				current = options;
 				continue;
 			}
 			if (current->one == NULL)
 				continue;
 			if (arguments[1] == NULL || strncmp(arguments[1], "--", 2) == 0)
-				return error_set(error, ERR_INPUT, "%s needs %s", *arguments, current->one);
+				return error_set(error, ERR_INPUT, "%s needs %s", *arguments,
+				                 current->one);
 			arguments++;
 		}
 		if (current->flag)
@@ -256,7 +259,7 @@ static int read_filter(const struct option_words *options, struct filter *filter
 	for (size_t i = 0; i < N_FILTERS; i++) {
 		const struct option_words *option = &options[DECODE_FILTERS + i];
 
-		if (option->given && option->n == 0)
+		if (option->bare)
 			rc = filters[i](filter, NULL, error);
 		for (size_t j = 0; rc == 0 && j < option->n; j++)
 			rc = filters[i](filter, option->words[j], error);
@@ -272,7 +275,8 @@ static int command_decode(char **arguments, struct error *error)
 		[DECODE_FILE] = {0},
 		[DECODE_JSON] = {.name = "--json", .flag = true},
 		[DECODE_KEYLOG] = {.name = "--keylog", .one = "a key log (SSLKEYLOGFILE)"},
-		[DECODE_FIELDS] = {.name = "--fields", .one = "paths in the JSON, such as client.address,client_hello.ja4"},
+		[DECODE_FIELDS] = {.name = "--fields",
+		                   .one = "paths in the JSON, such as client.address,version"},
 		[DECODE_WRITE] = {.name = "--write", .one = "the name of a new capture"},
 		[DECODE_FILTERS] = {.name = "--port", .one = "a port"},
 		{.name = "--host", .one = "an address"},
@@ -284,7 +288,8 @@ static int command_decode(char **arguments, struct error *error)
 	int rc = sort_arguments(arguments, options, error);
 
 	if (rc == 0 && options[DECODE_FILE].n != 1)
-		rc = error_set(error, ERR_INPUT, "decode takes one capture (pcap or pcapng; - for standard input)");
+		rc = error_set(error, ERR_INPUT,
+		               "decode takes one capture (pcap or pcapng; - for standard input)");
 	for (size_t i = DECODE_KEYLOG; rc == 0 && i <= DECODE_WRITE; i++)
 		if (options[i].n > 1)
 			rc = error_set(error, ERR_INPUT, "%s can be given once", options[i].name);
@@ -308,8 +313,10 @@ static const struct command {
 } commands[] = {
 	{"run", "SUITE... --board NAME... [--out FOLDER]", "run suites on boards and report", command_run},
 	{"report", "FOLDER", "print a run's matrix and write its reports again", command_report},
-	{"decode", "FILE [--json | --fields PATH,...] [--keylog FILE] [--port N] [--host ADDRESS]\n"
-	           "                   [--sni NAME] [--alert [N]] [--write OUT.pcapng]\n                                                          ", "print the TLS connections of a capture", command_decode},
+	{"decode", "FILE [--json | --fields PATH,...] [--keylog FILE] [--port N]\n"
+	 "                   [--host ADDRESS] [--sni NAME] [--alert [N]] [--write OUT.pcapng]\n"
+	 "                                                          ",
+	 "print the TLS connections of a capture", command_decode},
 	{"certs", "", "make the certificates that suites name", command_certs},
 };
 

@@ -218,7 +218,8 @@ class Chosen(Sources):
         self.assertEqual(self.chosen("--alert", "40"), with_alert(40))
         self.assertEqual(self.chosen("--alert", "handshake_failure"), with_alert(40))
         self.assertEqual(self.chosen("--alert", "40", "--alert", "48"), with_alert(40, 48))
-        self.assertEqual(self.chosen("--alert"), [c for c in self.told if c["alerts"]])
+        for words in (["--alert"], ["--alert", "--alert", "40"]):
+            self.assertEqual(self.chosen(*words), [c for c in self.told if c["alerts"]])
         self.assertEqual(connections("--alert", self.all), [c for c in self.told if c["alerts"]])
 
     def test_names(self) -> None:
