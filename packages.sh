@@ -12,7 +12,7 @@ packages=$(awk "!/^#/ && ($wanted) { print \$1 }" packages.txt)
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
 	missing_tools=
-	command -v pkg-config >/dev/null && pkg-config --exists openssl libpcap jansson libuv libseccomp ||
+	command -v pkg-config >/dev/null && pkg-config --exists openssl libpcap jansson libuv libseccomp zlib libzstd ||
 		missing_tools=yes
 	[ -z "$missing_tools" ] && exit 0
 	echo "This system has no apt. Install what these Debian packages hold, then run make again:" >&2

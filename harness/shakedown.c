@@ -20,7 +20,10 @@
 struct option_words {
 	const char *name; /* NULL: the plain words */
 	bool flag;        /* takes no words */
+	const char *one;  /* takes one word each time: what that is; NULL: takes several */
+	bool (*optional)(const char *word); /* takes the next word if this says so */
 	bool given;
+	bool bare;        /* it was given without its optional word */
 	size_t n;
 	const char *words[MAX_NAMES];
 };
@@ -35,7 +38,7 @@ static struct option_words *find_option(struct option_words *options, const char
 
 /*
  * Sorts the arguments into `options`: [0] takes the plain words before the first option, the rest,
- * up to a row without a name, what follows each option's name. Several words may follow one name.
+ * up to a row without a name, what follows each option's name.
  */
 static int sort_arguments(char **arguments, struct option_words *options, struct error *error)
 {
@@ -48,13 +51,26 @@ static int sort_arguments(char **arguments, struct option_words *options, struct
 				return error_set(error, ERR_INPUT, "there is no option %s",
 				                 *arguments);
 			current->given = true;
-			continue;
+			if (current->optional != NULL &&
+			    (arguments[1] == NULL || !current->optional(arguments[1]))) {
+				current->bare = true;
+				current = options;
+				continue;
+			}
+			if (current->one == NULL)
+				continue;
+			if (arguments[1] == NULL || strncmp(arguments[1], "--", 2) == 0)
+				return error_set(error, ERR_INPUT, "%s needs %s", *arguments,
+				                 current->one);
+			arguments++;
 		}
 		if (current->flag)
 			current = options;
 		if (current->n == MAX_NAMES)
 			return error_set(error, ERR_INPUT, "more than %d names", MAX_NAMES);
 		current->words[current->n++] = *arguments;
+		if (current->one != NULL)
+			current = options;
 	}
 	return 0;
 }
@@ -230,18 +246,65 @@ static int command_run(char **arguments, struct error *error)
 
 /* --- decode ----------------------------------------------------------------------------------- */
 
+enum { DECODE_FILE, DECODE_JSON, DECODE_KEYLOG, DECODE_FIELDS, DECODE_WRITE, DECODE_FILTERS };
+
+/* The options of decode that stand for a filter each, after DECODE_FILTERS. */
+static int (*const filters[])(struct filter *filter, const char *word, struct error *error) = {
+	filter_add_port, filter_add_host, filter_add_name, filter_add_alert};
+
+#define N_FILTERS (sizeof(filters) / sizeof(filters[0]))
+
+static int read_filter(const struct option_words *options, struct filter *filter,
+                       struct error *error)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < N_FILTERS; i++) {
+		const struct option_words *option = &options[DECODE_FILTERS + i];
+
+		if (option->bare)
+			rc = filters[i](filter, NULL, error);
+		for (size_t j = 0; rc == 0 && j < option->n; j++)
+			rc = filters[i](filter, option->words[j], error);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
 static int command_decode(char **arguments, struct error *error)
 {
 	struct option_words options[] = {
-		{0}, {.name = "--json", .flag = true}, {0}};
+		[DECODE_FILE] = {0},
+		[DECODE_JSON] = {.name = "--json", .flag = true},
+		[DECODE_KEYLOG] = {.name = "--keylog", .one = "a key log (SSLKEYLOGFILE)"},
+		[DECODE_FIELDS] = {.name = "--fields",
+		                   .one = "paths in the JSON, such as client.address,version"},
+		[DECODE_WRITE] = {.name = "--write", .one = "the name of a new capture"},
+		[DECODE_FILTERS] = {.name = "--port", .one = "a port"},
+		{.name = "--host", .one = "an address"},
+		{.name = "--sni", .one = "a server's name"},
+		{.name = "--alert", .one = "an alert", .optional = filter_is_alert},
+		{0},
+	};
+	struct decode_request request = {0};
 	int rc = sort_arguments(arguments, options, error);
 
-	if (rc == 0 && options[0].n != 1)
+	if (rc == 0 && options[DECODE_FILE].n != 1)
 		rc = error_set(error, ERR_INPUT,
 		               "decode takes one capture (pcap or pcapng; - for standard input)");
+	for (size_t i = DECODE_KEYLOG; rc == 0 && i <= DECODE_WRITE; i++)
+		if (options[i].n > 1)
+			rc = error_set(error, ERR_INPUT, "%s can be given once", options[i].name);
 	if (rc == 0)
-		rc = decode_file(options[0].words[0], options[1].given ? EMIT_JSON : EMIT_TEXT,
-		                 stdout, error);
+		rc = read_filter(options, &request.filter, error);
+	request.path = only_word(&options[DECODE_FILE]);
+	request.format = options[DECODE_JSON].given ? EMIT_JSON : EMIT_TEXT;
+	request.keylog = only_word(&options[DECODE_KEYLOG]);
+	request.fields = only_word(&options[DECODE_FIELDS]);
+	request.write = only_word(&options[DECODE_WRITE]);
+	if (rc == 0)
+		rc = decode_file(&request, stdout, stderr, error);
 	return -rc;
 }
 
@@ -254,7 +317,10 @@ static const struct command {
 	{"run", "SUITE... --board NAME... [--out FOLDER]",
 	 "run suites on boards and report", command_run},
 	{"report", "FOLDER", "print a run's matrix and write its reports again", command_report},
-	{"decode", "FILE [--json]", "print the TLS connections of a capture", command_decode},
+	{"decode", "FILE [--json | --fields PATH,...] [--keylog FILE] [--port N]\n"
+	 "                   [--host ADDRESS] [--sni NAME] [--alert [N]] [--write OUT.pcapng]\n"
+	 "                                                          ",
+	 "print the TLS connections of a capture", command_decode},
 	{"certs", "", "make the certificates that suites name", command_certs},
 };
 

@@ -205,6 +205,22 @@ struct bytes keylog_find(const struct keylog *keylog,
 	return (struct bytes){secret->bytes, secret->len};
 }
 
+void keylog_write(const struct keylog *keylog, const uint8_t client_random[KEYLOG_RANDOM_LEN],
+                  struct buf *out)
+{
+	for (int i = 0; i < KEYLOG_LABEL_MAX; i++) {
+		struct bytes secret = keylog_find(keylog, client_random, (enum keylog_label)i);
+
+		if (secret.len == 0)
+			continue;
+		buf_printf(out, "%s ", label_names[i]);
+		buf_hex(out, (struct bytes){client_random, KEYLOG_RANDOM_LEN});
+		buf_char(out, ' ');
+		buf_hex(out, secret);
+		buf_char(out, '\n');
+	}
+}
+
 size_t keylog_count(const struct keylog *keylog)
 {
 	return keylog->n_secrets;

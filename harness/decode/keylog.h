@@ -9,7 +9,7 @@
 #ifndef SHAKEDOWN_DECODE_KEYLOG_H
 #define SHAKEDOWN_DECODE_KEYLOG_H
 
-#include "base/reader.h"
+#include "base/buf.h"
 
 #define KEYLOG_RANDOM_LEN 32           /* bytes of a ClientHello's random */
 #define KEYLOG_SECRET_MAX 64           /* bytes of one secret */
@@ -43,6 +43,10 @@ void keylog_add(struct keylog *keylog, const char *text, size_t len);
  */
 struct bytes keylog_find(const struct keylog *keylog,
                          const uint8_t client_random[KEYLOG_RANDOM_LEN], enum keylog_label label);
+
+/* Appends the lines of all secrets of one ClientHello to `out`. */
+void keylog_write(const struct keylog *keylog, const uint8_t client_random[KEYLOG_RANDOM_LEN],
+                  struct buf *out);
 
 /* Secrets held; lines that were not of the form. */
 size_t keylog_count(const struct keylog *keylog);

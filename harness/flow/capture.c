@@ -1,8 +1,8 @@
 #include "flow/capture.h"
 
 #include "base/assert.h"
-#include "base/file.h"
 #include "flow/pcapng.h"
+#include "flow/unpack.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +28,7 @@ struct interface {
 struct capture {
 	char *name;
 	void *mapped;        /* to be unmapped, unless NULL */
-	struct buf content;  /* of standard input */
+	struct error packed_end; /* where and why its packed data ended too early */
 	struct bytes bytes;
 	bool (*next)(struct capture *capture, struct packet *packet);
 	struct reader reader;
@@ -380,8 +380,6 @@ static const struct format {
 static const struct stranger {
 	const char *magic, *advice;
 } strangers[] = {
-	{"\x1f\x8b", ", which is gzip: unpack it first"},
-	{"\x28\xb5\x2f\xfd", ", which is zstd: unpack it first"},
 	{"\xfd" "7zXZ", ", which is xz: unpack it first"},
 	{"BZh", ", which is bzip2: unpack it first"},
 	{"PK\x03\x04", ", which is zip: unpack it first"},
@@ -475,6 +473,27 @@ static int map_file(struct capture *capture, const char *path, size_t size, stru
 	return rc;
 }
 
+static int map_unpacked(struct capture *capture, const char *path, struct error *error)
+{
+	struct unpacked unpacked;
+	int rc = unpack(path, capture->name, &unpacked, error);
+	char *name = NULL;
+
+	capture->mapped = (void *)unpacked.bytes.data;
+	capture->bytes = unpacked.bytes;
+	capture->packed_end = unpacked.cut;
+	if (rc == 0 && unpacked.bytes.len == 0 && unpacked.cut.code != 0) {
+		*error = unpacked.cut;
+		rc = error->code;
+	}
+	if (unpacked.packed) {
+		CHECK(asprintf(&name, "%s, unpacked", capture->name) > 0);
+		free(capture->name);
+		capture->name = name;
+	}
+	return rc;
+}
+
 int capture_open(struct capture **capture, const char *path, struct error *error)
 {
 	bool standard_input = strcmp(path, "-") == 0;
@@ -483,12 +502,10 @@ int capture_open(struct capture **capture, const char *path, struct error *error
 	int rc;
 
 	if (!standard_input && stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
-	    status.st_size > 0) {
+	    status.st_size > 0 && !unpack_is_packed(path))
 		rc = map_file(made, path, (size_t)status.st_size, error);
-	} else {
-		rc = file_read(path, CAPTURE_UNMAPPED_MAX, &made->content, error);
-		made->bytes = buf_view(&made->content);
-	}
+	else
+		rc = map_unpacked(made, path, error);
 	return hand_over(made, rc, capture, error);
 }
 
@@ -498,7 +515,6 @@ void capture_close(struct capture *capture)
 		return;
 	if (capture->mapped != NULL)
 		munmap(capture->mapped, capture->bytes.len);
-	buf_fini(&capture->content);
 	free(capture->interfaces);
 	free(capture->name);
 	free(capture);
@@ -514,9 +530,13 @@ bool capture_next(struct capture *capture, struct packet *packet)
 
 int capture_end(const struct capture *capture, struct error *error)
 {
-	if (capture->end.code != 0)
-		*error = capture->end;
-	return capture->end.code;
+	/* Where the packed data ends is why the rest ends, too. */
+	const struct error *end =
+		capture->packed_end.code != 0 ? &capture->packed_end : &capture->end;
+
+	if (end->code != 0)
+		*error = *end;
+	return end->code;
 }
 
 void capture_secrets(const struct capture *capture, struct keylog *keylog)

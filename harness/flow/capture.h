@@ -4,6 +4,7 @@
  * Reads pcap (both byte orders, micro- and nanoseconds) and pcapng (sections in either byte order,
  * interfaces with link types and time resolutions of their own, enhanced, simple and obsolete
  * packet blocks, decryption secrets with TLS key logs); other blocks and options are skipped.
+ * Files may be packed with gzip or zstd; what comes through a pipe may, too (unpack.h).
  *
  * A file that is cut off or damaged is read up to that place, and a sentence says where that was.
  * Of a packet that is cut, what is there is handed out, as from a capture with a short snapshot
@@ -19,8 +20,7 @@
 #include "decode/keylog.h"
 #include "flow/packet.h"
 
-#define CAPTURE_UNMAPPED_MAX (1u << 30) /* bytes of a pipe; files may be of any size */
-#define CAPTURE_PACKET_MAX (64u << 20)  /* bytes; a packet that claims more is damaged */
+#define CAPTURE_PACKET_MAX (64u << 20) /* bytes; a packet that claims more is damaged */
 
 struct capture;
 

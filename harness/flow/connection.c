@@ -102,6 +102,7 @@ void connection_segment(struct connection *connection, const struct segment *seg
 	bool acknowledges = (segment->flags & (TCP_ACK | TCP_RST)) == TCP_ACK;
 
 	connection->n_packets++;
+	story_segment(&connection->story, side, segment);
 	if (segment->t_ns > connection->last_ns)
 		connection->last_ns = segment->t_ns;
 	if (acknowledges && !connection->isn_known[side_other(side)]) {
@@ -161,6 +162,7 @@ static void emit_tcp(const struct connection *connection, struct emit *emit)
 	emit_uint(emit, "retransmissions", client->n_retransmissions + server->n_retransmissions);
 	emit_uint(emit, "gaps", client->n_gaps + server->n_gaps);
 	emit_bool(emit, "syn", client->syn_seen || server->syn_seen);
+	story_emit(&connection->story, connection->start_ns, emit);
 	emit_close(emit);
 }
 

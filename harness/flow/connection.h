@@ -6,6 +6,7 @@
 #define SHAKEDOWN_FLOW_CONNECTION_H
 
 #include "decode/transcript.h"
+#include "flow/story.h"
 #include "flow/stream.h"
 
 #include <sys/queue.h>
@@ -29,6 +30,7 @@ struct connection {
 	struct transcript *transcript; /* NULL if the connection is only followed */
 	uint64_t start_ns, last_ns;  /* times of the first and last packet */
 	uint64_t n_packets;
+	struct story story;
 	enum ending ending[2];
 	enum side first_to_end;      /* of meaning once an ending is there */
 	uint64_t ending_ns;          /* when the first ending came */

@@ -2,19 +2,26 @@
 
 #include "base/assert.h"
 #include "flow/capture.h"
+#include "flow/fields.h"
+#include "flow/keylog_file.h"
+#include "flow/link_layer.h"
+#include "flow/pick.h"
 #include "flow/tracker.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define QUEUE_FIRST 1024 /* packets for which there is room at first */
 
 struct decoding {
-	enum emit_format format;
+	const struct decode_request *request;
 	FILE *out;
+	const struct keylog *keylog;
+	struct pick *pick; /* NULL: nothing is picked */
 	struct buf text; /* of one connection */
-	uint64_t n_connections;
+	uint64_t n_connections, n_told;
 };
 
 /* "Connection 1: 192.168.1.5 port 62509 to 192.168.1.10 port 6000, 2 packets" */
@@ -30,19 +37,63 @@ static void open_connection(struct emit *emit, uint64_t number, const struct con
 	          transcript_is_tls(connection->transcript) ? "TLS" : "no TLS seen");
 }
 
-static void write_connection(void *context, struct connection *connection)
+/* Writes the connection to `text`, which is cleared first. */
+static void tell(struct decoding *decoding, const struct connection *connection,
+                 enum emit_format format)
 {
-	struct decoding *decoding = context;
 	struct emit emit;
 
-	decoding->n_connections++;
 	buf_clear(&decoding->text);
-	emit_init(&emit, &decoding->text, decoding->format);
+	emit_init(&emit, &decoding->text, format);
 	open_connection(&emit, decoding->n_connections, connection);
 	connection_emit(connection, &emit);
 	emit_close(&emit);
 	buf_char(&decoding->text, '\n');
+}
+
+/* The connection as JSON, the caller's. */
+static json_t *decoded(struct decoding *decoding, const struct connection *connection)
+{
+	json_t *value;
+
+	tell(decoding, connection, EMIT_JSON);
+	value = json_loadb(buf_string(&decoding->text), decoding->text.len, JSON_ALLOW_NUL, NULL);
+	CHECK(value != NULL);
+	return value;
+}
+
+/* Writes a connection that is wanted. */
+static void write_wanted(struct decoding *decoding, const struct connection *connection,
+                         const json_t *value)
+{
+	const struct decode_request *request = decoding->request;
+
+	decoding->n_told++;
+	if (decoding->pick != NULL && transcript_is_tls(connection->transcript))
+		pick_connection(decoding->pick, connection, decoding->keylog);
+	if (request->fields != NULL) {
+		buf_clear(&decoding->text);
+		fields_write(&decoding->text, request->fields, value);
+	} else {
+		tell(decoding, connection, request->format);
+	}
 	fwrite(decoding->text.data, 1, decoding->text.len, decoding->out);
+}
+
+static void write_connection(void *context, struct connection *connection)
+{
+	struct decoding *decoding = context;
+	const struct filter *filter = &decoding->request->filter;
+	json_t *value = NULL;
+
+	decoding->n_connections++;
+	if (!filter_ends(filter, connection))
+		return;
+	if (filter_has_content(filter) || decoding->request->fields != NULL)
+		value = decoded(decoding, connection);
+	if (filter_content(filter, value))
+		write_wanted(decoding, connection, value);
+	json_decref(value);
 }
 
 static const struct tracker_events events = {.finished = write_connection};
@@ -83,7 +134,8 @@ static int by_time(const void *a, const void *b)
 /*
  * Reads all packets. Returns how many there were; *unread is the link type of one that is not read.
  */
-static uint64_t read_packets(struct capture *capture, struct tracker *tracker, uint16_t *unread)
+static uint64_t read_packets(struct capture *capture, struct tracker *tracker, struct pick *pick,
+                             uint16_t *unread)
 {
 	struct queue queue = {0};
 	struct packet packet;
@@ -95,7 +147,11 @@ static uint64_t read_packets(struct capture *capture, struct tracker *tracker, u
 	for (size_t i = 0; i < queue.n; i++) {
 		uint64_t n_unread = tracker_count(tracker, SEGMENT_LINK);
 
-		tracker_packet(tracker, &queue.places[i].packet);
+		struct connection *connection =
+			tracker_packet(tracker, &queue.places[i].packet);
+
+		if (pick != NULL && connection != NULL)
+			pick_packet(pick, &queue.places[i].packet, connection);
 		tracker_settle(tracker, queue.places[i].packet.t_ns);
 		if (tracker_count(tracker, SEGMENT_LINK) > n_unread)
 			*unread = queue.places[i].packet.linktype;
@@ -113,7 +169,7 @@ static void sum_up(const struct decoding *decoding, const struct tracker *tracke
 		const char *text;
 	} notes[] = {
 		{SEGMENT_OTHER, "not TCP"},
-		{SEGMENT_FRAGMENT, "part of a fragmented IP packet, which is not put together"},
+		{SEGMENT_FRAGMENT, "part of a fragmented IP packet"},
 		{SEGMENT_LINK, "of a link type that is not read"},
 		{SEGMENT_MALFORMED, "with headers cut short or damaged"},
 	};
@@ -121,6 +177,8 @@ static void sum_up(const struct decoding *decoding, const struct tracker *tracke
 	fprintf(decoding->out, "%" PRIu64 " packet%s, %" PRIu64 " connection%s", n_packets,
 	        n_packets == 1 ? "" : "s", decoding->n_connections,
 	        decoding->n_connections == 1 ? "" : "s");
+	if (decoding->n_told < decoding->n_connections)
+		fprintf(decoding->out, ", %" PRIu64 " of them told", decoding->n_told);
 	for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
 		uint64_t n = tracker_count(tracker, notes[i].result);
 
@@ -137,35 +195,80 @@ static int judge_end(const struct capture *capture, const char *path, const stru
 
 	if (rc == 0 && tracker_count(tracker, SEGMENT_LINK) > 0)
 		rc = error_set(error, ERR_INPUT,
-		               "%s: link type %u is not read; Ethernet, Linux cooked, loopback and "
-		               "raw IP are",
-		               path, unread);
+		               "%s: link type %u is not read; " LINK_TYPES_READ " are", path,
+		               unread);
 	return rc;
 }
 
-int decode_file(const char *path, enum emit_format format, FILE *out, struct error *error)
+/* The secrets of the capture and of the key log beside it; the caller frees *keylog. */
+static int read_secrets(const struct capture *capture, const struct decode_request *request,
+                        FILE *notes, struct keylog **keylog, struct error *error)
 {
-	struct decoding decoding = {.format = format, .out = out};
-	struct keylog *keylog = NULL;
-	struct tracker *tracker = NULL;
-	struct capture *capture = NULL;
+	*keylog = keylog_new();
+	capture_secrets(capture, *keylog);
+	if (request->keylog == NULL)
+		return 0;
+	return keylog_file_read(*keylog, request->keylog, notes, error);
+}
+
+static int check(const struct decode_request *request, struct error *error)
+{
+	if (request->keylog != NULL && strcmp(request->keylog, "-") == 0 &&
+	    strcmp(request->path, "-") == 0)
+		return error_set(error, ERR_INPUT, "the capture and --keylog cannot both come from "
+		                 "standard input; give one of them as a file");
+	if (request->fields != NULL && request->format == EMIT_JSON)
+		return error_set(error, ERR_INPUT, "--fields and --json exclude each other");
+	return 0;
+}
+
+static int decode(struct decoding *decoding, struct capture *capture, const struct keylog *keylog,
+                  struct error *error)
+{
+	struct tracker *tracker = tracker_new(TRACKER_DECODE, keylog, &events, decoding);
 	uint16_t unread = 0;
-	uint64_t n_packets;
+	uint64_t n_packets = read_packets(capture, tracker, decoding->pick, &unread);
 	int rc;
 
-	rc = capture_open(&capture, path, error);
-	if (rc != 0)
-		return rc;
-	keylog = keylog_new();
-	capture_secrets(capture, keylog);
-	tracker = tracker_new(TRACKER_DECODE, keylog, &events, &decoding);
-	n_packets = read_packets(capture, tracker, &unread);
-	if (format == EMIT_TEXT)
-		sum_up(&decoding, tracker, n_packets);
-	rc = judge_end(capture, path, tracker, unread, error);
-	if (fflush(out) != 0 || ferror(out))
+	if (decoding->request->format == EMIT_TEXT && decoding->request->fields == NULL)
+		sum_up(decoding, tracker, n_packets);
+	rc = judge_end(capture, decoding->request->path, tracker, unread, error);
+	if (fflush(decoding->out) != 0 || ferror(decoding->out))
 		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot write what was decoded");
 	tracker_free(tracker);
+	return rc;
+}
+
+/* What could be read is written, and `rc` returned, unless the writing fails. */
+static int write_picked(const struct decoding *decoding, int rc, struct error *error)
+{
+	struct error failed = {0};
+
+	if (pick_write(decoding->pick, decoding->request->write, &failed) == 0)
+		return rc;
+	*error = failed;
+	return failed.code;
+}
+
+int decode_file(const struct decode_request *request, FILE *out, FILE *notes, struct error *error)
+{
+	struct decoding decoding = {.request = request, .out = out};
+	struct keylog *keylog = NULL;
+	struct capture *capture = NULL;
+	int rc = check(request, error);
+
+	if (rc == 0)
+		rc = capture_open(&capture, request->path, error);
+	if (rc == 0)
+		rc = read_secrets(capture, request, notes, &keylog, error);
+	decoding.keylog = keylog;
+	if (rc == 0 && request->write != NULL)
+		decoding.pick = pick_new();
+	if (rc == 0)
+		rc = decode(&decoding, capture, keylog, error);
+	if (decoding.pick != NULL && (rc == 0 || rc == ERR_INPUT))
+		rc = write_picked(&decoding, rc, error);
+	pick_free(decoding.pick);
 	keylog_free(keylog);
 	capture_close(capture);
 	buf_fini(&decoding.text);

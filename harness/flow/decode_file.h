@@ -7,22 +7,35 @@
 
 #include "base/error.h"
 #include "decode/emit.h"
+#include "flow/filter.h"
 
 #include <stdio.h>
 
+/* What to decode and how to write it. All members are borrowed. */
+struct decode_request {
+	const char *path;     /* of the capture; "-": standard input */
+	const char *keylog;   /* path of a key log (SSLKEYLOGFILE); NULL: none */
+	enum emit_format format;
+	const char *fields;   /* instead of it: a line of these values (fields.h); NULL: none */
+	struct filter filter; /* which connections are told */
+	const char *write;    /* path of a capture of those with TLS (pick.h); NULL: none */
+};
+
 /*
- * Decodes the capture `path` ("-": standard input) to `out`. EMIT_TEXT: a heading and a tree for
+ * Decodes the capture to `out`. EMIT_TEXT: a heading and a tree for
  * each connection, and a line that sums up. EMIT_JSON: a line of JSON for each connection. A
  * connection is written when it is over, those without an end at the end of the file, in the order
- * in which they began. Secrets in the file open what they can.
+ * in which they began. Secrets in the file, and in the key log beside it,
+ * open what they can. `notes` gets a line on each oddity that hinders nothing.
  *
  * ERR_INPUT, with one sentence, if the file is not a capture, is cut off or damaged, or is of a
- * link type that is not read; what could be read has been written all the same. ERR_ENVIRONMENT if
+ * link type that is not read; what could be read has been written all the same. ERR_INPUT, before
+ * anything is written, if the request is wrong. ERR_ENVIRONMENT if
  * `out` fails.
  *
  * Packets are taken in the order of their times, whatever their order in the file: cards with many
  * queues mix them up, and files are put together from the captures of both directions.
  */
-int decode_file(const char *path, enum emit_format format, FILE *out, struct error *error);
+int decode_file(const struct decode_request *request, FILE *out, FILE *notes, struct error *error);
 
 #endif

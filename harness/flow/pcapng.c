@@ -55,7 +55,7 @@ static void put_section(struct buf *out)
 	end_block(out, body_len);
 }
 
-static void put_interface(struct buf *out, const char *name, uint16_t linktype)
+void pcapng_interface(struct buf *out, const char *name, uint16_t linktype)
 {
 	static const uint8_t nanoseconds = 9;
 	size_t len = strlen(name), body_len = 8 + option_len(len) + option_len(1) + option_len(0);
@@ -84,17 +84,29 @@ static void put_secrets(struct buf *out, struct bytes keylog)
 void pcapng_begin(struct buf *out, const char *name, uint16_t linktype, struct bytes keylog)
 {
 	put_section(out);
-	put_interface(out, name, linktype);
+	pcapng_interface(out, name, linktype);
+	if (keylog.len > 0)
+		put_secrets(out, keylog);
+}
+
+void pcapng_section(struct buf *out, struct bytes keylog)
+{
+	put_section(out);
 	if (keylog.len > 0)
 		put_secrets(out, keylog);
 }
 
 void pcapng_packet(struct buf *out, const struct packet *packet)
 {
+	pcapng_packet_of(out, 0, packet);
+}
+
+void pcapng_packet_of(struct buf *out, uint32_t interface, const struct packet *packet)
+{
 	size_t body_len = 20 + padded(packet->data.len);
 
 	begin_block(out, PCAPNG_ENHANCED_PACKET, body_len);
-	buf_u32le(out, 0); /* the interface */
+	buf_u32le(out, interface);
 	buf_u32le(out, (uint32_t)(packet->t_ns >> 32));
 	buf_u32le(out, (uint32_t)packet->t_ns);
 	buf_u32le(out, (uint32_t)packet->data.len);

@@ -2,7 +2,7 @@
  * pcapng.h: writing captures that Wireshark opens decrypted. Layer: flow. Pure: no I/O, no clock,
  * no globals.
  *
- * One section with one interface, times in nanoseconds, the key log in a decryption secrets block
+ * One section, times in nanoseconds, the key log in a decryption secrets block
  * before the packets. Format: draft-ietf-opsawg-pcapng, little-endian.
  */
 #ifndef SHAKEDOWN_FLOW_PCAPNG_H
@@ -41,5 +41,13 @@ void pcapng_begin(struct buf *out, const char *name, uint16_t linktype, struct b
 
 /* Adds a packet, whose link type is that of the interface. */
 void pcapng_packet(struct buf *out, const struct packet *packet);
+
+/*
+ * The same in steps, for several interfaces: the section and the secrets; an interface, numbered
+ * from 0 in this order; a packet of one of them.
+ */
+void pcapng_section(struct buf *out, struct bytes keylog);
+void pcapng_interface(struct buf *out, const char *name, uint16_t linktype);
+void pcapng_packet_of(struct buf *out, uint32_t interface, const struct packet *packet);
 
 #endif

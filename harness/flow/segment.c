@@ -1,26 +1,32 @@
 #include "flow/segment.h"
 
+#include "flow/fragment.h"
+#include "flow/link_layer.h"
+
 #include <arpa/inet.h>
 #include <string.h>
 
 enum {
-	ETHERTYPE_IPV4 = 0x0800,
-	ETHERTYPE_VLAN = 0x8100,
-	ETHERTYPE_IPV6 = 0x86dd,
-	ETHERTYPE_QINQ = 0x88a8,
-	ETHERTYPE_QINQ_OLD = 0x9100,
-};
-
-enum {
 	PROTOCOL_HOP_BY_HOP = 0,
+	PROTOCOL_IPV4 = 4,
 	PROTOCOL_TCP = 6,
+	PROTOCOL_UDP = 17,
+	PROTOCOL_IPV6 = 41,
 	PROTOCOL_ROUTING = 43,
 	PROTOCOL_FRAGMENT = 44,
+	PROTOCOL_GRE = 47,
 	PROTOCOL_AUTHENTICATION = 51,
 	PROTOCOL_DESTINATION = 60,
 	PROTOCOL_MOBILITY = 135,
+	PROTOCOL_MPLS = 137,
 	PROTOCOL_HIP = 139,
 	PROTOCOL_SHIM6 = 140,
+};
+
+enum {
+	PORT_VXLAN = 4789,
+	PORT_GENEVE = 6081,
+	PORT_VXLAN_OLD = 8472, /* Linux's default */
 };
 
 /* What stands under the IP header: how far the packet reaches, and what of it was captured. */
@@ -30,81 +36,6 @@ struct datagram {
 	uint8_t protocol;
 };
 
-static bool is_ip(uint16_t ethertype)
-{
-	return ethertype == ETHERTYPE_IPV4 || ethertype == ETHERTYPE_IPV6;
-}
-
-/* Passes over VLAN tags. True if an IP header follows. */
-static bool skip_to_ip(struct reader *frame, uint16_t ethertype)
-{
-	for (int n = 0; n < SEGMENT_VLAN_TAGS_MAX; n++) {
-		if (ethertype != ETHERTYPE_VLAN && ethertype != ETHERTYPE_QINQ &&
-		    ethertype != ETHERTYPE_QINQ_OLD)
-			break;
-		reader_u16(frame, "vlan_tag");
-		ethertype = reader_u16(frame, "ethertype");
-	}
-	return is_ip(ethertype);
-}
-
-static bool skip_ethernet(struct reader *frame)
-{
-	reader_bytes(frame, 12, "ethernet_addresses");
-	return skip_to_ip(frame, reader_u16(frame, "ethertype"));
-}
-
-static bool skip_sll(struct reader *frame)
-{
-	reader_bytes(frame, 14, "sll_header");
-	return skip_to_ip(frame, reader_u16(frame, "sll_protocol"));
-}
-
-static bool skip_sll2(struct reader *frame)
-{
-	uint16_t ethertype = reader_u16(frame, "sll2_protocol");
-
-	reader_bytes(frame, 18, "sll2_header");
-	return skip_to_ip(frame, ethertype);
-}
-
-/* The family's value for IPv6 differs between systems: the version in the IP header decides. */
-static bool skip_family(struct reader *frame)
-{
-	reader_bytes(frame, 4, "address_family");
-	return true;
-}
-
-static bool skip_nothing(struct reader *frame)
-{
-	(void)frame;
-	return true;
-}
-
-/* Each passes over the link's header and tells whether IP follows. */
-static const struct link {
-	uint16_t linktype;
-	bool (*skip)(struct reader *frame);
-} links[] = {
-	{LINKTYPE_NULL, skip_family},
-	{LINKTYPE_ETHERNET, skip_ethernet},
-	{LINKTYPE_RAW_BSD, skip_nothing},
-	{LINKTYPE_RAW_OPENBSD, skip_nothing},
-	{LINKTYPE_RAW, skip_nothing},
-	{LINKTYPE_LOOP, skip_family},
-	{LINKTYPE_LINUX_SLL, skip_sll},
-	{LINKTYPE_IPV4, skip_nothing},
-	{LINKTYPE_IPV6, skip_nothing},
-	{LINKTYPE_LINUX_SLL2, skip_sll2},
-};
-
-static const struct link *find_link(uint16_t linktype)
-{
-	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
-		if (links[i].linktype == linktype)
-			return &links[i];
-	return NULL;
-}
 
 static void read_address(struct reader *ip, struct endpoint *endpoint)
 {
@@ -129,20 +60,53 @@ static void bound(struct datagram *datagram, struct reader *ip, size_t length, s
 }
 
 /*
+ * `datagram` holds what one fragment holds. SEGMENT_OK, with what the whole packet holds, if that
+ * is the last one missing. `fragments` is NULL if they are not put together.
+ */
+static enum segment_result join(struct fragments *fragments, const struct segment *segment,
+                                uint32_t identification, uint16_t offset, bool more,
+                                struct datagram *datagram)
+{
+	struct fault *fault = datagram->payload.fault;
+	struct fragment fragment = {
+		.t_ns = segment->t_ns,
+		.from = segment->from,
+		.to = segment->to,
+		.identification = identification,
+		.protocol = datagram->protocol,
+		.more = more,
+		.offset = offset,
+		.length = datagram->length,
+		.data = reader_rest(&datagram->payload),
+	};
+	struct whole whole;
+
+	if (!reader_ok(&datagram->payload))
+		return SEGMENT_MALFORMED;
+	if (fragments == NULL || !fragments_add(fragments, &fragment, &whole))
+		return SEGMENT_FRAGMENT;
+	reader_init(&datagram->payload, whole.data.data, whole.data.len, fault);
+	datagram->length = whole.length;
+	datagram->protocol = whole.protocol;
+	return SEGMENT_OK;
+}
+
+/*
  * RFC 791 section 3.1
  *   Version 4 bits, IHL 4 bits, Type of Service, Total Length, Identification,
  *   Flags 3 bits, Fragment Offset 13 bits, Time to Live, Protocol, Header Checksum,
  *   Source Address, Destination Address, Options
  */
 static enum segment_result decode_ipv4(struct reader *ip, size_t n_uncaptured,
-                                       struct segment *segment, struct datagram *datagram)
+                                       struct fragments *fragments, struct segment *segment,
+                                       struct datagram *datagram)
 {
 	size_t header_len = (size_t)(reader_u8(ip, "ihl") & 15) * 4;
-	uint16_t total_length, fragment;
+	uint16_t total_length, identification, fragment;
 
 	reader_u8(ip, "type_of_service");
 	total_length = reader_u16(ip, "total_length");
-	reader_u16(ip, "identification");
+	identification = reader_u16(ip, "identification");
 	fragment = reader_u16(ip, "fragment_offset");
 	reader_u8(ip, "time_to_live");
 	datagram->protocol = reader_u8(ip, "protocol");
@@ -152,10 +116,11 @@ static enum segment_result decode_ipv4(struct reader *ip, size_t n_uncaptured,
 	if (header_len < 20 || (total_length != 0 && total_length < header_len))
 		return SEGMENT_MALFORMED;
 	reader_bytes(ip, header_len - 20, "ip_options");
-	if ((fragment & 0x3fff) != 0) /* More Fragments, or an offset */
-		return SEGMENT_FRAGMENT;
 	bound(datagram, ip, total_length != 0 ? total_length - header_len : 0, n_uncaptured);
-	return SEGMENT_OK;
+	if ((fragment & 0x3fff) == 0)
+		return SEGMENT_OK;
+	return join(fragments, segment, identification, (uint16_t)((fragment & 0x1fff) * 8),
+	            (fragment & 0x2000) != 0, datagram);
 }
 
 static bool is_extension(uint8_t protocol)
@@ -170,25 +135,65 @@ static bool is_extension(uint8_t protocol)
 }
 
 /*
- * Passes over one extension header (RFC 8200 section 4; RFC 4302 section 2 counts in words of 4).
+ * Passes over one extension header but Fragment (RFC 8200 section 4; RFC 4302 section 2 counts in
+ * words of 4).
  */
-static enum segment_result skip_extension(struct reader *ip, uint8_t *protocol)
+static void skip_extension(struct datagram *datagram)
 {
+	struct reader *ip = &datagram->payload;
 	uint8_t next = reader_u8(ip, "next_header");
 	size_t units = reader_u8(ip, "header_extension_length");
-	uint8_t kind = *protocol;
+	bool words = datagram->protocol == PROTOCOL_AUTHENTICATION;
 
-	*protocol = next;
-	if (kind == PROTOCOL_FRAGMENT) {
-		uint16_t offset = reader_u16(ip, "fragment_offset");
+	datagram->protocol = next;
+	reader_bytes(ip, words ? (units + 2) * 4 - 2 : units * 8 + 6, "extension_header");
+}
 
-		reader_u32(ip, "identification");
-		/* An atomic fragment (RFC 6946) is a whole packet. */
-		return (offset & 0xfff9) != 0 ? SEGMENT_FRAGMENT : SEGMENT_OK;
+/*
+ * RFC 8200 section 4.5
+ *   Next Header, Reserved, Fragment Offset 13 bits, Res 2 bits, M 1 bit, Identification
+ */
+static enum segment_result read_fragment(struct fragments *fragments, const struct segment *segment,
+                                         struct datagram *datagram)
+{
+	struct reader *ip = &datagram->payload;
+	uint32_t identification;
+	uint16_t offset;
+
+	datagram->protocol = reader_u8(ip, "next_header");
+	reader_u8(ip, "reserved");
+	offset = reader_u16(ip, "fragment_offset");
+	identification = reader_u32(ip, "identification");
+	datagram->length -= datagram->length < 8 ? datagram->length : 8;
+	if ((offset & 0xfff9) == 0) /* An atomic fragment (RFC 6946) is a whole packet. */
+		return SEGMENT_OK;
+	return join(fragments, segment, identification, offset & 0xfff8, (offset & 1) != 0,
+	            datagram);
+}
+
+/* Passes over the extension headers of IPv6. */
+static enum segment_result skip_extensions(struct fragments *fragments,
+                                           const struct segment *segment,
+                                           struct datagram *datagram)
+{
+	enum segment_result result = SEGMENT_OK;
+
+	for (int n = 0; result == SEGMENT_OK && is_extension(datagram->protocol); n++) {
+		size_t n_before = reader_left(&datagram->payload), n_passed;
+
+		if (n == SEGMENT_IPV6_HEADERS_MAX)
+			return SEGMENT_MALFORMED;
+		if (datagram->protocol == PROTOCOL_FRAGMENT) {
+			result = read_fragment(fragments, segment, datagram);
+			continue;
+		}
+		skip_extension(datagram);
+		n_passed = n_before - reader_left(&datagram->payload);
+		if (!reader_ok(&datagram->payload) || n_passed > datagram->length)
+			return SEGMENT_MALFORMED;
+		datagram->length -= n_passed;
 	}
-	reader_bytes(ip, kind == PROTOCOL_AUTHENTICATION ? (units + 2) * 4 - 2 : units * 8 + 6,
-	             "extension_header");
-	return SEGMENT_OK;
+	return result;
 }
 
 /*
@@ -197,10 +202,10 @@ static enum segment_result skip_extension(struct reader *ip, uint8_t *protocol)
  *   Hop Limit, Source Address, Destination Address
  */
 static enum segment_result decode_ipv6(struct reader *ip, size_t n_uncaptured,
-                                       struct segment *segment, struct datagram *datagram)
+                                       struct fragments *fragments, struct segment *segment,
+                                       struct datagram *datagram)
 {
-	enum segment_result result = SEGMENT_OK;
-	size_t payload_length, n_extensions;
+	size_t payload_length;
 
 	segment->from.ipv6 = segment->to.ipv6 = true;
 	reader_u32(ip, "flow_label");
@@ -209,17 +214,8 @@ static enum segment_result decode_ipv6(struct reader *ip, size_t n_uncaptured,
 	reader_u8(ip, "hop_limit");
 	read_address(ip, &segment->from);
 	read_address(ip, &segment->to);
-	n_extensions = reader_offset(ip);
-	for (int n = 0; result == SEGMENT_OK && is_extension(datagram->protocol); n++) {
-		if (n == SEGMENT_IPV6_HEADERS_MAX)
-			return SEGMENT_MALFORMED;
-		result = skip_extension(ip, &datagram->protocol);
-	}
-	n_extensions = reader_offset(ip) - n_extensions;
-	if (payload_length != 0 && payload_length < n_extensions)
-		return SEGMENT_MALFORMED;
-	bound(datagram, ip, payload_length != 0 ? payload_length - n_extensions : 0, n_uncaptured);
-	return result;
+	bound(datagram, ip, payload_length, n_uncaptured);
+	return skip_extensions(fragments, segment, datagram);
 }
 
 /*
@@ -238,7 +234,8 @@ static enum segment_result decode_tcp(struct datagram *datagram, struct segment 
 	segment->ack = reader_u32(tcp, "acknowledgment_number");
 	header_len = (size_t)(reader_u8(tcp, "data_offset") >> 4) * 4;
 	segment->flags = reader_u8(tcp, "control_bits");
-	reader_bytes(tcp, 6, "window_checksum_urgent");
+	segment->window = reader_u16(tcp, "window");
+	reader_u32(tcp, "checksum_urgent");
 	if (!reader_ok(tcp) || header_len < 20 || header_len > datagram->length)
 		return SEGMENT_MALFORMED;
 	reader_bytes(tcp, header_len - 20, "tcp_options");
@@ -247,43 +244,140 @@ static enum segment_result decode_tcp(struct datagram *datagram, struct segment 
 	return SEGMENT_OK;
 }
 
+/*
+ * RFC 2784 section 2, RFC 2890: flags and version, EtherType; a checksum, a key and a sequence
+ * number where the flags say so. Version 1 (RFC 2637) carries PPP, with an acknowledgment.
+ */
+static bool skip_gre(struct reader *gre)
+{
+	uint16_t flags = reader_u16(gre, "gre_flags");
+	uint16_t ethertype = reader_u16(gre, "gre_protocol");
+	bool version_1 = (flags & 7) == 1;
+	size_t n_words = (size_t)((flags & 0x8000) != 0) + ((flags & 0x2000) != 0) +
+	                 ((flags & 0x1000) != 0) + (version_1 && (flags & 0x0080) != 0);
+
+	reader_bytes(gre, n_words * 4, "gre_fields");
+	return (flags & 0x4000) == 0 && link_skip_ethertype(gre, ethertype);
+}
+
+/* RFC 7348 section 5: flags (8: the identifier is there), reserved, VNI, reserved; Ethernet. */
+static bool skip_vxlan(struct reader *udp)
+{
+	uint8_t flags = reader_u8(udp, "vxlan_flags");
+
+	reader_bytes(udp, 7, "vxlan_vni");
+	return (flags & 8) != 0 && link_skip(udp, LINKTYPE_ETHERNET);
+}
+
+/* RFC 8926 section 3.4: version 2 bits, length of the options in words, flags, EtherType, VNI. */
+static bool skip_geneve(struct reader *udp)
+{
+	uint8_t version_length = reader_u8(udp, "geneve_option_length");
+	uint16_t ethertype;
+
+	reader_u8(udp, "geneve_flags");
+	ethertype = reader_u16(udp, "geneve_protocol");
+	reader_u32(udp, "geneve_vni");
+	reader_bytes(udp, (size_t)(version_length & 0x3f) * 4, "geneve_options");
+	return version_length >> 6 == 0 && link_skip_ethertype(udp, ethertype);
+}
+
+/* Of UDP, the tunnels are known by the port that they go to. */
+static bool skip_udp(struct reader *udp)
+{
+	uint16_t port;
+
+	if (reader_left(udp) < 8)
+		return false;
+	reader_u16(udp, "source_port");
+	port = reader_u16(udp, "destination_port");
+	reader_u32(udp, "length_checksum");
+	if (port == PORT_GENEVE)
+		return skip_geneve(udp);
+	return (port == PORT_VXLAN || port == PORT_VXLAN_OLD) && skip_vxlan(udp);
+}
+
+/* Moves into the tunnel that the datagram holds. False if it is none with IP in it. */
+static bool enter_tunnel(struct datagram *datagram)
+{
+	switch (datagram->protocol) {
+	case PROTOCOL_IPV4:
+	case PROTOCOL_IPV6:
+		return true;
+	case PROTOCOL_UDP:
+		return skip_udp(&datagram->payload);
+	case PROTOCOL_GRE:
+		return skip_gre(&datagram->payload);
+	case PROTOCOL_MPLS:
+		return link_skip_ethertype(&datagram->payload, ETHERTYPE_MPLS);
+	default:
+		return false;
+	}
+}
+
 static enum segment_result decode_ip(struct reader *ip, size_t n_uncaptured,
-                                     struct segment *segment)
+                                     struct fragments *fragments, struct segment *segment,
+                                     struct datagram *datagram)
 {
 	struct reader peek = *ip;
 	uint8_t version = reader_u8(&peek, "version") >> 4;
-	struct datagram datagram = {0};
 	enum segment_result result;
 
+	*segment = (struct segment){.t_ns = segment->t_ns};
+	*datagram = (struct datagram){0};
 	if (version == 4)
-		result = decode_ipv4(ip, n_uncaptured, segment, &datagram);
+		result = decode_ipv4(ip, n_uncaptured, fragments, segment, datagram);
 	else if (version == 6)
-		result = decode_ipv6(ip, n_uncaptured, segment, &datagram);
+		result = decode_ipv6(ip, n_uncaptured, fragments, segment, datagram);
 	else
 		return reader_ok(ip) ? SEGMENT_OTHER : SEGMENT_MALFORMED;
-	if (!reader_ok(ip))
-		return SEGMENT_MALFORMED;
-	if (result != SEGMENT_OK)
-		return result;
-	return datagram.protocol == PROTOCOL_TCP ? decode_tcp(&datagram, segment) : SEGMENT_OTHER;
+	return reader_ok(ip) ? result : SEGMENT_MALFORMED;
 }
 
-enum segment_result segment_decode(const struct packet *packet, struct segment *segment)
+static enum segment_result decode_packet(struct reader *ip, size_t n_uncaptured,
+                                         struct fragments *fragments, struct segment *segment)
 {
-	const struct link *link = find_link(packet->linktype);
+	struct datagram datagram;
+	enum segment_result result;
+
+	for (int n = 0; n < SEGMENT_TUNNELS_MAX; n++) {
+		size_t length;
+
+		result = decode_ip(ip, n_uncaptured, fragments, segment, &datagram);
+		if (result != SEGMENT_OK)
+			return result;
+		if (datagram.protocol == PROTOCOL_TCP)
+			return decode_tcp(&datagram, segment);
+		length = reader_left(&datagram.payload);
+		n_uncaptured = datagram.length > length ? datagram.length - length : 0;
+		if (!enter_tunnel(&datagram))
+			return reader_ok(&datagram.payload) ? SEGMENT_OTHER : SEGMENT_MALFORMED;
+		*ip = datagram.payload;
+	}
+	return SEGMENT_OTHER;
+}
+
+enum segment_result segment_decode_joined(const struct packet *packet, struct fragments *fragments,
+                                          struct segment *segment)
+{
 	size_t n_uncaptured = packet->original_len > packet->data.len
 	                              ? packet->original_len - packet->data.len
 	                              : 0;
 	struct fault fault;
 	struct reader frame;
 
-	if (link == NULL)
+	if (!link_is_read(packet->linktype))
 		return SEGMENT_LINK;
 	reader_init(&frame, packet->data.data, packet->data.len, &fault);
 	*segment = (struct segment){.t_ns = packet->t_ns};
-	if (!link->skip(&frame))
+	if (!link_skip(&frame, packet->linktype))
 		return reader_ok(&frame) ? SEGMENT_OTHER : SEGMENT_MALFORMED;
-	return decode_ip(&frame, n_uncaptured, segment);
+	return decode_packet(&frame, n_uncaptured, fragments, segment);
+}
+
+enum segment_result segment_decode(const struct packet *packet, struct segment *segment)
+{
+	return segment_decode_joined(packet, NULL, segment);
 }
 
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)

@@ -2,22 +2,23 @@
  * segment.h: from a packet to the TCP segment in it. Layer: flow. Pure: no I/O, no clock, no
  * globals.
  *
- * Reads Ethernet (with VLAN tags, IEEE 802.1Q and 802.1ad), Linux cooked captures v1 and v2,
- * loopback and raw IP; IPv4 (RFC 791) with options, IPv6 (RFC 8200) with extension headers; TCP
- * (RFC 9293).
+ * Reads the link layers of link_layer.h; IPv4 (RFC 791) with options, IPv6 (RFC 8200) with
+ * extension headers; IP, Ethernet and MPLS inside IP: IPv4 and IPv6 in either (RFC 2003, 4213,
+ * 2473), GRE (RFC 2784, 2890), MPLS (RFC 4023), VXLAN (RFC 7348) and Geneve (RFC 8926); TCP (RFC
+ * 9293).
  *
  * Checksums are not looked at: a host that leaves them to its network card captures its own packets
  * with the checksum unfilled. What stands after the IP packet (Ethernet padding) is cut off. A
  * length of zero in the IP header means segmentation offload: the packet ends where the frame ends.
- * Fragments of IP packets are not put together.
+ * Fragments of IP packets are put together by fragment.h.
  */
 #ifndef SHAKEDOWN_FLOW_SEGMENT_H
 #define SHAKEDOWN_FLOW_SEGMENT_H
 
 #include "flow/packet.h"
 
-#define SEGMENT_VLAN_TAGS_MAX 8     /* tags before the IP header; a frame with more is not read */
-#define SEGMENT_IPV6_HEADERS_MAX 16 /* extension headers, likewise */
+#define SEGMENT_IPV6_HEADERS_MAX 16 /* extension headers; a packet with more is not read */
+#define SEGMENT_TUNNELS_MAX 8       /* IP headers in one packet, likewise */
 
 /* Bits of `flags` (RFC 9293 section 3.1). */
 enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16 };
@@ -33,6 +34,7 @@ struct segment {
 	struct endpoint from, to;
 	uint32_t seq, ack;
 	uint8_t flags;
+	uint16_t window;   /* as it stands in the header, not scaled */
 	struct bytes data; /* payload that was captured; borrowed from the packet */
 	uint32_t length;   /* payload on the wire; more than data.len if the packet was cut short */
 };
@@ -48,6 +50,16 @@ enum segment_result {
 
 /* Reads `packet`. *segment is set for SEGMENT_OK only. */
 enum segment_result segment_decode(const struct packet *packet, struct segment *segment);
+
+struct fragments; /* see fragment.h */
+
+/*
+ * The same, and fragments are put together in `fragments`: SEGMENT_OK with the segment of the whole
+ * packet for the fragment that completes it. The data is then borrowed from `fragments` until the
+ * next packet.
+ */
+enum segment_result segment_decode_joined(const struct packet *packet, struct fragments *fragments,
+                                          struct segment *segment);
 
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 

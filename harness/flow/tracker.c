@@ -1,6 +1,7 @@
 #include "flow/tracker.h"
 
 #include "base/assert.h"
+#include "flow/fragment.h"
 
 #include <stdlib.h>
 
@@ -20,6 +21,7 @@ struct tracker {
 	uint64_t n_begun;
 	size_t budget; /* bytes that the streams hold back */
 	uint64_t counts[SEGMENT_RESULTS];
+	struct fragments *fragments;
 };
 
 struct tracker *tracker_new(enum tracker_mode mode, const struct keylog *keylog,
@@ -32,6 +34,7 @@ struct tracker *tracker_new(enum tracker_mode mode, const struct keylog *keylog,
 	tracker->keylog = keylog;
 	tracker->events = events;
 	tracker->context = context;
+	tracker->fragments = fragments_new();
 	TAILQ_INIT(&tracker->open);
 	TAILQ_INIT(&tracker->closed);
 	return tracker;
@@ -60,6 +63,7 @@ void tracker_free(struct tracker *tracker)
 		unlink_connection(tracker, connection);
 		connection_free(connection);
 	}
+	fragments_free(tracker->fragments);
 	free(tracker);
 }
 
@@ -161,7 +165,7 @@ static struct connection *begin(struct tracker *tracker, const struct segment *s
 struct connection *tracker_packet(struct tracker *tracker, const struct packet *packet)
 {
 	struct segment segment;
-	enum segment_result result = segment_decode(packet, &segment);
+	enum segment_result result = segment_decode_joined(packet, tracker->fragments, &segment);
 	struct connection *connection;
 
 	tracker->counts[result]++;

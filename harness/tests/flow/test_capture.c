@@ -443,8 +443,7 @@ static void what_is_no_capture_is_refused_in_one_sentence(void **state)
 	refuse("", 0, "x.pcap is empty" READ);
 	refuse("\xd4\xc3", 2, NO_CAPTURE "d4 c3" READ);
 	refuse("hello, world", 12, NO_CAPTURE "68 65 6c 6c 6f 2c 20 77" READ);
-	refuse("\x1f\x8b\x08\x08", 4,
-	       NO_CAPTURE "1f 8b 08 08, which is gzip: unpack it first" READ);
+	refuse("BZh9", 4, NO_CAPTURE "42 5a 68 39, which is bzip2: unpack it first" READ);
 }
 
 static void a_file_that_cannot_be_read_is_named_with_the_reason(void **state)

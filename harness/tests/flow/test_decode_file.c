@@ -22,9 +22,19 @@ static char *decode(const char *path, enum emit_format format, int expected_rc, 
 	static size_t len;
 	FILE *out = open_memstream(&text, &len);
 
-	assert_int_equal(decode_file(path, format, out, error), expected_rc);
+	assert_int_equal(decode_file(&(struct decode_request){.path = path, .format = format}, out,
+	                             stderr, error), expected_rc);
 	fclose(out);
 	return text;
+}
+
+/* A new file that holds `content`; the caller unlinks it. */
+static void make_file(char path[], struct bytes content)
+{
+	int fd = mkstemp(path);
+
+	assert_int_equal(write(fd, content.data, content.len), content.len);
+	close(fd);
 }
 
 /* The same of a file that holds `content`. */
@@ -32,11 +42,9 @@ static char *decode_content(struct bytes content, enum emit_format format, int e
                             struct error *error)
 {
 	char path[] = "/tmp/shakedown-test-XXXXXX";
-	int fd = mkstemp(path);
 	char *text;
 
-	assert_int_equal(write(fd, content.data, content.len), content.len);
-	close(fd);
+	make_file(path, content);
 	text = decode(path, format, expected_rc, error);
 	unlink(path);
 	return text;
@@ -208,11 +216,11 @@ static void a_link_type_that_is_not_read_is_said(void **state)
 	char *text;
 
 	(void)state;
-	pcapng_begin(&file, "wlan0", 105, (struct bytes){0});
+	pcapng_begin(&file, "zigbee", 195, (struct bytes){0});
 	put_packet(&file, &frame);
 	text = decode_content(buf_view(&file), EMIT_JSON, ERR_INPUT, &error);
 	assert_string_equal(text, "");
-	assert_holds(error.text, ": link type 105 is not read; Ethernet, ");
+	assert_holds(error.text, ": link type 195 is not read; Ethernet, ");
 	free(text);
 	buf_fini(&file);
 }
@@ -224,9 +232,149 @@ static void a_full_disk_is_told(void **state)
 	FILE *full = fopen("/dev/full", "w");
 
 	(void)state;
-	assert_int_equal(decode_file(path, EMIT_TEXT, full, &error), ERR_ENVIRONMENT);
+	assert_int_equal(decode_file(&(struct decode_request){.path = path}, full, stderr, &error),
+	                 ERR_ENVIRONMENT);
 	assert_string_equal(error.text, "cannot write what was decoded: No space left on device");
 	fclose(full);
+	free(path);
+}
+
+/* The golden capture without its secrets, decoded with a key log of `text`. */
+static char *decode_with_keylog(const char *text, size_t len, int expected_rc, char **notes,
+                                struct error *error)
+{
+	static char *out_text;
+	char path[] = "/tmp/shakedown-test-XXXXXX";
+	char *capture = data_capture("golden/tls-1.3-rsa-with-secrets/in.pcapng");
+	char stripped[] = "/tmp/shakedown-test-XXXXXX";
+	struct packet_list packets = {0};
+	struct keylog *keylog = keylog_new();
+	struct capture *opened = NULL;
+	struct buf file = {0};
+	size_t out_len, notes_len;
+	FILE *out = open_memstream(&out_text, &out_len), *said = open_memstream(notes, &notes_len);
+
+	assert_int_equal(capture_open(&opened, capture, error), 0);
+	data_read(opened, &packets, keylog, error);
+	pcapng_begin(&file, "x", packet_list_get(&packets, 0).linktype, (struct bytes){0});
+	for (size_t i = 0; i < packets.n; i++) {
+		struct packet packet = packet_list_get(&packets, i);
+
+		pcapng_packet(&file, &packet);
+	}
+	make_file(stripped, buf_view(&file));
+	make_file(path, (struct bytes){(const uint8_t *)text, len});
+	assert_int_equal(decode_file(&(struct decode_request){.path = stripped, .keylog = path,
+	                                                      .format = EMIT_JSON},
+	                             out, said, error), expected_rc);
+	fclose(out);
+	fclose(said);
+	unlink(path);
+	unlink(stripped);
+	capture_close(opened);
+	keylog_free(keylog);
+	packet_list_fini(&packets);
+	buf_fini(&file);
+	free(capture);
+	return out_text;
+}
+
+/* The text of the golden capture's secrets block. */
+static void golden_secrets(struct buf *text)
+{
+	char *path = data_capture("golden/tls-1.3-rsa-with-secrets/in.pcapng");
+	struct error error = {0};
+	struct buf file = {0};
+	const uint8_t *begin, *end;
+
+	assert_int_equal(file_read(path, 1 << 20, &file, &error), 0);
+	begin = memmem(file.data, file.len, "KSLT", 4);
+	assert_non_null(begin);
+	end = begin + 8 + (begin[4] | begin[5] << 8);
+	buf_add(text, begin + 8, (size_t)(end - begin - 8));
+	buf_fini(&file);
+	free(path);
+}
+
+static void a_key_log_beside_the_capture_opens_it(void **state)
+{
+	struct error error = {0};
+	struct buf secrets = {0};
+	char *text, *notes;
+
+	(void)state;
+	golden_secrets(&secrets);
+	text = decode_with_keylog(buf_string(&secrets), secrets.len, 0, &notes, &error);
+	assert_holds(text, "\"description\":\"close_notify\",\"number\":0,\"protected\":true");
+	assert_string_equal(notes, "");
+	free(text);
+	free(notes);
+	buf_text(&secrets, "\r\n# a comment\nwhat is this\nCLIENT_RANDOM 00 11\n");
+	text = decode_with_keylog(buf_string(&secrets), secrets.len, 0, &notes, &error);
+	assert_holds(text, "\"description\":\"close_notify\"");
+	assert_holds(notes, ": 2 lines were passed over: no secret of the form \"CLIENT_RANDOM ");
+	free(text);
+	free(notes);
+	buf_fini(&secrets);
+}
+
+static void a_key_log_of_what_the_capture_holds_already_is_welcome(void **state)
+{
+	char *capture = data_capture("golden/tls-1.3-rsa-with-secrets/in.pcapng");
+	char path[] = "/tmp/shakedown-test-XXXXXX";
+	struct decode_request request = {.path = capture, .keylog = path};
+	struct error error = {0};
+	struct buf secrets = {0};
+	FILE *out = fopen("/dev/null", "w");
+
+	(void)state;
+	golden_secrets(&secrets);
+	make_file(path, buf_view(&secrets));
+	assert_int_equal(decode_file(&request, out, stderr, &error), 0);
+	fclose(out);
+	unlink(path);
+	buf_fini(&secrets);
+	free(capture);
+}
+
+static void a_key_log_that_opens_nothing_is_refused_with_a_sentence(void **state)
+{
+	static const struct {
+		const char *text, *sentence;
+	} logs[] = {
+		{"", " is empty; set SSLKEYLOGFILE to it where the TLS program starts"},
+		{"-----BEGIN CERTIFICATE-----\n", " is not a key log: not one of its lines reads as "},
+		{"# only a comment\n", " has no secret that opens TLS, such as "},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++) {
+		struct error error = {0};
+		char *notes;
+		char *text = decode_with_keylog(logs[i].text, strlen(logs[i].text), ERR_INPUT, &notes,
+		                                &error);
+
+		assert_string_equal(text, "");
+		assert_string_equal(notes, "");
+		assert_holds(error.text, logs[i].sentence);
+		free(text);
+		free(notes);
+	}
+}
+
+static void a_key_log_that_is_not_there_is_said(void **state)
+{
+	struct error error = {0};
+	char *path = data_capture(SEED);
+	struct decode_request request = {.path = path, .keylog = "/nowhere/keys"};
+
+	(void)state;
+	assert_int_equal(decode_file(&request, stdout, stderr, &error), ERR_INPUT);
+	assert_string_equal(error.text,
+	                    "--keylog: cannot open /nowhere/keys: No such file or directory");
+	request = (struct decode_request){.path = "-", .keylog = "-"};
+	assert_int_equal(decode_file(&request, stdout, stderr, &error), ERR_INPUT);
+	assert_holds(error.text, "cannot both come from standard input");
 	free(path);
 }
 
@@ -241,6 +389,10 @@ int main(void)
 		cmocka_unit_test(what_is_not_tcp_is_counted),
 		cmocka_unit_test(a_link_type_that_is_not_read_is_said),
 		cmocka_unit_test(a_full_disk_is_told),
+		cmocka_unit_test(a_key_log_beside_the_capture_opens_it),
+		cmocka_unit_test(a_key_log_of_what_the_capture_holds_already_is_welcome),
+		cmocka_unit_test(a_key_log_that_opens_nothing_is_refused_with_a_sentence),
+		cmocka_unit_test(a_key_log_that_is_not_there_is_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,6 +107,113 @@ static void every_link_layer_is_read_with_both_ip_versions(void **state)
 	buf_fini(&out);
 }
 
+/* Link layers that do not say with an EtherType at their end which IP version follows. */
+static void ppp_mpls_and_wireless_frames_are_read(void **state)
+{
+#define LLC "\xaa\xaa\3\0\0\0"
+#define ROW(linktype, ipv6, header) {linktype, ipv6, header, sizeof(header) - 1}
+	static const struct {
+		uint16_t linktype;
+		bool ipv6;
+		const char *header;
+		size_t len;
+	} rows[] = {
+		ROW(LINKTYPE_PPP, false, "\0\x21"),
+		ROW(LINKTYPE_PPP, true, "\xff\3\0\x57"),
+		ROW(LINKTYPE_PPP, false, "\x21"),
+		ROW(LINKTYPE_PPP, true, "\2\x81\0\0\x11\x40"),
+		ROW(LINKTYPE_PPP_HDLC, false, "\xff\3\0\x21"),
+		ROW(LINKTYPE_PPP_HDLC, false, "\x0f\0\x08\0"),
+		ROW(LINKTYPE_C_HDLC, true, "\x0f\0\x86\xdd"),
+		ROW(LINKTYPE_PPP_WITH_DIR, false, "\1\xff\3\0\x21"),
+		ROW(LINKTYPE_PPP_ETHER, true, "\x11\0\0\1\0\x50\0\x57"),
+		ROW(LINKTYPE_ETHERNET, false, "DDDDDDSSSSSS\x88\x64\x11\0\0\1\0\x50\0\x21"),
+		ROW(LINKTYPE_ETHERNET, false, "DDDDDDSSSSSS\0\x50" LLC "\x08\0"),
+		ROW(LINKTYPE_ETHERNET, true, "DDDDDDSSSSSS\x88\x47\0\0\x10\x40\0\0\x11\x40"),
+		ROW(LINKTYPE_ETHERNET, false, "DDDDDDSSSSSS\x88\x47\0\0\x11\x40\0\0\0\0DDDDDDSSSSSS\x08\0"),
+		ROW(LINKTYPE_IEEE802_11, false, "\x08\1ttAAAAAABBBBBBCCCCCCss" LLC "\x08\0"),
+		ROW(LINKTYPE_IEEE802_11, true, "\x88\3ttAAAAAABBBBBBCCCCCCssDDDDDDqq" LLC "\x86\xdd"),
+		ROW(LINKTYPE_IEEE802_11, false, "\x88\1ttAAAAAABBBBBBCCCCCCss\0\0PP" LLC "\x08\0"),
+		ROW(LINKTYPE_IEEE802_11_RADIOTAP, false,
+	            "\0\0\x0a\0rrrrrr\x88\x82ttAAAAAABBBBBBCCCCCCss\0\0hhhh" LLC "\x08\0"),
+	};
+	struct buf out = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		buf_clear(&out);
+		buf_add(&out, rows[i].header, rows[i].len);
+		(rows[i].ipv6 ? frame_put_ipv6 : frame_put_ipv4)(&out, &hello);
+		check_hello(&out, rows[i].linktype, rows[i].ipv6);
+	}
+	buf_fini(&out);
+}
+
+/* An outer IP header with `protocol`, what stands between, and the inner packet. */
+static void put_tunnel(struct buf *out, bool outer_ipv6, uint8_t protocol, struct bytes between,
+                       bool ipv6)
+{
+	const struct frame none = {0};
+	struct buf inner = {0};
+	size_t at = out->len;
+
+	buf_bytes(&inner, between);
+	(ipv6 ? frame_put_ipv6 : frame_put_ipv4)(&inner, &hello);
+	(outer_ipv6 ? frame_put_ipv6 : frame_put_ipv4)(out, &none);
+	out->len -= 20; /* TCP */
+	out->data[at + (outer_ipv6 ? 6 : 9)] = protocol;
+	out->data[at + (outer_ipv6 ? 5 : 3)] = (uint8_t)(inner.len + (outer_ipv6 ? 0 : 20));
+	buf_bytes(out, buf_view(&inner));
+	buf_fini(&inner);
+}
+
+static void what_is_inside_a_tunnel_is_read(void **state)
+{
+#define TUNNEL(protocol, ipv6, between) {protocol, ipv6, between, sizeof(between) - 1}
+	static const struct {
+		uint8_t protocol;
+		bool ipv6;
+		const char *between;
+		size_t len;
+	} tunnels[] = {
+		TUNNEL(4, false, ""),
+		TUNNEL(41, true, ""),
+		TUNNEL(47, false, "\0\0\x08\0"),
+		TUNNEL(47, true, "\xb0\0\x86\xdd\0\0\0\0kkkkssss"),
+		TUNNEL(47, false, "\0\0\x65\x58" "DDDDDDSSSSSS\x08\0"),
+		TUNNEL(47, false, "\x30\x81\x88\x0b\0\x10\0\1ssssaaaa\xff\3\0\x21"),
+		TUNNEL(137, false, "\0\0\x11\x40"),
+		TUNNEL(17, false, "\x99\x99\x12\xb5\0\x50\0\0\x08\0\0\0vvv\0DDDDDDSSSSSS\x08\0"),
+		TUNNEL(17, true, "\x99\x99\x17\xc1\0\x50\0\0\1\0\x65\x58vvv\0ooooDDDDDDSSSSSS\x86\xdd"),
+	};
+	struct buf out = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tunnels) / sizeof(tunnels[0]); i++) {
+		for (int outer_ipv6 = 0; outer_ipv6 < 2; outer_ipv6++) {
+			struct bytes between = {(const uint8_t *)tunnels[i].between, tunnels[i].len};
+
+			buf_clear(&out);
+			put_tunnel(&out, outer_ipv6, tunnels[i].protocol, between, tunnels[i].ipv6);
+			check_hello(&out, LINKTYPE_RAW, tunnels[i].ipv6);
+		}
+	}
+	buf_fini(&out);
+}
+
+static void tunnels_in_tunnels_without_end_are_not_followed(void **state)
+{
+	struct segment segment;
+	struct buf out = {0};
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		buf_add(&out, "\x45\0\0\0\0\0\0\0\x40\4\0\0\x0a\0\0\1\x0a\0\0\2", 20);
+	assert_int_equal(decode_copy(frame_packet(&out, LINKTYPE_RAW, 0), &segment, NULL),
+	                 SEGMENT_OTHER);
+	buf_fini(&out);
+}
+
 static void link_types_of_one_ip_version_are_read(void **state)
 {
 	struct buf out = {0};
@@ -217,7 +324,7 @@ static enum segment_result changed(size_t offset, uint8_t value)
 
 static void what_is_not_a_whole_tcp_packet_is_told_apart(void **state)
 {
-	struct packet wifi = {.linktype = 105, .data = {(const uint8_t *)"x", 1}};
+	struct packet zigbee = {.linktype = 195, .data = {(const uint8_t *)"x", 1}};
 	struct segment segment;
 
 	(void)state;
@@ -231,7 +338,7 @@ static void what_is_not_a_whole_tcp_packet_is_told_apart(void **state)
 	assert_int_equal(changed(32, 0x40), SEGMENT_MALFORMED); /* a TCP header of four words */
 	assert_int_equal(changed(32, 0xf0), SEGMENT_MALFORMED); /* one longer than the packet */
 	assert_int_equal(changed(10, 0xff), SEGMENT_OK);       /* a wrong checksum */
-	assert_int_equal(segment_decode(&wifi, &segment), SEGMENT_LINK);
+	assert_int_equal(segment_decode(&zigbee, &segment), SEGMENT_LINK);
 }
 
 static void endless_tags_and_extension_headers_are_not_followed(void **state)
@@ -261,6 +368,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_link_layer_is_read_with_both_ip_versions),
+		cmocka_unit_test(ppp_mpls_and_wireless_frames_are_read),
+		cmocka_unit_test(what_is_inside_a_tunnel_is_read),
+		cmocka_unit_test(tunnels_in_tunnels_without_end_are_not_followed),
 		cmocka_unit_test(link_types_of_one_ip_version_are_read),
 		cmocka_unit_test(padding_of_a_short_ethernet_frame_is_no_payload),
 		cmocka_unit_test(ipv4_options_are_passed_over),

@@ -68,6 +68,8 @@ static void forget_packets(json_t *connection)
 	json_object_del(connection, "server");
 	json_object_del(connection, "start");
 	json_object_del(json_object_get(connection, "tcp"), "packets");
+	json_object_del(json_object_get(connection, "tcp"), "longest_pause");
+	json_object_del(json_object_get(connection, "tcp"), "smallest_segment");
 	json_object_del(json_object_get(connection, "close"), "t_ms");
 	json_array_foreach(json_object_get(connection, "messages"), i, message)
 		json_object_del(message, "t_ms");
