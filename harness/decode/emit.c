@@ -354,3 +354,28 @@ void emit_number(struct emit *emit, const char *key, uint32_t value)
 	if (emit->format == EMIT_JSON)
 		emit_uint(emit, key, value);
 }
+
+bool emit_again(struct emit *emit, struct emit_run *run, uint64_t tag, struct bytes key)
+{
+	struct bytes value;
+
+	*run = (struct emit_run){tag, key, emit->out->len, emit->more};
+	if (emit->memo == NULL || emit->format != EMIT_JSON ||
+	    !memo_find(emit->memo, tag, key, &value))
+		return false;
+	if (emit->more)
+		buf_char(emit->out, ',');
+	buf_bytes(emit->out, value);
+	emit->more = true;
+	return true;
+}
+
+void emit_remember(struct emit *emit, const struct emit_run *run)
+{
+	size_t start = run->start + run->more; /* behind the comma */
+
+	if (emit->memo == NULL || emit->format != EMIT_JSON || emit->out->len <= start)
+		return;
+	memo_add(emit->memo, run->tag, run->key,
+	         (struct bytes){emit->out->data + start, emit->out->len - start});
+}

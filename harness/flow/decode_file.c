@@ -13,7 +13,8 @@
 struct decoding {
 	enum emit_format format;
 	FILE *out;
-	struct buf text; /* of one connection */
+	struct buf text;   /* of one connection */
+	struct memo *memo; /* of what was told before */
 	uint64_t n_connections;
 };
 
@@ -38,6 +39,7 @@ static void write_connection(void *context, struct connection *connection)
 	decoding->n_connections++;
 	buf_clear(&decoding->text);
 	emit_init(&emit, &decoding->text, decoding->format);
+	emit.memo = decoding->memo;
 	open_connection(&emit, decoding->n_connections, connection);
 	connection_emit(connection, &emit);
 	emit_close(&emit);
@@ -156,6 +158,7 @@ int decode_file(const char *path, enum emit_format format, FILE *out, struct err
 	rc = capture_open(&capture, path, error);
 	if (rc != 0)
 		return rc;
+	decoding.memo = memo_new();
 	keylog = keylog_new();
 	capture_secrets(capture, keylog);
 	tracker = tracker_new(TRACKER_DECODE, keylog, &events, &decoding);
@@ -169,5 +172,6 @@ int decode_file(const char *path, enum emit_format format, FILE *out, struct err
 	keylog_free(keylog);
 	capture_close(capture);
 	buf_fini(&decoding.text);
+	memo_free(decoding.memo);
 	return rc;
 }
