@@ -17,6 +17,7 @@
 #define BLOCK_OVERHEAD 12u /* type and length, and the length again at the end */
 #define MICROSECONDS 1000000u
 #define NANOSECONDS 1000000000u
+#define PAGES_HELD ((size_t)8 << 20) /* bytes of a mapped file, read already, that stay in memory */
 
 struct interface {
 	uint16_t linktype;
@@ -28,6 +29,7 @@ struct interface {
 struct capture {
 	char *name;
 	void *mapped;        /* to be unmapped, unless NULL */
+	size_t n_given_back; /* bytes at its start whose pages were given back */
 	struct buf content;  /* of standard input */
 	struct bytes bytes;
 	bool (*next)(struct capture *capture, struct packet *packet);
@@ -77,6 +79,14 @@ static void stop_cut(struct capture *capture, const char *what, size_t begin, si
 	     capture->bytes.len, what, begin, length);
 }
 
+static void stop_cut_packet(struct capture *capture, size_t begin, size_t length)
+{
+	char what[40];
+
+	snprintf(what, sizeof(what), "packet %zu", capture->n_packets + 1);
+	stop_cut(capture, what, begin, length);
+}
+
 /* Nanoseconds of a time in `units` of a second. What is finer is cut, so that nothing overflows. */
 static uint64_t to_ns(uint64_t seconds, uint64_t part, uint64_t units)
 {
@@ -94,31 +104,30 @@ static bool next_of_pcap(struct capture *capture, struct packet *packet)
 	struct reader *reader = &capture->reader;
 	size_t begin = reader_offset(reader), captured_len;
 	uint64_t seconds, part;
-	char what[40];
 
 	if (reader_left(reader) == 0) {
 		capture->over = true;
 		return false;
 	}
-	snprintf(what, sizeof(what), "packet %zu", capture->n_packets + 1);
 	seconds = reader_u32(reader, "seconds");
 	part = reader_u32(reader, "part_of_second");
 	captured_len = reader_u32(reader, "captured_len");
 	packet->original_len = reader_u32(reader, "original_len");
 	if (!reader_ok(reader)) {
-		stop_cut(capture, what, begin, 16);
+		stop_cut_packet(capture, begin, 16);
 		return false;
 	}
 	if (captured_len > CAPTURE_PACKET_MAX) {
-		stop(capture, "the file is damaged at byte %zu, where %s claims to hold %zu bytes",
-		     begin, what, captured_len);
+		stop(capture,
+		     "the file is damaged at byte %zu, where packet %zu claims to hold %zu bytes",
+		     begin, capture->n_packets + 1, captured_len);
 		return false;
 	}
 	packet->t_ns = to_ns(seconds, part, capture->units);
 	packet->linktype = capture->linktype;
 	packet->data = reader_bytes(reader, captured_len, "packet");
 	if (!reader_ok(reader))
-		stop_cut(capture, what, begin, 16 + captured_len);
+		stop_cut_packet(capture, begin, 16 + captured_len);
 	return true;
 }
 
@@ -504,12 +513,35 @@ void capture_close(struct capture *capture)
 	free(capture);
 }
 
+/* Else all of a large file would count as memory in use. */
+static void give_back_pages(struct capture *capture)
+{
+	uint8_t *start = (uint8_t *)capture->mapped + capture->n_given_back;
+
+	if (madvise(start, PAGES_HELD, MADV_DONTNEED) == 0)
+		capture->n_given_back += PAGES_HELD;
+}
+
 bool capture_next(struct capture *capture, struct packet *packet)
 {
 	if (capture->over || !capture->next(capture, packet))
 		return false;
 	capture->n_packets++;
+	if (capture->mapped != NULL &&
+	    capture->reader.pos - capture->n_given_back >= 2 * PAGES_HELD)
+		give_back_pages(capture);
 	return true;
+}
+
+void capture_rewind(struct capture *capture)
+{
+	capture->over = false;
+	capture->end = (struct error){0};
+	capture->n_packets = 0;
+	capture->last_ns = 0;
+	capture->n_interfaces = 0;
+	capture->n_given_back = 0;
+	begin(capture, &capture->end);
 }
 
 int capture_end(const struct capture *capture, struct error *error)

@@ -9,11 +9,12 @@
 #include <stdlib.h>
 
 #define QUEUE_FIRST 1024 /* packets for which there is room at first */
+#define TEXT_MAX (256u << 10) /* bytes that are written at once, or one connection's */
 
 struct decoding {
 	enum emit_format format;
 	FILE *out;
-	struct buf text;   /* of one connection */
+	struct buf text;   /* not written yet */
 	struct memo *memo; /* of what was told before */
 	uint64_t n_connections;
 };
@@ -31,47 +32,69 @@ static void open_connection(struct emit *emit, uint64_t number, const struct con
 	          transcript_is_tls(connection->transcript) ? "TLS" : "no TLS seen");
 }
 
+static void write_text(struct decoding *decoding)
+{
+	if (decoding->text.len > 0)
+		fwrite(decoding->text.data, 1, decoding->text.len, decoding->out);
+	buf_clear(&decoding->text);
+}
+
 static void write_connection(void *context, struct connection *connection)
 {
 	struct decoding *decoding = context;
 	struct emit emit;
 
 	decoding->n_connections++;
-	buf_clear(&decoding->text);
 	emit_init(&emit, &decoding->text, decoding->format);
 	emit.memo = decoding->memo;
 	open_connection(&emit, decoding->n_connections, connection);
 	connection_emit(connection, &emit);
 	emit_close(&emit);
 	buf_char(&decoding->text, '\n');
-	fwrite(decoding->text.data, 1, decoding->text.len, decoding->out);
+	if (decoding->text.len >= TEXT_MAX)
+		write_text(decoding);
 }
 
 static const struct tracker_events events = {.finished = write_connection};
 
-/* The packets of a file; their bytes stay the capture's. */
-struct queue {
-	struct place {
-		struct packet packet;
-		size_t number; /* in the file */
-	} *places;
-	size_t n, size;
-	bool mixed_up; /* a time is before the one of the packet before */
+/* One pass over what is in the file. */
+struct pass {
+	struct tracker *tracker;
+	uint64_t n_packets;
+	uint16_t unread; /* the link type of a packet that is not read */
 };
 
-static void add_packet(struct queue *queue, const struct packet *packet)
+static void take_packet(struct pass *pass, const struct packet *packet)
 {
-	if (queue->n == queue->size) {
-		queue->size = queue->size > 0 ? queue->size * 2 : QUEUE_FIRST;
-		queue->places =
-			reallocarray(queue->places, queue->size, sizeof(*queue->places));
-		CHECK(queue->places != NULL);
-	}
-	if (queue->n > 0 && packet->t_ns < queue->places[queue->n - 1].packet.t_ns)
-		queue->mixed_up = true;
-	queue->places[queue->n] = (struct place){*packet, queue->n};
-	queue->n++;
+	uint64_t n_unread = tracker_count(pass->tracker, SEGMENT_LINK);
+
+	pass->n_packets++;
+	tracker_packet(pass->tracker, packet);
+	tracker_settle(pass->tracker, packet->t_ns);
+	if (tracker_count(pass->tracker, SEGMENT_LINK) > n_unread)
+		pass->unread = packet->linktype;
 }
+
+/* Whether no packet's time is before the one of the packet before. */
+static bool is_in_order(struct capture *capture)
+{
+	struct packet packet;
+	uint64_t last_ns = 0;
+	bool in_order = true;
+
+	while (in_order && capture_next(capture, &packet)) {
+		in_order = packet.t_ns >= last_ns;
+		last_ns = packet.t_ns;
+	}
+	capture_rewind(capture);
+	return in_order;
+}
+
+/* A packet and its place in the file. */
+struct place {
+	struct packet packet; /* its bytes stay the capture's */
+	size_t number;
+};
 
 static int by_time(const void *a, const void *b)
 {
@@ -82,29 +105,34 @@ static int by_time(const void *a, const void *b)
 	return left->number < right->number ? -1 : 1;
 }
 
-/*
- * Reads all packets. Returns how many there were; *unread is the link type of one that is not read.
- */
-static uint64_t read_packets(struct capture *capture, struct tracker *tracker, uint16_t *unread)
+/* Reads all packets before the first is taken. */
+static void take_sorted(struct pass *pass, struct capture *capture)
 {
-	struct queue queue = {0};
+	struct place *places = NULL;
+	struct packet packet;
+	size_t n = 0, size = 0;
+
+	while (capture_next(capture, &packet)) {
+		if (n == size) {
+			size = size > 0 ? size * 2 : QUEUE_FIRST;
+			places = reallocarray(places, size, sizeof(*places));
+			CHECK(places != NULL);
+		}
+		places[n] = (struct place){packet, n};
+		n++;
+	}
+	qsort(places, n, sizeof(*places), by_time);
+	for (size_t i = 0; i < n; i++)
+		take_packet(pass, &places[i].packet);
+	free(places);
+}
+
+static void take_as_they_come(struct pass *pass, struct capture *capture)
+{
 	struct packet packet;
 
 	while (capture_next(capture, &packet))
-		add_packet(&queue, &packet);
-	if (queue.mixed_up)
-		qsort(queue.places, queue.n, sizeof(*queue.places), by_time);
-	for (size_t i = 0; i < queue.n; i++) {
-		uint64_t n_unread = tracker_count(tracker, SEGMENT_LINK);
-
-		tracker_packet(tracker, &queue.places[i].packet);
-		tracker_settle(tracker, queue.places[i].packet.t_ns);
-		if (tracker_count(tracker, SEGMENT_LINK) > n_unread)
-			*unread = queue.places[i].packet.linktype;
-	}
-	tracker_finish_all(tracker);
-	free(queue.places);
-	return queue.n;
+		take_packet(pass, &packet);
 }
 
 static void sum_up(const struct decoding *decoding, const struct tracker *tracker,
@@ -151,8 +179,7 @@ int decode_file(const char *path, enum emit_format format, FILE *out, struct err
 	struct keylog *keylog = NULL;
 	struct tracker *tracker = NULL;
 	struct capture *capture = NULL;
-	uint16_t unread = 0;
-	uint64_t n_packets;
+	struct pass pass = {0};
 	int rc;
 
 	rc = capture_open(&capture, path, error);
@@ -162,10 +189,16 @@ int decode_file(const char *path, enum emit_format format, FILE *out, struct err
 	keylog = keylog_new();
 	capture_secrets(capture, keylog);
 	tracker = tracker_new(TRACKER_DECODE, keylog, &events, &decoding);
-	n_packets = read_packets(capture, tracker, &unread);
+	pass.tracker = tracker;
+	if (is_in_order(capture))
+		take_as_they_come(&pass, capture);
+	else
+		take_sorted(&pass, capture);
+	tracker_finish_all(tracker);
+	write_text(&decoding);
 	if (format == EMIT_TEXT)
-		sum_up(&decoding, tracker, n_packets);
-	rc = judge_end(capture, path, tracker, unread, error);
+		sum_up(&decoding, tracker, pass.n_packets);
+	rc = judge_end(capture, path, tracker, pass.unread, error);
 	if (fflush(out) != 0 || ferror(out))
 		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot write what was decoded");
 	tracker_free(tracker);
