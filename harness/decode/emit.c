@@ -66,6 +66,27 @@ static const char *element_label(const struct emit *emit, const char *otherwise)
 	return row != NULL && row->element != NULL ? row->element : otherwise;
 }
 
+static void start_json(struct emit *emit, const char *key)
+{
+	size_t len = key != NULL ? strlen(key) : 0;
+	struct buf *out = emit->out;
+	bool more = emit->more;
+
+	emit->more = true;
+	if (!buf_reserve(out, len + 4))
+		return;
+	if (more)
+		out->data[out->len++] = ',';
+	if (key != NULL) {
+		out->data[out->len++] = '"';
+		memcpy(out->data + out->len, key, len);
+		out->len += len;
+		out->data[out->len++] = '"';
+		out->data[out->len++] = ':';
+	}
+	out->data[out->len] = '\0';
+}
+
 /* Ends in front of the value: `"key":` or, on a line of its own, `Label: `. */
 static void start_value(struct emit *emit, const char *key, const char *element)
 {
@@ -74,14 +95,7 @@ static void start_value(struct emit *emit, const char *key, const char *element)
 	if (emit->depth > 0)
 		emit->levels[emit->depth - 1].n_elements++;
 	if (emit->format == EMIT_JSON) {
-		if (emit->more)
-			buf_char(emit->out, ',');
-		emit->more = true;
-		if (key != NULL) {
-			buf_char(emit->out, '"');
-			buf_text(emit->out, key);
-			buf_add(emit->out, "\":", 2);
-		}
+		start_json(emit, key);
 		return;
 	}
 	buf_printf(emit->out, "%*s%s: ", (int)emit->depth * INDENT, "",

@@ -39,7 +39,7 @@ struct capture {
 	bool over;
 	struct error end;    /* where and why it ended too early */
 	uint64_t last_ns;    /* for packets without a time */
-	uint64_t units;      /* pcap: of the timestamps' second word, in a second */
+	uint32_t unit_ns;    /* pcap: of the timestamps' second word */
 	uint16_t linktype;   /* pcap */
 	struct interface *interfaces; /* pcapng: of this section */
 	size_t n_interfaces;
@@ -123,7 +123,7 @@ static bool next_of_pcap(struct capture *capture, struct packet *packet)
 		     begin, capture->n_packets + 1, captured_len);
 		return false;
 	}
-	packet->t_ns = to_ns(seconds, part, capture->units);
+	packet->t_ns = seconds * NANOSECONDS + part * capture->unit_ns;
 	packet->linktype = capture->linktype;
 	packet->data = reader_bytes(reader, captured_len, "packet");
 	if (!reader_ok(reader))
@@ -140,7 +140,7 @@ static void begin_pcap(struct capture *capture, bool little, uint32_t units)
 	struct reader *reader = &capture->reader;
 
 	reader->little = little;
-	capture->units = units;
+	capture->unit_ns = NANOSECONDS / units;
 	capture->next = next_of_pcap;
 	reader_bytes(reader, 20, "file_header");
 	/* The upper half tells of frame check sequences, which the IP length cuts off. */

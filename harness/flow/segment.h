@@ -16,6 +16,8 @@
 
 #include "flow/packet.h"
 
+#include <string.h>
+
 #define SEGMENT_VLAN_TAGS_MAX 8     /* tags before the IP header; a frame with more is not read */
 #define SEGMENT_IPV6_HEADERS_MAX 16 /* extension headers, likewise */
 
@@ -49,7 +51,11 @@ enum segment_result {
 /* Reads `packet`. *segment is set for SEGMENT_OK only. */
 enum segment_result segment_decode(const struct packet *packet, struct segment *segment);
 
-bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
+static inline bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->port == b->port && a->ipv6 == b->ipv6 &&
+	       memcmp(a->address, b->address, sizeof(a->address)) == 0;
+}
 
 #define ENDPOINT_TEXT_MAX 48
 
