@@ -17,7 +17,7 @@
 #define BLOCK_OVERHEAD 12u /* type and length, and the length again at the end */
 #define MICROSECONDS 1000000u
 #define NANOSECONDS 1000000000u
-#define PAGES_HELD ((size_t)8 << 20) /* bytes of a mapped file, read already, that stay in memory */
+#define PAGES_HELD ((size_t)2 << 20) /* bytes of a mapped file, read already, that stay in memory */
 
 struct interface {
 	uint16_t linktype;
