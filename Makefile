@@ -85,12 +85,15 @@ check:
 golden: $(B)/tests/flow/test_golden
 	$< --write
 
-bench: all
+bench: all bench-decode
 	@harness/tests/bench.sh $(B)
+
+bench-decode: all certs $(B)/tests/bench/make_capture $(B)/tests/bench/count_packets $(B)/tests/bench/measure
+	@harness/tests/bench/decode.sh $(B)
 
 clean:
 	rm -rf $(B) $(B)-san
 
-.PHONY: all tests certs demo check golden bench clean
+.PHONY: all tests certs demo check golden bench bench-decode clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
