@@ -102,6 +102,18 @@ void buf_u32le(struct buf *buf, uint32_t value)
 	add_integer(buf, value, 4, true);
 }
 
+void buf_decimal(struct buf *buf, uint64_t value)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	buf_add(buf, digits + at, sizeof(digits) - at);
+}
+
 void buf_hex(struct buf *buf, struct bytes bytes)
 {
 	static const char digits[] = "0123456789abcdef";

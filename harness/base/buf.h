@@ -75,6 +75,9 @@ void buf_u32(struct buf *buf, uint32_t value);
 void buf_u16le(struct buf *buf, uint16_t value);
 void buf_u32le(struct buf *buf, uint32_t value);
 
+/* Decimal digits. */
+void buf_decimal(struct buf *buf, uint64_t value);
+
 /* Lower-case hexadecimal digits of `bytes`. */
 void buf_hex(struct buf *buf, struct bytes bytes);
 

@@ -284,22 +284,10 @@ void emit_printf(struct emit *emit, const char *key, const char *format, ...)
 	emit_text(emit, key, text);
 }
 
-static void add_uint(struct buf *out, uint64_t value)
-{
-	char digits[20];
-	size_t at = sizeof(digits);
-
-	do {
-		digits[--at] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value > 0);
-	buf_add(out, digits + at, sizeof(digits) - at);
-}
-
 void emit_uint(struct emit *emit, const char *key, uint64_t value)
 {
 	start_value(emit, key, "Entry");
-	add_uint(emit->out, value);
+	buf_decimal(emit->out, value);
 	end_value(emit);
 }
 
@@ -337,7 +325,7 @@ void emit_ms(struct emit *emit, const char *key, uint64_t t_ns, uint64_t t0_ns)
 	                   (char)('0' + us % 10)};
 
 	start_value(emit, key, "Entry");
-	add_uint(emit->out, us / 1000);
+	buf_decimal(emit->out, us / 1000);
 	buf_add(emit->out, fraction, sizeof(fraction));
 	end_value(emit);
 }

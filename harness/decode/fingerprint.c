@@ -84,14 +84,22 @@ static struct code_points types_of(const struct reader *block)
 
 static void add_decimals(struct buf *out, const struct code_points *points)
 {
-	for (size_t i = 0; i < points->n; i++)
-		buf_printf(out, i > 0 ? "-%u" : "%u", points->values[i]);
+	for (size_t i = 0; i < points->n; i++) {
+		if (i > 0)
+			buf_char(out, '-');
+		buf_decimal(out, points->values[i]);
+	}
 }
 
 static void add_hex(struct buf *out, const struct code_points *points)
 {
-	for (size_t i = 0; i < points->n; i++)
-		buf_printf(out, i > 0 ? ",%04x" : "%04x", points->values[i]);
+	for (size_t i = 0; i < points->n; i++) {
+		uint8_t digits[] = {(uint8_t)(points->values[i] >> 8), (uint8_t)points->values[i]};
+
+		if (i > 0)
+			buf_char(out, ',');
+		buf_hex(out, (struct bytes){digits, sizeof(digits)});
+	}
 }
 
 void fingerprint_ja3_string(const struct client_hello *hello, struct buf *out)
