@@ -357,27 +357,39 @@ void emit_number(struct emit *emit, const char *key, uint32_t value)
 		emit_uint(emit, key, value);
 }
 
+/* In the text tree, what an element of a list of names is called depends on the list. */
+static bool can_remember(const struct emit *emit, uint64_t tag)
+{
+	return emit->memo != NULL && (emit->format == EMIT_JSON || tag >> 56 != EMIT_TAG_NAMES);
+}
+
+/* In the text tree, how far a line is indented depends on its depth. */
+static uint64_t tag_here(const struct emit *emit, uint64_t tag)
+{
+	return emit->format == EMIT_JSON ? tag : tag ^ (uint64_t)emit->depth << 48;
+}
+
 bool emit_again(struct emit *emit, struct emit_run *run, uint64_t tag, struct bytes key)
 {
+	bool comma = emit->format == EMIT_JSON && emit->more;
 	struct bytes value;
 
-	*run = (struct emit_run){tag, key, emit->out->len, emit->more};
-	if (emit->memo == NULL || emit->format != EMIT_JSON ||
-	    !memo_find(emit->memo, tag, key, &value))
+	*run = (struct emit_run){tag, key, emit->out->len + comma};
+	if (!can_remember(emit, tag) || !memo_find(emit->memo, tag_here(emit, tag), key, &value))
 		return false;
-	if (emit->more)
+	if (comma)
 		buf_char(emit->out, ',');
 	buf_bytes(emit->out, value);
 	emit->more = true;
+	if (emit->depth > 0)
+		emit->levels[emit->depth - 1].n_elements++;
 	return true;
 }
 
 void emit_remember(struct emit *emit, const struct emit_run *run)
 {
-	size_t start = run->start + run->more; /* behind the comma */
-
-	if (emit->memo == NULL || emit->format != EMIT_JSON || emit->out->len <= start)
-		return;
-	memo_add(emit->memo, run->tag, run->key,
-	         (struct bytes){emit->out->data + start, emit->out->len - start});
+	if (can_remember(emit, run->tag) && emit->out->len > run->start)
+		memo_add(emit->memo, tag_here(emit, run->tag), run->key,
+		         (struct bytes){emit->out->data + run->start,
+		                        emit->out->len - run->start});
 }

@@ -90,20 +90,23 @@ enum emit_tag {
 	EMIT_TAG_EXTENSION,
 	EMIT_TAG_MESSAGE,
 };
+/* `rest` has 48 bits. */
 #define EMIT_TAG(kind, rest) ((uint64_t)(kind) << 56 | (uint64_t)(rest))
 
-/* Whole members or elements that are made from `tag` and `key` and nothing else. */
+/*
+ * Members of an object, one element of a list, or (EMIT_TAG_NAMES) all of its elements, which are
+ * made from `tag` and `key` and nothing else.
+ */
 struct emit_run {
 	uint64_t tag;
 	struct bytes key;
-	size_t start; /* in the emitter's buffer */
-	bool more;    /* something stood before */
+	size_t start; /* in the emitter's buffer, behind the comma */
 };
 
 /*
  * True if the members were told before: they have been written again. Otherwise the caller writes
  * them, and then calls emit_remember, unless the key holds faults that have to be noted each time.
- * `key` is borrowed until then. Only JSON is remembered, and only with a memo.
+ * `key` is borrowed until then. Nothing is remembered without a memo, which serves one format.
  */
 bool emit_again(struct emit *emit, struct emit_run *run, uint64_t tag, struct bytes key);
 void emit_remember(struct emit *emit, const struct emit_run *run);

@@ -164,7 +164,7 @@ static void tell_entry_kind(struct emit *emit, const struct entry *entry, enum r
 {
 	uint64_t flags = (uint64_t)entry->from_server | (uint64_t)entry->sealed << 1 |
 	                 (uint64_t)entry->is_protected << 2;
-	uint64_t kind = (uint64_t)registry << 48 | flags << 40 | (uint64_t)value << 32;
+	uint64_t kind = (uint64_t)registry << 43 | flags << 40 | (uint64_t)value << 32;
 	struct emit_run run;
 
 	if (emit_again(emit, &run, EMIT_TAG(EMIT_TAG_MESSAGE, kind | entry->length),
