@@ -88,7 +88,7 @@ golden: $(B)/tests/flow/test_golden
 bench: all bench-decode
 	@harness/tests/bench.sh $(B)
 
-bench-decode: all certs $(B)/tests/bench/make_capture $(B)/tests/bench/count_packets $(B)/tests/bench/measure
+bench-decode: all certs $(addprefix $(B)/tests/bench/,make_capture count_packets measure)
 	@harness/tests/bench/decode.sh $(B)
 
 clean:
