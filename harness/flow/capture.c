@@ -513,11 +513,13 @@ void capture_close(struct capture *capture)
 	free(capture);
 }
 
-/* Else all of a large file would count as memory in use. */
-static void give_back_pages(struct capture *capture)
+/* What was read up to `pos`: else all of a large file would count as memory in use. */
+static void give_back_pages(struct capture *capture, size_t pos)
 {
 	uint8_t *start = (uint8_t *)capture->mapped + capture->n_given_back;
 
+	if (capture->mapped == NULL || pos < capture->n_given_back + 2 * PAGES_HELD)
+		return;
 	if (madvise(start, PAGES_HELD, MADV_DONTNEED) == 0)
 		capture->n_given_back += PAGES_HELD;
 }
@@ -527,9 +529,7 @@ bool capture_next(struct capture *capture, struct packet *packet)
 	if (capture->over || !capture->next(capture, packet))
 		return false;
 	capture->n_packets++;
-	if (capture->mapped != NULL &&
-	    capture->reader.pos - capture->n_given_back >= 2 * PAGES_HELD)
-		give_back_pages(capture);
+	give_back_pages(capture, capture->reader.pos);
 	return true;
 }
 
@@ -551,7 +551,7 @@ int capture_end(const struct capture *capture, struct error *error)
 	return capture->end.code;
 }
 
-void capture_secrets(const struct capture *capture, struct keylog *keylog)
+void capture_secrets(struct capture *capture, struct keylog *keylog)
 {
 	struct fault fault, body_fault;
 	struct reader reader;
@@ -565,6 +565,7 @@ void capture_secrets(const struct capture *capture, struct keylog *keylog)
 		uint32_t type, length;
 		struct bytes text;
 
+		give_back_pages(capture, reader.pos);
 		if (block.type != PCAPNG_SECRETS)
 			continue;
 		type = reader_u32(&body, "secrets_type");
@@ -573,4 +574,5 @@ void capture_secrets(const struct capture *capture, struct keylog *keylog)
 		if (type == PCAPNG_TLS_KEYLOG)
 			keylog_add(keylog, (const char *)text.data, text.len);
 	}
+	capture->n_given_back = 0;
 }

@@ -57,6 +57,6 @@ void capture_rewind(struct capture *capture);
 int capture_end(const struct capture *capture, struct error *error);
 
 /* Adds the key logs of all secrets blocks, also of those after the packets that need them. */
-void capture_secrets(const struct capture *capture, struct keylog *keylog);
+void capture_secrets(struct capture *capture, struct keylog *keylog);
 
 #endif
