@@ -85,12 +85,15 @@ check:
 golden: $(B)/tests/flow/test_golden
 	$< --write
 
-bench: all certs $(B)/tests/bench/handshakes
+bench: all certs $(B)/tests/bench/handshakes bench-decode
 	@harness/tests/bench.sh $(B)
+
+bench-decode: all certs $(addprefix $(B)/tests/bench/,make_capture count_packets measure)
+	@harness/tests/bench/decode.sh $(B)
 
 clean:
 	rm -rf $(B) $(B)-san
 
-.PHONY: all tests certs demo check golden bench clean
+.PHONY: all tests certs demo check golden bench bench-decode clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

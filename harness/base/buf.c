@@ -22,7 +22,7 @@ void buf_clear(struct buf *buf)
 		buf->data[0] = '\0';
 }
 
-bool buf_reserve(struct buf *buf, size_t n)
+bool buf_grow(struct buf *buf, size_t n)
 {
 	size_t size = buf->size != 0 ? buf->size : BUF_FIRST_SIZE;
 
@@ -31,39 +31,12 @@ bool buf_reserve(struct buf *buf, size_t n)
 		return false;
 	}
 	CHECK(n < SIZE_MAX / 2 - buf->len);
-	if (buf->size > buf->len + n)
-		return true;
 	while (size <= buf->len + n)
 		size *= 2;
 	buf->data = realloc(buf->data, size);
 	CHECK(buf->data != NULL);
 	buf->size = size;
 	return true;
-}
-
-void buf_add(struct buf *buf, const void *data, size_t len)
-{
-	if (!buf_reserve(buf, len))
-		return;
-	if (len > 0)
-		memcpy(buf->data + buf->len, data, len);
-	buf->len += len;
-	buf->data[buf->len] = '\0';
-}
-
-void buf_bytes(struct buf *buf, struct bytes bytes)
-{
-	buf_add(buf, bytes.data, bytes.len);
-}
-
-void buf_text(struct buf *buf, const char *text)
-{
-	buf_add(buf, text, strlen(text));
-}
-
-void buf_char(struct buf *buf, char c)
-{
-	buf_add(buf, &c, 1);
 }
 
 void buf_vprintf(struct buf *buf, const char *format, va_list arguments)
@@ -127,6 +100,18 @@ void buf_u16le(struct buf *buf, uint16_t value)
 void buf_u32le(struct buf *buf, uint32_t value)
 {
 	add_integer(buf, value, 4, true);
+}
+
+void buf_decimal(struct buf *buf, uint64_t value)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	buf_add(buf, digits + at, sizeof(digits) - at);
 }
 
 void buf_hex(struct buf *buf, struct bytes bytes)

@@ -10,6 +10,7 @@
 #include "base/reader.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 struct buf {
 	uint8_t *data; /* owned; `len` bytes used, then a zero byte once anything was added */
@@ -25,13 +26,42 @@ void buf_fini(struct buf *buf);
 /* Empties the buffer and keeps its storage. */
 void buf_clear(struct buf *buf);
 
-/* Room for `n` more bytes. False, with `full` set, if the cap forbids it. */
-bool buf_reserve(struct buf *buf, size_t n);
+/* What buf_reserve does where there is no room yet. */
+bool buf_grow(struct buf *buf, size_t n);
 
-void buf_add(struct buf *buf, const void *data, size_t len);
-void buf_bytes(struct buf *buf, struct bytes bytes);
-void buf_text(struct buf *buf, const char *text);
-void buf_char(struct buf *buf, char c);
+/* Room for `n` more bytes. False, with `full` set, if the cap forbids it. */
+static inline bool buf_reserve(struct buf *buf, size_t n)
+{
+	bool roomy = n < buf->size - buf->len && (buf->max == 0 || n <= buf->max - buf->len);
+
+	return roomy || buf_grow(buf, n);
+}
+
+static inline void buf_add(struct buf *buf, const void *data, size_t len)
+{
+	if (!buf_reserve(buf, len))
+		return;
+	if (len > 0)
+		memcpy(buf->data + buf->len, data, len);
+	buf->len += len;
+	buf->data[buf->len] = '\0';
+}
+
+static inline void buf_bytes(struct buf *buf, struct bytes bytes)
+{
+	buf_add(buf, bytes.data, bytes.len);
+}
+
+static inline void buf_text(struct buf *buf, const char *text)
+{
+	buf_add(buf, text, strlen(text));
+}
+
+static inline void buf_char(struct buf *buf, char c)
+{
+	buf_add(buf, &c, 1);
+}
+
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *buf, const char *format, va_list arguments);
 
@@ -44,6 +74,9 @@ void buf_u32(struct buf *buf, uint32_t value);
 /* Little-endian integers (capture files that Shakedown writes). */
 void buf_u16le(struct buf *buf, uint16_t value);
 void buf_u32le(struct buf *buf, uint32_t value);
+
+/* Decimal digits. */
+void buf_decimal(struct buf *buf, uint64_t value);
 
 /* Lower-case hexadecimal digits of `bytes`. */
 void buf_hex(struct buf *buf, struct bytes bytes);

@@ -29,8 +29,7 @@ static void note(struct reader *reader, struct fault fault)
 		*reader->fault = fault;
 }
 
-/* The one bounds check. Returns the bytes that are there, at most n, and moves past them. */
-static struct bytes take(struct reader *reader, size_t n, const char *field)
+struct bytes reader_bytes_short(struct reader *reader, size_t n, const char *field)
 {
 	struct bytes got = {reader->data + reader->pos, 0};
 	size_t left = reader->len - reader->pos;
@@ -47,52 +46,10 @@ static struct bytes take(struct reader *reader, size_t n, const char *field)
 	return got;
 }
 
-static uint64_t integer(struct reader *reader, size_t n, bool little, const char *field)
-{
-	struct bytes got = take(reader, n, field);
-	uint64_t value = 0;
-
-	if (got.len < n)
-		return 0;
-	for (size_t i = 0; i < n; i++)
-		value = value << 8 | got.data[little ? n - 1 - i : i];
-	return value;
-}
-
-uint8_t reader_u8(struct reader *reader, const char *field)
-{
-	return (uint8_t)integer(reader, 1, false, field);
-}
-
-uint16_t reader_u16(struct reader *reader, const char *field)
-{
-	return (uint16_t)integer(reader, 2, reader->little, field);
-}
-
-uint32_t reader_u24(struct reader *reader, const char *field)
-{
-	return (uint32_t)integer(reader, 3, false, field);
-}
-
-uint32_t reader_u32(struct reader *reader, const char *field)
-{
-	return (uint32_t)integer(reader, 4, reader->little, field);
-}
-
-uint64_t reader_u64(struct reader *reader, const char *field)
-{
-	return integer(reader, 8, reader->little, field);
-}
-
-struct bytes reader_bytes(struct reader *reader, size_t n, const char *field)
-{
-	return take(reader, n, field);
-}
-
 struct reader reader_take(struct reader *reader, size_t n, const char *field)
 {
 	size_t offset = reader_offset(reader);
-	struct bytes got = take(reader, n, field);
+	struct bytes got = reader_bytes(reader, n, field);
 
 	return (struct reader){.data = got.data,
 	                       .len = got.len,
@@ -103,37 +60,17 @@ struct reader reader_take(struct reader *reader, size_t n, const char *field)
 
 struct reader reader_vec8(struct reader *reader, const char *field)
 {
-	return reader_take(reader, (size_t)integer(reader, 1, false, field), field);
+	return reader_take(reader, reader_u8(reader, field), field);
 }
 
 struct reader reader_vec16(struct reader *reader, const char *field)
 {
-	return reader_take(reader, (size_t)integer(reader, 2, false, field), field);
+	return reader_take(reader, (size_t)reader_integer(reader, 2, false, field), field);
 }
 
 struct reader reader_vec24(struct reader *reader, const char *field)
 {
-	return reader_take(reader, (size_t)integer(reader, 3, false, field), field);
-}
-
-struct bytes reader_rest(const struct reader *reader)
-{
-	return (struct bytes){reader->data + reader->pos, reader->len - reader->pos};
-}
-
-size_t reader_left(const struct reader *reader)
-{
-	return reader_ok(reader) ? reader->len - reader->pos : 0;
-}
-
-size_t reader_offset(const struct reader *reader)
-{
-	return reader->base + reader->pos;
-}
-
-bool reader_ok(const struct reader *reader)
-{
-	return reader->fault->kind == FAULT_NONE;
+	return reader_take(reader, reader_u24(reader, field), field);
 }
 
 void reader_end(struct reader *reader, const char *field)

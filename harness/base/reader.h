@@ -8,6 +8,8 @@
  *
  * A vector whose length runs past its parent yields the bytes that are there, and a fault: what
  * could be read is never hidden.
+ *
+ * What is called for every field of every packet stands here, to be compiled in place.
  */
 #ifndef SHAKEDOWN_BASE_READER_H
 #define SHAKEDOWN_BASE_READER_H
@@ -59,15 +61,65 @@ void reader_init(struct reader *reader, const void *data, size_t len, struct fau
  */
 struct reader reader_isolate(const struct reader *reader, struct fault *fault);
 
-/* Big-endian integers (RFC 8446 section 3.3) unless `little` is set. 0 after a fault. */
-uint8_t reader_u8(struct reader *reader, const char *field);
-uint16_t reader_u16(struct reader *reader, const char *field);
-uint32_t reader_u24(struct reader *reader, const char *field); /* always big-endian */
-uint32_t reader_u32(struct reader *reader, const char *field);
-uint64_t reader_u64(struct reader *reader, const char *field);
+/* True as long as no read has failed. */
+static inline bool reader_ok(const struct reader *reader)
+{
+	return reader->fault->kind == FAULT_NONE;
+}
 
-/* The next `n` bytes. On a fault: what is left of them, len < n. */
-struct bytes reader_bytes(struct reader *reader, size_t n, const char *field);
+/* What reader_bytes does at the end of the range, and after a fault. */
+struct bytes reader_bytes_short(struct reader *reader, size_t n, const char *field);
+
+/* The next `n` bytes. On a fault: what is left of them, len < n. The one bounds check. */
+static inline struct bytes reader_bytes(struct reader *reader, size_t n, const char *field)
+{
+	struct bytes got = {reader->data + reader->pos, n};
+
+	if (n > reader->len - reader->pos || !reader_ok(reader))
+		return reader_bytes_short(reader, n, field);
+	reader->pos += n;
+	return got;
+}
+
+/* What the next functions share; `n` is a constant in each. */
+static inline uint64_t reader_integer(struct reader *reader, size_t n, bool little,
+                                      const char *field)
+{
+	struct bytes got = reader_bytes(reader, n, field);
+	uint64_t value = 0;
+
+	if (got.len < n)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		value = value << 8 | got.data[little ? n - 1 - i : i];
+	return value;
+}
+
+/* Big-endian integers (RFC 8446 section 3.3) unless `little` is set. 0 after a fault. */
+static inline uint8_t reader_u8(struct reader *reader, const char *field)
+{
+	return (uint8_t)reader_integer(reader, 1, false, field);
+}
+
+static inline uint16_t reader_u16(struct reader *reader, const char *field)
+{
+	return (uint16_t)reader_integer(reader, 2, reader->little, field);
+}
+
+static inline uint32_t reader_u24(struct reader *reader, const char *field) /* always big-endian */
+{
+	return (uint32_t)reader_integer(reader, 3, false, field);
+}
+
+static inline uint32_t reader_u32(struct reader *reader, const char *field)
+{
+	return (uint32_t)reader_integer(reader, 4, reader->little, field);
+}
+
+static inline uint64_t reader_u64(struct reader *reader, const char *field)
+{
+	return reader_integer(reader, 8, reader->little, field);
+}
 
 /* The same as a reader of its own, which shares the fault. */
 struct reader reader_take(struct reader *reader, size_t n, const char *field);
@@ -78,16 +130,22 @@ struct reader reader_vec16(struct reader *reader, const char *field);
 struct reader reader_vec24(struct reader *reader, const char *field);
 
 /* All that is left, without moving. */
-struct bytes reader_rest(const struct reader *reader);
+static inline struct bytes reader_rest(const struct reader *reader)
+{
+	return (struct bytes){reader->data + reader->pos, reader->len - reader->pos};
+}
 
 /* Bytes left; 0 once there is a fault, so that `while (reader_left(&r))` ends. */
-size_t reader_left(const struct reader *reader);
+static inline size_t reader_left(const struct reader *reader)
+{
+	return reader_ok(reader) ? reader->len - reader->pos : 0;
+}
 
 /* Offset of the next byte in the outermost range. */
-size_t reader_offset(const struct reader *reader);
-
-/* True as long as no read has failed. */
-bool reader_ok(const struct reader *reader);
+static inline size_t reader_offset(const struct reader *reader)
+{
+	return reader->base + reader->pos;
+}
 
 /* Notes FAULT_TRAILING if bytes are left. Call after the last field of a structure. */
 void reader_end(struct reader *reader, const char *field);

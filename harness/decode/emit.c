@@ -66,6 +66,27 @@ static const char *element_label(const struct emit *emit, const char *otherwise)
 	return row != NULL && row->element != NULL ? row->element : otherwise;
 }
 
+static void start_json(struct emit *emit, const char *key)
+{
+	size_t len = key != NULL ? strlen(key) : 0;
+	struct buf *out = emit->out;
+	bool more = emit->more;
+
+	emit->more = true;
+	if (!buf_reserve(out, len + 4))
+		return;
+	if (more)
+		out->data[out->len++] = ',';
+	if (key != NULL) {
+		out->data[out->len++] = '"';
+		memcpy(out->data + out->len, key, len);
+		out->len += len;
+		out->data[out->len++] = '"';
+		out->data[out->len++] = ':';
+	}
+	out->data[out->len] = '\0';
+}
+
 /* Ends in front of the value: `"key":` or, on a line of its own, `Label: `. */
 static void start_value(struct emit *emit, const char *key, const char *element)
 {
@@ -74,14 +95,7 @@ static void start_value(struct emit *emit, const char *key, const char *element)
 	if (emit->depth > 0)
 		emit->levels[emit->depth - 1].n_elements++;
 	if (emit->format == EMIT_JSON) {
-		if (emit->more)
-			buf_char(emit->out, ',');
-		emit->more = true;
-		if (key != NULL) {
-			buf_char(emit->out, '"');
-			buf_text(emit->out, key);
-			buf_add(emit->out, "\":", 2);
-		}
+		start_json(emit, key);
 		return;
 	}
 	buf_printf(emit->out, "%*s%s: ", (int)emit->depth * INDENT, "",
@@ -270,22 +284,10 @@ void emit_printf(struct emit *emit, const char *key, const char *format, ...)
 	emit_text(emit, key, text);
 }
 
-static void add_uint(struct buf *out, uint64_t value)
-{
-	char digits[20];
-	size_t at = sizeof(digits);
-
-	do {
-		digits[--at] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value > 0);
-	buf_add(out, digits + at, sizeof(digits) - at);
-}
-
 void emit_uint(struct emit *emit, const char *key, uint64_t value)
 {
 	start_value(emit, key, "Entry");
-	add_uint(emit->out, value);
+	buf_decimal(emit->out, value);
 	end_value(emit);
 }
 
@@ -323,7 +325,7 @@ void emit_ms(struct emit *emit, const char *key, uint64_t t_ns, uint64_t t0_ns)
 	                   (char)('0' + us % 10)};
 
 	start_value(emit, key, "Entry");
-	add_uint(emit->out, us / 1000);
+	buf_decimal(emit->out, us / 1000);
 	buf_add(emit->out, fraction, sizeof(fraction));
 	end_value(emit);
 }
@@ -353,4 +355,41 @@ void emit_number(struct emit *emit, const char *key, uint32_t value)
 {
 	if (emit->format == EMIT_JSON)
 		emit_uint(emit, key, value);
+}
+
+/* In the text tree, what an element of a list of names is called depends on the list. */
+static bool can_remember(const struct emit *emit, uint64_t tag)
+{
+	return emit->memo != NULL && (emit->format == EMIT_JSON || tag >> 56 != EMIT_TAG_NAMES);
+}
+
+/* In the text tree, how far a line is indented depends on its depth. */
+static uint64_t tag_here(const struct emit *emit, uint64_t tag)
+{
+	return emit->format == EMIT_JSON ? tag : tag ^ (uint64_t)emit->depth << 48;
+}
+
+bool emit_again(struct emit *emit, struct emit_run *run, uint64_t tag, struct bytes key)
+{
+	bool comma = emit->format == EMIT_JSON && emit->more;
+	struct bytes value;
+
+	*run = (struct emit_run){tag, key, emit->out->len + comma};
+	if (!can_remember(emit, tag) || !memo_find(emit->memo, tag_here(emit, tag), key, &value))
+		return false;
+	if (comma)
+		buf_char(emit->out, ',');
+	buf_bytes(emit->out, value);
+	emit->more = true;
+	if (emit->depth > 0)
+		emit->levels[emit->depth - 1].n_elements++;
+	return true;
+}
+
+void emit_remember(struct emit *emit, const struct emit_run *run)
+{
+	if (can_remember(emit, run->tag) && emit->out->len > run->start)
+		memo_add(emit->memo, tag_here(emit, run->tag), run->key,
+		         (struct bytes){emit->out->data + run->start,
+		                        emit->out->len - run->start});
 }

@@ -17,6 +17,7 @@
 #define SHAKEDOWN_DECODE_EMIT_H
 
 #include "base/buf.h"
+#include "base/memo.h"
 #include "decode/registry.h"
 
 #define EMIT_DEPTH_MAX 32 /* open objects and lists; going deeper is a programmer's error */
@@ -28,6 +29,7 @@ struct emit {
 	enum emit_format format;
 	unsigned depth; /* open objects and lists */
 	bool more;      /* JSON: something stands before in this object or list */
+	struct memo *memo; /* borrowed; NULL: nothing is remembered */
 	struct emit_level {
 		char closer;      /* JSON: '}' or ']' */
 		const char *key;  /* of the list, NULL for an object */
@@ -78,5 +80,35 @@ void emit_ms(struct emit *emit, const char *key, uint64_t t_ns, uint64_t t0_ns);
  */
 void emit_name(struct emit *emit, const char *key, enum registry registry, uint32_t value);
 void emit_number(struct emit *emit, const char *key, uint32_t value);
+
+/* What a tag begins with: its other bits are the caller's. */
+enum emit_tag {
+	EMIT_TAG_CERTIFICATE = 1,
+	EMIT_TAG_CLIENT_FINGERPRINT,
+	EMIT_TAG_SERVER_FINGERPRINT,
+	EMIT_TAG_NAMES,
+	EMIT_TAG_EXTENSION,
+	EMIT_TAG_MESSAGE,
+};
+/* `rest` has 48 bits. */
+#define EMIT_TAG(kind, rest) ((uint64_t)(kind) << 56 | (uint64_t)(rest))
+
+/*
+ * Members of an object, one element of a list, or (EMIT_TAG_NAMES) all of its elements, which are
+ * made from `tag` and `key` and nothing else.
+ */
+struct emit_run {
+	uint64_t tag;
+	struct bytes key;
+	size_t start; /* in the emitter's buffer, behind the comma */
+};
+
+/*
+ * True if the members were told before: they have been written again. Otherwise the caller writes
+ * them, and then calls emit_remember, unless the key holds faults that have to be noted each time.
+ * `key` is borrowed until then. Nothing is remembered without a memo, which serves one format.
+ */
+bool emit_again(struct emit *emit, struct emit_run *run, uint64_t tag, struct bytes key);
+void emit_remember(struct emit *emit, const struct emit_run *run);
 
 #endif

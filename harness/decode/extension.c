@@ -680,13 +680,12 @@ static show_extension *find_form(uint16_t type, enum extension_place place)
 	return NULL;
 }
 
-static void show_one(const struct tell *tell, const struct extension *extension,
-                     enum extension_place place)
+static void show_anew(const struct tell *tell, const struct extension *extension,
+                      enum extension_place place, struct fault *fault)
 {
 	struct emit *emit = tell->emit;
 	show_extension *show = find_form(extension->type, place);
-	struct fault fault;
-	struct reader body = reader_isolate(&extension->body, &fault);
+	struct reader body = reader_isolate(&extension->body, fault);
 	struct bytes data = reader_rest(&body);
 	char name[REGISTRY_LABEL_MAX];
 	char text[FAULT_TEXT_MAX];
@@ -700,14 +699,30 @@ static void show_one(const struct tell *tell, const struct extension *extension,
 		show(emit, &body);
 		reader_end(&body, "extension_data");
 	}
-	if (fault.kind != FAULT_NONE) {
-		fault_text(&fault, text, sizeof(text));
+	if (fault->kind != FAULT_NONE) {
+		fault_text(fault, text, sizeof(text));
 		emit_text(emit, "fault", text);
 		faults_add(tell->faults, tell->from_server, tell->where, "%s: %s", name, text);
 	}
-	if (show == NULL || fault.kind != FAULT_NONE)
+	if (show == NULL || fault->kind != FAULT_NONE)
 		emit_hex(emit, "data", data);
 	emit_close(emit);
+}
+
+/* An extension whose body held no fault is told again as it was. */
+static void show_one(const struct tell *tell, const struct extension *extension,
+                     enum extension_place place)
+{
+	uint64_t head = (uint64_t)place << 32 | (uint64_t)extension->type << 16 | extension->length;
+	struct emit_run run;
+	struct fault fault;
+
+	if (emit_again(tell->emit, &run, EMIT_TAG(EMIT_TAG_EXTENSION, head),
+	               reader_rest(&extension->body)))
+		return;
+	show_anew(tell, extension, place, &fault);
+	if (fault.kind == FAULT_NONE)
+		emit_remember(tell->emit, &run);
 }
 
 void extensions_tell(const struct tell *tell, struct reader *block, enum extension_place place)

@@ -84,14 +84,22 @@ static struct code_points types_of(const struct reader *block)
 
 static void add_decimals(struct buf *out, const struct code_points *points)
 {
-	for (size_t i = 0; i < points->n; i++)
-		buf_printf(out, i > 0 ? "-%u" : "%u", points->values[i]);
+	for (size_t i = 0; i < points->n; i++) {
+		if (i > 0)
+			buf_char(out, '-');
+		buf_decimal(out, points->values[i]);
+	}
 }
 
 static void add_hex(struct buf *out, const struct code_points *points)
 {
-	for (size_t i = 0; i < points->n; i++)
-		buf_printf(out, i > 0 ? ",%04x" : "%04x", points->values[i]);
+	for (size_t i = 0; i < points->n; i++) {
+		uint8_t digits[] = {(uint8_t)(points->values[i] >> 8), (uint8_t)points->values[i]};
+
+		if (i > 0)
+			buf_char(out, ',');
+		buf_hex(out, (struct bytes){digits, sizeof(digits)});
+	}
 }
 
 void fingerprint_ja3_string(const struct client_hello *hello, struct buf *out)
@@ -288,7 +296,7 @@ static void tell_md5(struct emit *emit, const char *key, const struct buf *text)
 		emit_null(emit, key);
 }
 
-void fingerprint_tell_client(struct emit *emit, const struct client_hello *hello)
+static void tell_client(struct emit *emit, const struct client_hello *hello)
 {
 	struct buf text = {0};
 
@@ -304,7 +312,53 @@ void fingerprint_tell_client(struct emit *emit, const struct client_hello *hello
 	buf_fini(&text);
 }
 
-void fingerprint_tell_server(struct emit *emit, const struct server_hello *hello)
+/* Of these extensions, fingerprints look at the body; of all others at the type alone. */
+static bool body_counts(uint16_t type)
+{
+	return type == EXTENSION_supported_groups || type == EXTENSION_ec_point_formats ||
+	       type == EXTENSION_signature_algorithms || type == EXTENSION_supported_versions ||
+	       type == EXTENSION_application_layer_protocol_negotiation;
+}
+
+/* Appends what of the extensions the fingerprints depend on. */
+static void add_extensions_key(struct buf *key, const struct reader *block, bool with_bodies)
+{
+	struct fault fault;
+	struct reader reader;
+	struct extension extension;
+
+	if (block->data == NULL)
+		return;
+	reader = reader_isolate(block, &fault);
+	while (extension_next(&reader, &extension)) {
+		struct bytes body = reader_rest(&extension.body);
+
+		buf_u16(key, extension.type);
+		if (!with_bodies || !body_counts(extension.type))
+			continue;
+		buf_u16(key, (uint16_t)body.len);
+		buf_bytes(key, body);
+	}
+}
+
+void fingerprint_tell_client(struct emit *emit, const struct client_hello *hello)
+{
+	struct bytes suites = reader_rest(&hello->cipher_suites);
+	struct buf key = {0};
+	struct emit_run run;
+
+	buf_u16(&key, hello->legacy_version);
+	buf_u16(&key, (uint16_t)suites.len);
+	buf_bytes(&key, suites);
+	add_extensions_key(&key, &hello->extensions, true);
+	if (!emit_again(emit, &run, EMIT_TAG(EMIT_TAG_CLIENT_FINGERPRINT, 0), buf_view(&key))) {
+		tell_client(emit, hello);
+		emit_remember(emit, &run);
+	}
+	buf_fini(&key);
+}
+
+static void tell_server(struct emit *emit, const struct server_hello *hello)
 {
 	struct buf text = {0};
 
@@ -312,4 +366,19 @@ void fingerprint_tell_server(struct emit *emit, const struct server_hello *hello
 	tell_md5(emit, "ja3s", &text);
 	emit_string(emit, "ja3s_string", buf_view(&text));
 	buf_fini(&text);
+}
+
+void fingerprint_tell_server(struct emit *emit, const struct server_hello *hello)
+{
+	struct buf key = {0};
+	struct emit_run run;
+
+	buf_u16(&key, hello->legacy_version);
+	buf_u16(&key, hello->cipher_suite);
+	add_extensions_key(&key, &hello->extensions, false);
+	if (!emit_again(emit, &run, EMIT_TAG(EMIT_TAG_SERVER_FINGERPRINT, 0), buf_view(&key))) {
+		tell_server(emit, hello);
+		emit_remember(emit, &run);
+	}
+	buf_fini(&key);
 }

@@ -57,14 +57,26 @@ static void encrypted_extensions(const struct tell *tell, struct bytes message)
 	end_message(tell, &body);
 }
 
+/* Most servers send the same certificates again and again. */
+static void tell_summary(const struct tell *tell, struct bytes der)
+{
+	struct emit_run run;
+
+	if (emit_again(tell->emit, &run, EMIT_TAG(EMIT_TAG_CERTIFICATE, 0), der))
+		return;
+	if (certificate_tell(tell->emit, der))
+		emit_remember(tell->emit, &run);
+	else
+		faults_add(tell->faults, tell->from_server, tell->where,
+		           "cert_data is neither a certificate nor a public key in DER");
+}
+
 static void tell_certificate(const struct tell *tell, struct reader *entries)
 {
 	struct reader der = reader_vec24(entries, "cert_data");
 
 	emit_item(tell->emit, "Certificate (%zu bytes)", reader_rest(&der).len);
-	if (!certificate_tell(tell->emit, reader_rest(&der)))
-		faults_add(tell->faults, tell->from_server, tell->where,
-		           "cert_data is neither a certificate nor a public key in DER");
+	tell_summary(tell, reader_rest(&der));
 	if (is_tls13(tell) && reader_left(entries) > 0) {
 		struct reader block = reader_vec16(entries, "extensions");
 

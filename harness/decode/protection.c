@@ -116,9 +116,8 @@ static size_t hash_len(const char *name)
 }
 
 /* A protection without keys, or NULL if libcrypto does not have the cipher. */
-static struct protection *new_protection(uint16_t cipher_suite)
+static struct protection *new_protection(struct suite suite)
 {
-	struct suite suite = suite_describe(cipher_suite);
 	struct protection *protection;
 
 	if (suite.cipher == NULL)
@@ -163,8 +162,10 @@ static bool set_traffic_keys(struct protection *protection)
 
 struct protection *protection_tls13(uint16_t cipher_suite, struct bytes secret)
 {
-	struct protection *protection = new_protection(cipher_suite);
+	struct protection *protection = NULL;
 
+	if (secret.len > 0)
+		protection = new_protection(suite_describe(cipher_suite));
 	if (protection == NULL)
 		return NULL;
 	protection->tls13 = true;
@@ -242,9 +243,14 @@ static bool set_connection_keys(struct protection *protection,
 struct protection *protection_tls12(const struct protection_secrets *secrets, bool from_server)
 {
 	struct protection *protection = NULL;
+	struct suite suite = {0};
 
 	if (secrets->version >= VERSION_TLS_1_0 && secrets->version <= VERSION_TLS_1_2)
-		protection = new_protection(secrets->cipher_suite);
+		suite = suite_describe(secrets->cipher_suite);
+	/* Without the secret, only what is not encrypted can be read. */
+	if (suite.cipher != NULL &&
+	    (secrets->master_secret.len > 0 || suite.cipher->mode == MODE_NULL))
+		protection = new_protection(suite);
 	if (protection == NULL)
 		return NULL;
 	protection->version = secrets->version;

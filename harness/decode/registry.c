@@ -3,6 +3,7 @@
 #include "base/assert.h"
 
 #include <stdio.h>
+#include <string.h>
 
 struct row {
 	uint32_t value;
@@ -217,10 +218,12 @@ bool registry_is_grease(enum registry registry, uint32_t value)
 char *registry_label(enum registry registry, uint32_t value, char text[REGISTRY_LABEL_MAX])
 {
 	const struct row *row = find(registry, value);
+	size_t len = row != NULL ? strlen(row->name) : 0;
 	int digits = (int)registry_width(registry) * 2;
 
+	CHECK(len < REGISTRY_LABEL_MAX);
 	if (row != NULL)
-		snprintf(text, REGISTRY_LABEL_MAX, "%s", row->name);
+		memcpy(text, row->name, len + 1);
 	else if (registry_is_grease(registry, value))
 		snprintf(text, REGISTRY_LABEL_MAX, "GREASE (0x%0*x)", digits, value);
 	else

@@ -65,17 +65,30 @@ static uint32_t read_code_point(struct reader *reader, const char *field, enum r
 	return registry_width(registry) == 1 ? reader_u8(reader, field) : reader_u16(reader, field);
 }
 
+static void tell_elements(struct emit *emit, const char *field, enum registry registry,
+                          struct reader *elements)
+{
+	while (reader_left(elements) > 0) {
+		uint32_t value = read_code_point(elements, field, registry);
+
+		if (reader_ok(elements))
+			emit_name(emit, NULL, registry, value);
+	}
+}
+
 void tell_names(struct emit *emit, const char *key, enum registry registry, struct reader list)
 {
 	struct fault own;
 	struct reader elements = reader_isolate(&list, &own);
+	struct emit_run run;
 
 	emit_list(emit, key);
-	while (reader_left(&elements) > 0) {
-		uint32_t value = read_code_point(&elements, key, registry);
-
+	if (emit_again(emit, &run, EMIT_TAG(EMIT_TAG_NAMES, registry), reader_rest(&elements))) {
+		reader_bytes(&elements, reader_left(&elements), key);
+	} else {
+		tell_elements(emit, key, registry, &elements);
 		if (reader_ok(&elements))
-			emit_name(emit, NULL, registry, value);
+			emit_remember(emit, &run);
 	}
 	emit_close(emit);
 	tell_end(&list, &elements, key);

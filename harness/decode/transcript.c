@@ -255,6 +255,7 @@ static void handshake_bytes(struct transcript *transcript, const struct origin *
 
 	if (message->n_header > 0 && message->is_protected != origin->is_protected)
 		interrupt_message(transcript, origin->from, "a change of keys");
+	buf_reserve(&transcript->sides[origin->from].kept, data.len);
 	reader_init(&reader, data.data, data.len, &fault);
 	while (reader_left(&reader) > 0) {
 		size_t n = reader_left(&reader);

@@ -158,6 +158,27 @@ static double ms_since(uint64_t t_ns, uint64_t t0_ns)
 	return t_ns > t0_ns ? (double)(t_ns - t0_ns) / 1e6 : 0;
 }
 
+/* All but its time. */
+static void tell_entry_kind(struct emit *emit, const struct entry *entry, enum registry registry,
+                            uint32_t value)
+{
+	uint64_t flags = (uint64_t)entry->from_server | (uint64_t)entry->sealed << 1 |
+	                 (uint64_t)entry->is_protected << 2;
+	uint64_t kind = (uint64_t)registry << 43 | flags << 40 | (uint64_t)value << 32;
+	struct emit_run run;
+
+	if (emit_again(emit, &run, EMIT_TAG(EMIT_TAG_MESSAGE, kind | entry->length),
+	               (struct bytes){0}))
+		return;
+	emit_text(emit, "from", side_name(entry->from_server));
+	if (entry->sealed)
+		emit_text(emit, "type", "encrypted");
+	emit_name(emit, entry->sealed ? "content_type" : "type", registry, value);
+	emit_uint(emit, "length", entry->length);
+	emit_bool(emit, "protected", entry->is_protected);
+	emit_remember(emit, &run);
+}
+
 static void tell_entry(const struct teller *teller, const struct entry *entry)
 {
 	struct emit *emit = teller->emit;
@@ -168,19 +189,17 @@ static void tell_entry(const struct teller *teller, const struct entry *entry)
 	uint32_t value = registry == REGISTRY_HANDSHAKE_TYPE ? entry->handshake_type
 	                                                     : entry->content_type;
 
-	registry_label(registry, value, type);
-	if (!emit_line(emit, "%10.3f ms  %s: %s%s, %u bytes%s",
-	               ms_since(entry->t_ns, teller->t0_ns), side_name(entry->from_server),
-	               entry->sealed ? "encrypted " : "", type, entry->length,
-	               entry->is_protected && !entry->sealed ? ", decrypted" : ""))
+	if (emit->format == EMIT_TEXT) {
+		emit_line(emit, "%10.3f ms  %s: %s%s, %u bytes%s",
+		          ms_since(entry->t_ns, teller->t0_ns), side_name(entry->from_server),
+		          entry->sealed ? "encrypted " : "", registry_label(registry, value, type),
+		          entry->length,
+		          entry->is_protected && !entry->sealed ? ", decrypted" : "");
 		return;
+	}
+	emit_item(emit, "Message");
 	emit_ms(emit, "t_ms", entry->t_ns, teller->t0_ns);
-	emit_text(emit, "from", side_name(entry->from_server));
-	emit_text(emit, "type", entry->sealed ? "encrypted" : type);
-	if (entry->sealed)
-		emit_text(emit, "content_type", type);
-	emit_uint(emit, "length", entry->length);
-	emit_bool(emit, "protected", entry->is_protected);
+	tell_entry_kind(emit, entry, registry, value);
 	emit_close(emit);
 }
 
@@ -244,12 +263,16 @@ static void tell_fault_list(struct emit *emit, const struct faults *faults)
 void transcript_tell(const struct transcript *transcript, uint64_t t0_ns, struct emit *emit)
 {
 	struct teller teller = {.transcript = transcript, .emit = emit, .t0_ns = t0_ns};
+	bool came[UINT8_MAX + 1] = {false};
 	size_t n_dropped;
 
 	tell_hellos(&teller);
 	tell_agreed(&teller);
+	for (size_t i = 0; i < transcript->n_entries; i++)
+		came[transcript->entries[i].handshake_type] = true;
 	for (size_t i = 0; i < n_handshake_kinds; i++)
-		tell_kind(&teller, &handshake_kinds[i]);
+		if (came[handshake_kinds[i].type])
+			tell_kind(&teller, &handshake_kinds[i]);
 	tell_entries(&teller);
 	tell_alerts(&teller);
 	emit_list(emit, "faults");

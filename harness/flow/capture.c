@@ -17,6 +17,7 @@
 #define BLOCK_OVERHEAD 12u /* type and length, and the length again at the end */
 #define MICROSECONDS 1000000u
 #define NANOSECONDS 1000000000u
+#define PAGES_HELD ((size_t)2 << 20) /* bytes of a mapped file, read already, that stay in memory */
 
 struct interface {
 	uint16_t linktype;
@@ -29,6 +30,7 @@ struct capture {
 	char *name;
 	void *mapped;        /* to be unmapped, unless NULL */
 	struct error packed_end; /* where and why its packed data ended too early */
+	size_t n_given_back; /* bytes at its start whose pages were given back */
 	struct bytes bytes;
 	bool (*next)(struct capture *capture, struct packet *packet);
 	struct reader reader;
@@ -37,7 +39,7 @@ struct capture {
 	bool over;
 	struct error end;    /* where and why it ended too early */
 	uint64_t last_ns;    /* for packets without a time */
-	uint64_t units;      /* pcap: of the timestamps' second word, in a second */
+	uint32_t unit_ns;    /* pcap: of the timestamps' second word */
 	uint16_t linktype;   /* pcap */
 	struct interface *interfaces; /* pcapng: of this section */
 	size_t n_interfaces;
@@ -77,6 +79,14 @@ static void stop_cut(struct capture *capture, const char *what, size_t begin, si
 	     capture->bytes.len, what, begin, length);
 }
 
+static void stop_cut_packet(struct capture *capture, size_t begin, size_t length)
+{
+	char what[40];
+
+	snprintf(what, sizeof(what), "packet %zu", capture->n_packets + 1);
+	stop_cut(capture, what, begin, length);
+}
+
 /* Nanoseconds of a time in `units` of a second. What is finer is cut, so that nothing overflows. */
 static uint64_t to_ns(uint64_t seconds, uint64_t part, uint64_t units)
 {
@@ -94,31 +104,30 @@ static bool next_of_pcap(struct capture *capture, struct packet *packet)
 	struct reader *reader = &capture->reader;
 	size_t begin = reader_offset(reader), captured_len;
 	uint64_t seconds, part;
-	char what[40];
 
 	if (reader_left(reader) == 0) {
 		capture->over = true;
 		return false;
 	}
-	snprintf(what, sizeof(what), "packet %zu", capture->n_packets + 1);
 	seconds = reader_u32(reader, "seconds");
 	part = reader_u32(reader, "part_of_second");
 	captured_len = reader_u32(reader, "captured_len");
 	packet->original_len = reader_u32(reader, "original_len");
 	if (!reader_ok(reader)) {
-		stop_cut(capture, what, begin, 16);
+		stop_cut_packet(capture, begin, 16);
 		return false;
 	}
 	if (captured_len > CAPTURE_PACKET_MAX) {
-		stop(capture, "the file is damaged at byte %zu, where %s claims to hold %zu bytes",
-		     begin, what, captured_len);
+		stop(capture,
+		     "the file is damaged at byte %zu, where packet %zu claims to hold %zu bytes",
+		     begin, capture->n_packets + 1, captured_len);
 		return false;
 	}
-	packet->t_ns = to_ns(seconds, part, capture->units);
+	packet->t_ns = seconds * NANOSECONDS + part * capture->unit_ns;
 	packet->linktype = capture->linktype;
 	packet->data = reader_bytes(reader, captured_len, "packet");
 	if (!reader_ok(reader))
-		stop_cut(capture, what, begin, 16 + captured_len);
+		stop_cut_packet(capture, begin, 16 + captured_len);
 	return true;
 }
 
@@ -131,7 +140,7 @@ static void begin_pcap(struct capture *capture, bool little, uint32_t units)
 	struct reader *reader = &capture->reader;
 
 	reader->little = little;
-	capture->units = units;
+	capture->unit_ns = NANOSECONDS / units;
 	capture->next = next_of_pcap;
 	reader_bytes(reader, 20, "file_header");
 	/* The upper half tells of frame check sequences, which the IP length cuts off. */
@@ -520,12 +529,35 @@ void capture_close(struct capture *capture)
 	free(capture);
 }
 
+/* What was read up to `pos`: else all of a large file would count as memory in use. */
+static void give_back_pages(struct capture *capture, size_t pos)
+{
+	uint8_t *start = (uint8_t *)capture->mapped + capture->n_given_back;
+
+	if (capture->mapped == NULL || pos < capture->n_given_back + 2 * PAGES_HELD)
+		return;
+	if (madvise(start, PAGES_HELD, MADV_DONTNEED) == 0)
+		capture->n_given_back += PAGES_HELD;
+}
+
 bool capture_next(struct capture *capture, struct packet *packet)
 {
 	if (capture->over || !capture->next(capture, packet))
 		return false;
 	capture->n_packets++;
+	give_back_pages(capture, capture->reader.pos);
 	return true;
+}
+
+void capture_rewind(struct capture *capture)
+{
+	capture->over = false;
+	capture->end = (struct error){0};
+	capture->n_packets = 0;
+	capture->last_ns = 0;
+	capture->n_interfaces = 0;
+	capture->n_given_back = 0;
+	begin(capture, &capture->end);
 }
 
 int capture_end(const struct capture *capture, struct error *error)
@@ -539,7 +571,7 @@ int capture_end(const struct capture *capture, struct error *error)
 	return end->code;
 }
 
-void capture_secrets(const struct capture *capture, struct keylog *keylog)
+void capture_secrets(struct capture *capture, struct keylog *keylog)
 {
 	struct fault fault, body_fault;
 	struct reader reader;
@@ -553,6 +585,7 @@ void capture_secrets(const struct capture *capture, struct keylog *keylog)
 		uint32_t type, length;
 		struct bytes text;
 
+		give_back_pages(capture, reader.pos);
 		if (block.type != PCAPNG_SECRETS)
 			continue;
 		type = reader_u32(&body, "secrets_type");
@@ -561,4 +594,5 @@ void capture_secrets(const struct capture *capture, struct keylog *keylog)
 		if (type == PCAPNG_TLS_KEYLOG)
 			keylog_add(keylog, (const char *)text.data, text.len);
 	}
+	capture->n_given_back = 0;
 }

@@ -41,8 +41,14 @@ int capture_from_bytes(struct capture **capture, const char *name, struct bytes 
 /* capture_close(NULL) does nothing. */
 void capture_close(struct capture *capture);
 
-/* The next packet, borrowed from the capture until it is closed. False at the end. */
+/*
+ * The next packet, borrowed from the capture until it is closed. False at the end. Pages of a file
+ * that were read are given back to the system, which reads them again if they are used again.
+ */
 bool capture_next(struct capture *capture, struct packet *packet);
+
+/* Begins again with the first packet. */
+void capture_rewind(struct capture *capture);
 
 /*
  * After capture_next has returned false: 0 if that was the end of a whole file, else ERR_INPUT and
@@ -51,6 +57,6 @@ bool capture_next(struct capture *capture, struct packet *packet);
 int capture_end(const struct capture *capture, struct error *error);
 
 /* Adds the key logs of all secrets blocks, also of those after the packets that need them. */
-void capture_secrets(const struct capture *capture, struct keylog *keylog);
+void capture_secrets(struct capture *capture, struct keylog *keylog);
 
 #endif

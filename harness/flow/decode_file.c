@@ -14,13 +14,16 @@
 #include <string.h>
 
 #define QUEUE_FIRST 1024 /* packets for which there is room at first */
+#define TEXT_MAX (256u << 10) /* bytes that are written at once, or one connection's */
 
 struct decoding {
 	const struct decode_request *request;
 	FILE *out;
 	const struct keylog *keylog;
 	struct pick *pick; /* NULL: nothing is picked */
-	struct buf text; /* of one connection */
+	struct buf text;   /* not written yet */
+	struct buf json;   /* of one connection that is looked into */
+	struct memo *memo; /* of what was told before */
 	uint64_t n_connections, n_told;
 };
 
@@ -37,18 +40,25 @@ static void open_connection(struct emit *emit, uint64_t number, const struct con
 	          transcript_is_tls(connection->transcript) ? "TLS" : "no TLS seen");
 }
 
-/* Writes the connection to `text`, which is cleared first. */
+static void write_text(struct decoding *decoding)
+{
+	if (decoding->text.len > 0)
+		fwrite(decoding->text.data, 1, decoding->text.len, decoding->out);
+	buf_clear(&decoding->text);
+}
+
+/* Appends the connection to `text`. */
 static void tell(struct decoding *decoding, const struct connection *connection,
-                 enum emit_format format)
+                 enum emit_format format, struct buf *text)
 {
 	struct emit emit;
 
-	buf_clear(&decoding->text);
-	emit_init(&emit, &decoding->text, format);
+	emit_init(&emit, text, format);
+	emit.memo = decoding->memo;
 	open_connection(&emit, decoding->n_connections, connection);
 	connection_emit(connection, &emit);
 	emit_close(&emit);
-	buf_char(&decoding->text, '\n');
+	buf_char(text, '\n');
 }
 
 /* The connection as JSON, the caller's. */
@@ -56,8 +66,9 @@ static json_t *decoded(struct decoding *decoding, const struct connection *conne
 {
 	json_t *value;
 
-	tell(decoding, connection, EMIT_JSON);
-	value = json_loadb(buf_string(&decoding->text), decoding->text.len, JSON_ALLOW_NUL, NULL);
+	buf_clear(&decoding->json);
+	tell(decoding, connection, EMIT_JSON, &decoding->json);
+	value = json_loadb(buf_string(&decoding->json), decoding->json.len, JSON_ALLOW_NUL, NULL);
 	CHECK(value != NULL);
 	return value;
 }
@@ -71,13 +82,12 @@ static void write_wanted(struct decoding *decoding, const struct connection *con
 	decoding->n_told++;
 	if (decoding->pick != NULL && transcript_is_tls(connection->transcript))
 		pick_connection(decoding->pick, connection, decoding->keylog);
-	if (request->fields != NULL) {
-		buf_clear(&decoding->text);
+	if (request->fields != NULL)
 		fields_write(&decoding->text, request->fields, value);
-	} else {
-		tell(decoding, connection, request->format);
-	}
-	fwrite(decoding->text.data, 1, decoding->text.len, decoding->out);
+	else
+		tell(decoding, connection, request->format, &decoding->text);
+	if (decoding->text.len >= TEXT_MAX)
+		write_text(decoding);
 }
 
 static void write_connection(void *context, struct connection *connection)
@@ -98,29 +108,47 @@ static void write_connection(void *context, struct connection *connection)
 
 static const struct tracker_events events = {.finished = write_connection};
 
-/* The packets of a file; their bytes stay the capture's. */
-struct queue {
-	struct place {
-		struct packet packet;
-		size_t number; /* in the file */
-	} *places;
-	size_t n, size;
-	bool mixed_up; /* a time is before the one of the packet before */
+/* One pass over what is in the file. */
+struct pass {
+	struct tracker *tracker;
+	struct pick *pick; /* NULL: nothing is picked */
+	uint64_t n_packets;
+	uint16_t unread; /* the link type of a packet that is not read */
 };
 
-static void add_packet(struct queue *queue, const struct packet *packet)
+static void take_packet(struct pass *pass, const struct packet *packet)
 {
-	if (queue->n == queue->size) {
-		queue->size = queue->size > 0 ? queue->size * 2 : QUEUE_FIRST;
-		queue->places =
-			reallocarray(queue->places, queue->size, sizeof(*queue->places));
-		CHECK(queue->places != NULL);
-	}
-	if (queue->n > 0 && packet->t_ns < queue->places[queue->n - 1].packet.t_ns)
-		queue->mixed_up = true;
-	queue->places[queue->n] = (struct place){*packet, queue->n};
-	queue->n++;
+	uint64_t n_unread = tracker_count(pass->tracker, SEGMENT_LINK);
+	struct connection *connection = tracker_packet(pass->tracker, packet);
+
+	pass->n_packets++;
+	if (pass->pick != NULL && connection != NULL)
+		pick_packet(pass->pick, packet, connection);
+	tracker_settle(pass->tracker, packet->t_ns);
+	if (tracker_count(pass->tracker, SEGMENT_LINK) > n_unread)
+		pass->unread = packet->linktype;
 }
+
+/* Whether no packet's time is before the one of the packet before. */
+static bool is_in_order(struct capture *capture)
+{
+	struct packet packet;
+	uint64_t last_ns = 0;
+	bool in_order = true;
+
+	while (in_order && capture_next(capture, &packet)) {
+		in_order = packet.t_ns >= last_ns;
+		last_ns = packet.t_ns;
+	}
+	capture_rewind(capture);
+	return in_order;
+}
+
+/* A packet and its place in the file. */
+struct place {
+	struct packet packet; /* its bytes stay the capture's */
+	size_t number;
+};
 
 static int by_time(const void *a, const void *b)
 {
@@ -131,34 +159,34 @@ static int by_time(const void *a, const void *b)
 	return left->number < right->number ? -1 : 1;
 }
 
-/*
- * Reads all packets. Returns how many there were; *unread is the link type of one that is not read.
- */
-static uint64_t read_packets(struct capture *capture, struct tracker *tracker, struct pick *pick,
-                             uint16_t *unread)
+/* Reads all packets before the first is taken. */
+static void take_sorted(struct pass *pass, struct capture *capture)
 {
-	struct queue queue = {0};
+	struct place *places = NULL;
+	struct packet packet;
+	size_t n = 0, size = 0;
+
+	while (capture_next(capture, &packet)) {
+		if (n == size) {
+			size = size > 0 ? size * 2 : QUEUE_FIRST;
+			places = reallocarray(places, size, sizeof(*places));
+			CHECK(places != NULL);
+		}
+		places[n] = (struct place){packet, n};
+		n++;
+	}
+	qsort(places, n, sizeof(*places), by_time);
+	for (size_t i = 0; i < n; i++)
+		take_packet(pass, &places[i].packet);
+	free(places);
+}
+
+static void take_as_they_come(struct pass *pass, struct capture *capture)
+{
 	struct packet packet;
 
 	while (capture_next(capture, &packet))
-		add_packet(&queue, &packet);
-	if (queue.mixed_up)
-		qsort(queue.places, queue.n, sizeof(*queue.places), by_time);
-	for (size_t i = 0; i < queue.n; i++) {
-		uint64_t n_unread = tracker_count(tracker, SEGMENT_LINK);
-
-		struct connection *connection =
-			tracker_packet(tracker, &queue.places[i].packet);
-
-		if (pick != NULL && connection != NULL)
-			pick_packet(pick, &queue.places[i].packet, connection);
-		tracker_settle(tracker, queue.places[i].packet.t_ns);
-		if (tracker_count(tracker, SEGMENT_LINK) > n_unread)
-			*unread = queue.places[i].packet.linktype;
-	}
-	tracker_finish_all(tracker);
-	free(queue.places);
-	return queue.n;
+		take_packet(pass, &packet);
 }
 
 static void sum_up(const struct decoding *decoding, const struct tracker *tracker,
@@ -201,7 +229,7 @@ static int judge_end(const struct capture *capture, const char *path, const stru
 }
 
 /* The secrets of the capture and of the key log beside it; the caller frees *keylog. */
-static int read_secrets(const struct capture *capture, const struct decode_request *request,
+static int read_secrets(struct capture *capture, const struct decode_request *request,
                         FILE *notes, struct keylog **keylog, struct error *error)
 {
 	*keylog = keylog_new();
@@ -225,17 +253,24 @@ static int check(const struct decode_request *request, struct error *error)
 static int decode(struct decoding *decoding, struct capture *capture, const struct keylog *keylog,
                   struct error *error)
 {
-	struct tracker *tracker = tracker_new(TRACKER_DECODE, keylog, &events, decoding);
-	uint16_t unread = 0;
-	uint64_t n_packets = read_packets(capture, tracker, decoding->pick, &unread);
+	struct pass pass = {
+		.tracker = tracker_new(TRACKER_DECODE, keylog, &events, decoding),
+		.pick = decoding->pick,
+	};
 	int rc;
 
+	if (is_in_order(capture))
+		take_as_they_come(&pass, capture);
+	else
+		take_sorted(&pass, capture);
+	tracker_finish_all(pass.tracker);
+	write_text(decoding);
 	if (decoding->request->format == EMIT_TEXT && decoding->request->fields == NULL)
-		sum_up(decoding, tracker, n_packets);
-	rc = judge_end(capture, decoding->request->path, tracker, unread, error);
+		sum_up(decoding, pass.tracker, pass.n_packets);
+	rc = judge_end(capture, decoding->request->path, pass.tracker, pass.unread, error);
 	if (fflush(decoding->out) != 0 || ferror(decoding->out))
 		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot write what was decoded");
-	tracker_free(tracker);
+	tracker_free(pass.tracker);
 	return rc;
 }
 
@@ -252,7 +287,7 @@ static int write_picked(const struct decoding *decoding, int rc, struct error *e
 
 int decode_file(const struct decode_request *request, FILE *out, FILE *notes, struct error *error)
 {
-	struct decoding decoding = {.request = request, .out = out};
+	struct decoding decoding = {.request = request, .out = out, .memo = memo_new()};
 	struct keylog *keylog = NULL;
 	struct capture *capture = NULL;
 	int rc = check(request, error);
@@ -272,5 +307,7 @@ int decode_file(const struct decode_request *request, FILE *out, FILE *notes, st
 	keylog_free(keylog);
 	capture_close(capture);
 	buf_fini(&decoding.text);
+	buf_fini(&decoding.json);
+	memo_free(decoding.memo);
 	return rc;
 }

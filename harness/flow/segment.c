@@ -380,14 +380,27 @@ enum segment_result segment_decode(const struct packet *packet, struct segment *
 	return segment_decode_joined(packet, NULL, segment);
 }
 
-bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
+/* One number of a dotted address, and what stands behind it. Returns the end. */
+static char *put_number(char *at, uint8_t number, char end)
 {
-	return a->port == b->port && a->ipv6 == b->ipv6 &&
-	       memcmp(a->address, b->address, sizeof(a->address)) == 0;
+	if (number >= 100)
+		*at++ = (char)('0' + number / 100);
+	if (number >= 10)
+		*at++ = (char)('0' + number / 10 % 10);
+	*at++ = (char)('0' + number % 10);
+	*at++ = end;
+	return at;
 }
 
 char *endpoint_address(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_MAX])
 {
-	inet_ntop(endpoint->ipv6 ? AF_INET6 : AF_INET, endpoint->address, text, ENDPOINT_TEXT_MAX);
+	char *at = text;
+
+	if (endpoint->ipv6) {
+		inet_ntop(AF_INET6, endpoint->address, text, ENDPOINT_TEXT_MAX);
+		return text;
+	}
+	for (size_t i = 0; i < 4; i++)
+		at = put_number(at, endpoint->address[i], i < 3 ? '.' : '\0');
 	return text;
 }

@@ -17,6 +17,8 @@
 
 #include "flow/packet.h"
 
+#include <string.h>
+
 #define SEGMENT_IPV6_HEADERS_MAX 16 /* extension headers; a packet with more is not read */
 #define SEGMENT_TUNNELS_MAX 8       /* IP headers in one packet, likewise */
 
@@ -61,7 +63,11 @@ struct fragments; /* see fragment.h */
 enum segment_result segment_decode_joined(const struct packet *packet, struct fragments *fragments,
                                           struct segment *segment);
 
-bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
+static inline bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->port == b->port && a->ipv6 == b->ipv6 &&
+	       memcmp(a->address, b->address, sizeof(a->address)) == 0;
+}
 
 #define ENDPOINT_TEXT_MAX 48
 

@@ -4,8 +4,10 @@
 #include "flow/fragment.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#define BUCKETS 4096
+#define BUCKETS 16384
+#define HASH_FACTOR 0x9e3779b97f4a7c15u /* 2^64 divided by the golden ratio */
 
 LIST_HEAD(bucket, connection);
 TAILQ_HEAD(order, connection);
@@ -67,22 +69,21 @@ void tracker_free(struct tracker *tracker)
 	free(tracker);
 }
 
-/* FNV-1a. */
-static uint32_t hash_endpoint(const struct endpoint *endpoint)
+static uint64_t hash_endpoint(const struct endpoint *endpoint)
 {
-	uint32_t hash = (2166136261u ^ endpoint->port) * 16777619u;
+	uint64_t words[2];
 
-	for (size_t i = 0; i < sizeof(endpoint->address); i++)
-		hash = (hash ^ endpoint->address[i]) * 16777619u;
-	return hash;
+	memcpy(words, endpoint->address, sizeof(words));
+	words[0] = (words[0] ^ words[1] >> 32 ^ words[1] << 32 ^ endpoint->port) * HASH_FACTOR;
+	return (words[0] ^ words[0] >> 32) * HASH_FACTOR;
 }
 
 /* The same for both directions. */
 static struct bucket *bucket_of(struct tracker *tracker, const struct segment *segment)
 {
-	uint32_t hash = hash_endpoint(&segment->from) + hash_endpoint(&segment->to);
+	uint64_t hash = hash_endpoint(&segment->from) + hash_endpoint(&segment->to);
 
-	return &tracker->buckets[(hash ^ hash >> 16) % BUCKETS];
+	return &tracker->buckets[(hash ^ hash >> 32) % BUCKETS];
 }
 
 static bool is_between(const struct connection *connection, const struct endpoint *a,

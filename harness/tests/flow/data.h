@@ -36,15 +36,43 @@ static inline int data_read(struct capture *capture, struct packet_list *packets
 	return capture_end(capture, error);
 }
 
-static inline void data_keep(void *context, struct connection *connection)
+static inline void data_emit(const struct connection *connection, enum emit_format format,
+                             struct memo *memo, struct buf *text)
 {
-	struct buf text = {0};
 	struct emit emit;
 
-	emit_init(&emit, &text, EMIT_JSON);
+	buf_clear(text);
+	emit_init(&emit, text, format);
+	emit.memo = memo;
 	emit_object(&emit, NULL);
 	connection_emit(connection, &emit);
 	emit_close(&emit);
+}
+
+/* What was told before, in this connection or another, is told again to the byte. */
+static inline void data_check_memory(const struct connection *connection, enum emit_format format)
+{
+	static struct memo *memos[2]; /* of all connections of a test program */
+	struct buf text = {0}, again = {0};
+
+	if (memos[format] == NULL)
+		memos[format] = memo_new();
+	data_emit(connection, format, NULL, &text);
+	for (int i = 0; i < 3; i++) {
+		data_emit(connection, format, memos[format], &again);
+		CHECK(again.len == text.len && memcmp(again.data, text.data, text.len) == 0);
+	}
+	buf_fini(&text);
+	buf_fini(&again);
+}
+
+static inline void data_keep(void *context, struct connection *connection)
+{
+	struct buf text = {0};
+
+	data_emit(connection, EMIT_JSON, NULL, &text);
+	data_check_memory(connection, EMIT_JSON);
+	data_check_memory(connection, EMIT_TEXT);
 	CHECK(json_array_append_new(context, json_loadb(buf_string(&text), text.len, JSON_ALLOW_NUL,
 	                                                NULL)) == 0);
 	buf_fini(&text);
