@@ -167,12 +167,11 @@ class Run:
             (one for one in self.members() if one.name.startswith("shakedown-board")
              and set(words) <= set(one.words)), None))
 
-    def hold(self, *words: str) -> Process:
+    def hold(self, board: Process) -> None:
         """
-        Stops that virtual board and waits until the cell that it is at stands still: all others are done,
+        Stops a virtual board and waits until the cell that it is at stands still: all others are done,
         and its server has waited for longer than any does for a board that works.
         """
-        board = self.board(*words)
         seen: list[tuple[list[int], int]] = []
 
         def stands_still() -> bool:
@@ -191,7 +190,6 @@ class Run:
 
         os.kill(board.pid, signal.SIGSTOP)
         until("one cell stands still", stands_still)
-        return board
 
     def finish(self) -> Done:
         status = self.child.wait(DEADLINE_S)
