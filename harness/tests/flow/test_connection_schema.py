@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore
 
 ROOT = Path(__file__).resolve().parents[3]
 SHAKEDOWN = ROOT / os.environ.get("SHAKEDOWN_BUILD", "build") / "shakedown"
@@ -58,7 +58,9 @@ class Schema(unittest.TestCase):
 
     def test_it_refuses_what_is_not_told(self) -> None:
         connection = decode(CAPTURES[0].read_bytes())[0]
-        for change in ({"tcp": {}}, {"close": None}, {"alerts": [{"from": "nobody"}]}, {"client": "10.0.0.1"}):
+        changes: tuple[dict[str, Any], ...] = (
+            {"tcp": {}}, {"close": None}, {"alerts": [{"from": "nobody"}]}, {"client": "10.0.0.1"})
+        for change in changes:
             self.assertTrue(list(Draft202012Validator(SCHEMA).iter_errors({**connection, **change})), change)
 
 

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import unittest
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 ROOT = Path(__file__).resolve().parents[3]
 SHAKEDOWN = ROOT / os.environ.get("SHAKEDOWN_BUILD", "build") / "shakedown"
@@ -48,7 +48,7 @@ FORUM_PCAPNG = pcapng_block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -
 
 
 def checksum(header: bytes) -> int:
-    total = sum(struct.unpack(f">{len(header) // 2}H", header))
+    total: int = sum(struct.unpack(f">{len(header) // 2}H", header))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
@@ -147,14 +147,15 @@ class Framings(Sources):
         self.check(1, [MAC + b"\x88\x64\x11\0\0\1" + struct.pack(">H", len(p) + 2) + b"\0\x21" + p for p in packets])
 
     def test_tunnels(self) -> None:
-        for name, tunnel in {
+        tunnels: dict[str, Callable[[bytes], bytes]] = {
             "IPv4 in IPv4": lambda p: ipv4(4, p), "IPv4 in IPv6": lambda p: ipv6(4, p),
             "GRE": lambda p: ipv4(47, b"\0\0\x08\0" + p),
             "GRE with Ethernet": lambda p: ipv4(47, b"\x20\0\x65\x58kkkk" + MAC + b"\x08\0" + p),
             "VXLAN": lambda p: ipv4(17, udp(4789, b"\x08\0\0\0\0\0\1\0" + MAC + b"\x08\0" + p)),
             "Geneve": lambda p: ipv6(17, udp(6081, b"\0\0\x65\x58\0\0\1\0" + MAC + b"\x08\0" + p)),
             "6in4": lambda p: ipv4(41, as_ipv6(p)), "IPv6 in IPv6": lambda p: ipv6(41, as_ipv6(p)),
-        }.items():
+        }
+        for name, tunnel in tunnels.items():
             with self.subTest(name):
                 self.check(101, [tunnel(packet) for packet in ip_packets()])
 
