@@ -198,17 +198,16 @@ static void on_station_ready(void *context, struct station *station)
  * A capture that does not see what the server has is on the wrong interface: a board whose traffic
  * takes another way. The servers' own sockets are the better witness then.
  */
-static void check_capture(struct run *run, const json_t *witnesses)
+static void do_without_blind_sniffer(struct run *run)
 {
 	char text[ERROR_TEXT_MAX];
 
-	if (run->apparatus.sniffer == NULL || !json_is_null(json_object_get(witnesses, "wire")) ||
-	    !json_flag(json_object_get(witnesses, "server"), "connected"))
+	if (run->apparatus.sniffer == NULL)
 		return;
 	run->apparatus.sniffer = NULL;
 	snprintf(text, sizeof(text),
 	         "The capture on %s did not see a connection that the server had: the board's way "
-	         "does not lead through it. The servers' own sockets tell from now on.",
+	         "does not lead through it. The servers' own sockets tell instead.",
 	         run->agenda.interface);
 	notice(run, text);
 }
@@ -226,7 +225,8 @@ static void on_station_done(void *context, struct station *station, struct obser
 	json_object_set_new(cell, "witnesses", observation->witnesses);
 	json_object_set_new(cell, "trouble", observation->trouble);
 	json_object_set_new(cell, "timings_ms", observation->timings_ms);
-	check_capture(seat->run, observation->witnesses);
+	if (observation->blind)
+		do_without_blind_sniffer(seat->run);
 	keep_capture(seat->run, cell, observation->capture);
 	settle(seat->run, cell, board_of(seat));
 }
@@ -358,6 +358,7 @@ static void start_sniffer(struct run *run);
 static void settle_sniffer(struct run *run, struct sniffer *sniffer)
 {
 	run->apparatus.sniffer = sniffer;
+	run->apparatus.n_sniffers += sniffer != NULL;
 	run->sniffer_settled = true;
 	begin_where_possible(run);
 }

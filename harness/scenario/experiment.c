@@ -40,7 +40,8 @@ struct experiment {
 	json_t *trouble, *timings_ms;
 	char *keylog;
 	struct buf capture;
-	bool tapped;       /* the server's own socket is the wire's witness */
+	unsigned sniffer; /* which one was there at the start; 0: none */
+	bool blind;        /* it saw nothing of the connection that the server had */
 	bool collecting;   /* the sniffer owes us an answer, */
 	bool timer_closed; /* and libuv has let go of the timer: freed when neither holds us */
 };
@@ -147,6 +148,7 @@ static void hand_over(struct experiment *experiment)
 		.trouble = json_incref(experiment->trouble),
 		.timings_ms = json_incref(experiment->timings_ms),
 		.capture = buf_view(&experiment->capture),
+		.blind = experiment->blind,
 	};
 
 	experiment->done(experiment->context, &observation);
@@ -202,14 +204,17 @@ static json_t *choose_connection(const struct experiment *experiment, json_t *co
 	return json_array_get(connections, 0);
 }
 
+/* What the sniffer saw takes the place of what the server's socket told. */
 static void keep_wire(struct experiment *experiment, json_t *connections, struct bytes capture,
                       const char *source)
 {
 	json_t *chosen = choose_connection(experiment, connections);
 
-	buf_bytes(&experiment->capture, capture);
 	if (chosen == NULL)
 		return;
+	buf_clear(&experiment->capture);
+	buf_bytes(&experiment->capture, capture);
+	json_decref(experiment->wire);
 	experiment->wire = json_made(json_copy(chosen));
 	json_object_set_new(experiment->wire, "capture", json_string(source));
 	json_object_set_new(experiment->wire, "connections",
@@ -225,6 +230,9 @@ static void on_collected(void *context, const struct sniffer_collected *what)
 		free_when_unused(experiment);
 		return;
 	}
+	experiment->blind = json_is_array(what->connections) &&
+	                    json_array_size(what->connections) == 0 &&
+	                    json_flag(experiment->server, "connected");
 	if (what->connections == NULL)
 		note_trouble(experiment, "sniffer", what->note);
 	else
@@ -236,13 +244,19 @@ static void on_collected(void *context, const struct sniffer_collected *what)
 	enter(experiment, PHASE_DONE);
 }
 
+static unsigned sniffer_number(const struct apparatus *apparatus)
+{
+	return apparatus->sniffer != NULL ? apparatus->n_sniffers : 0;
+}
+
 static void collect(struct experiment *experiment)
 {
 	bool connected = json_flag(experiment->server, "connected");
+	bool lost = experiment->sniffer != sniffer_number(experiment->apparatus);
 
-	if (experiment->apparatus->sniffer == NULL && !experiment->tapped)
+	if (lost && experiment->sniffer != 0)
 		note_trouble(experiment, "sniffer", "the sniffer was lost in the middle of the cell");
-	if (experiment->apparatus->sniffer == NULL || experiment->port == 0) {
+	if (lost || experiment->sniffer == 0 || experiment->port == 0) {
 		enter(experiment, PHASE_DONE);
 		return;
 	}
@@ -278,7 +292,7 @@ struct experiment *experiment_start(struct apparatus *apparatus,
 	experiment->done = done;
 	experiment->context = context;
 	experiment->id = json_text(plan->cell, "id");
-	experiment->tapped = apparatus->sniffer == NULL;
+	experiment->sniffer = sniffer_number(apparatus);
 	experiment->trouble = json_made(json_array());
 	experiment->timings_ms = json_made(json_object());
 	experiment->started_ns = experiment->phase_ns = clock_steady_ns();
@@ -287,8 +301,7 @@ struct experiment *experiment_start(struct apparatus *apparatus,
 	uv_timer_start(&experiment->timer, on_timer, phases[PHASE_LISTEN].timeout_ms, 0);
 	server_case(apparatus->server, experiment->id, json_object_get(plan->cell, "server"),
 	            json_text(plan->profile, "address"),
-	            (int)json_number(plan->profile, "timeout_ms"),
-	            experiment->tapped);
+	            (int)json_number(plan->profile, "timeout_ms"), true);
 	return experiment;
 }
 

@@ -13,6 +13,7 @@
 #include "base/reader.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <uv.h>
 
 struct board;
@@ -26,7 +27,8 @@ struct sniffer;
 struct apparatus {
 	uv_loop_t *loop;
 	struct server *server;
-	struct sniffer *sniffer;  /* NULL: the server's own tap is witness of cases that start */
+	struct sniffer *sniffer; /* NULL: the server's own tap is the only witness of the wire */
+	unsigned n_sniffers;     /* how many there have been */
 	const char *certificates; /* the folder certs/out */
 	unsigned n_runs;          /* counts the boards' runs, whose ids must differ */
 };
@@ -37,6 +39,7 @@ struct observation {
 	json_t *trouble;      /* [{"who", "text"}]: what went wrong in the harness itself */
 	json_t *timings_ms;   /* whole phases of this attempt */
 	struct bytes capture; /* pcapng with secrets, borrowed for the call; or empty */
+	bool blind;           /* the sniffer was at work and saw nothing of what the server had */
 };
 
 struct experiment_plan {
