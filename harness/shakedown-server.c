@@ -2,10 +2,10 @@
  * shakedown-server: OpenSSL servers, one forked process for each case, so that nothing carries over
  * and a crash costs one case. Messages (base/message.h) on standard input and output:
  *
- *   <- {"op":"start","cell":C,"server":{...},"address":A,"timeout_ms":T,"tap":B}
+ *   <- {"op":"start","cell":C,"server":{...},"address":A,"timeout_ms":T}
  *   -> {"event":"listening","cell":C,"port":P}
  *      or {"event":"refused","cell":C,"text":"<sentence>"}
- *   -> {"event":"testimony","cell":C,"testimony":{...},"keylog":"..."}
+ *   -> {"event":"testimony","cell":C,"testimony":{...},"keylog":"...","connections":[...]}
  *   <- {"op":"stop","cell":C}
  *
  * The parent builds the contexts and listens; the child does everything with the connection. A
@@ -202,8 +202,7 @@ static int start_child(struct running *running, const char *cell, struct serve_p
 
 static int start_case(const char *cell, const json_t *message, struct error *error)
 {
-	struct serve_plan plan = {.timeout_ms = (int)json_number(message, "timeout_ms"),
-	                          .tap = json_flag(message, "tap")};
+	struct serve_plan plan = {.timeout_ms = (int)json_number(message, "timeout_ms")};
 	struct running *running = free_case();
 	struct context *context;
 	int port, rc;

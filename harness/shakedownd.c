@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/json.h"
 #include "base/message.h"
+#include "base/message_stream.h"
 #include "run.h"
 
 #include <signal.h>
@@ -28,33 +29,10 @@ struct daemon {
 	char chunk[CHUNK];
 };
 
-struct outgoing {
-	uv_write_t request;
-	struct buf content;
-};
-
-static void on_sent(uv_write_t *request, int status)
-{
-	struct outgoing *outgoing = (struct outgoing *)request;
-
-	(void)status; /* a client that is gone shows when it is read from */
-	buf_fini(&outgoing->content);
-	free(outgoing);
-}
-
 static void send_event(struct daemon *daemon, const json_t *event)
 {
-	struct outgoing *outgoing;
-	uv_buf_t buffer;
-
-	if (daemon->client_gone)
-		return;
-	outgoing = calloc(1, sizeof(*outgoing));
-	CHECK(outgoing != NULL);
-	message_put(&outgoing->content, event, (struct bytes){0});
-	buffer = uv_buf_init((char *)outgoing->content.data, (unsigned)outgoing->content.len);
-	if (uv_write(&outgoing->request, (uv_stream_t *)&daemon->client, &buffer, 1, on_sent) != 0)
-		on_sent(&outgoing->request, 0);
+	if (!daemon->client_gone)
+		message_stream_write((uv_stream_t *)&daemon->client, event);
 }
 
 static void leave_client(struct daemon *daemon)

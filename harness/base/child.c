@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/message.h"
+#include "base/message_stream.h"
 #include "base/utf8.h"
 
 #include <signal.h>
@@ -27,11 +28,6 @@ struct child {
 	struct error broken; /* its output was not made of messages */
 	struct buf words;    /* the end of its standard error */
 	char chunk[CHUNK];
-};
-
-struct outgoing {
-	uv_write_t request;
-	struct buf content;
 };
 
 static void on_closed(uv_handle_t *handle)
@@ -295,32 +291,15 @@ int child_start(struct child **started, uv_loop_t *loop, const char *name, char 
 	return 0;
 }
 
-static void on_sent(uv_write_t *request, int status)
-{
-	struct outgoing *outgoing = (struct outgoing *)request;
-
-	(void)status; /* a child that is gone is told by `exited` */
-	buf_fini(&outgoing->content);
-	free(outgoing);
-}
-
 void child_send(struct child *child, const json_t *message)
 {
-	struct outgoing *outgoing;
-	uv_buf_t buffer;
-
 	if (child->stopping || child->exited)
 		return;
 	if (uv_stream_get_write_queue_size((uv_stream_t *)&child->input) > CHILD_UNSENT_MAX) {
 		kill_now(child);
 		return;
 	}
-	outgoing = calloc(1, sizeof(*outgoing));
-	CHECK(outgoing != NULL);
-	message_put(&outgoing->content, message, (struct bytes){0});
-	buffer = uv_buf_init((char *)outgoing->content.data, (unsigned)outgoing->content.len);
-	if (uv_write(&outgoing->request, (uv_stream_t *)&child->input, &buffer, 1, on_sent) != 0)
-		on_sent(&outgoing->request, 0);
+	message_stream_write((uv_stream_t *)&child->input, message);
 }
 
 void child_stop(struct child *child)

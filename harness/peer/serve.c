@@ -128,8 +128,7 @@ static void open_tls(struct serve *serve)
 	serve->ssl = SSL_new(serve->plan->context);
 	CHECK(serve->ssl != NULL && SSL_set_fd(serve->ssl, serve->connection) == 1);
 	testimony_watch(&serve->testimony, serve->ssl);
-	if (serve->plan->tap)
-		wiretap_start(&serve->wiretap, SSL_get_rbio(serve->ssl), &serve->testimony.client);
+	wiretap_start(&serve->wiretap, SSL_get_rbio(serve->ssl), &serve->testimony.client);
 }
 
 /*
@@ -359,10 +358,9 @@ json_t *serve(const struct serve_plan *plan, struct buf *capture)
 	message = json_made(json_pack("{s:o, s:s}", "testimony",
 	                              testimony_tell(&serve.testimony, serve.ssl), "keylog",
 	                              buf_string(&serve.testimony.keylog)));
-	if (plan->tap)
-		json_object_set_new(message, "connections",
-		                    wiretap_collect(&serve.wiretap,
-		                                    buf_view(&serve.testimony.keylog), capture));
+	json_object_set_new(message, "connections",
+	                    wiretap_collect(&serve.wiretap, buf_view(&serve.testimony.keylog),
+	                                    capture));
 	SSL_free(serve.ssl);
 	close(serve.stop);
 	buf_fini(&serve.echo);

@@ -27,13 +27,12 @@ struct serve_plan {
 	int listener;  /* closed here */
 	SSL_CTX *context; /* changed here: it belongs to this process alone */
 	int timeout_ms;
-	bool tap; /* hand over what the socket carried as a decoded capture */
 	atomic_int *reached; /* told while it happens; an enum reached */
 };
 
 /*
  * Serves, and returns the members that its message to the parent has, the caller's to release:
- * "testimony", "keylog", and with a tap "connections". `capture` gets the tap's pcapng.
+ * "testimony", "keylog", and "connections" as the socket carried them. `capture` gets their pcapng.
  */
 json_t *serve(const struct serve_plan *plan, struct buf *capture);
 

@@ -66,11 +66,11 @@ static void send_made(struct server *server, json_t *message)
 }
 
 void server_case(struct server *server, const char *cell, const json_t *configuration,
-                 const char *address, int timeout_ms, bool tap)
+                 const char *address, int timeout_ms)
 {
-	send_made(server, json_pack("{s:s, s:s, s:O, s:s, s:i, s:b}", "op", "start", "cell", cell,
+	send_made(server, json_pack("{s:s, s:s, s:O, s:s, s:i}", "op", "start", "cell", cell,
 	                            "server", configuration, "address", address, "timeout_ms",
-	                            timeout_ms, "tap", tap));
+	                            timeout_ms));
 }
 
 void server_end_case(struct server *server, const char *cell)

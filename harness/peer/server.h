@@ -12,7 +12,6 @@
 #include "base/reader.h"
 
 #include <jansson.h>
-#include <stdbool.h>
 #include <uv.h>
 
 struct server;
@@ -25,8 +24,9 @@ struct server_events {
 	 */
 	void (*refused)(void *context, const char *cell, const char *text);
 	/*
-	 * The case is over. `message` has "testimony" and "keylog", and where a tap was asked for
-	 * "connections" and its capture in `attached`. Both are borrowed for the call.
+	 * The case is over. `message` has "testimony", "keylog" and, unless the server crashed,
+	 * "connections" as its own socket saw them, with their capture in `attached`. Both are
+	 * borrowed for the call.
 	 */
 	void (*testimony)(void *context, const char *cell, json_t *message, struct bytes attached);
 	/*
@@ -46,10 +46,9 @@ int server_start(struct server **server, uv_loop_t *loop, const struct server_ev
 /*
  * Asks for a server for the case `cell`: configured by `configuration` (a suite's `server`
  * object), on a free port of the numeric `address`, with timeout_ms for each phase of its life.
- * `tap`: let it decode what its own socket carries.
  */
 void server_case(struct server *server, const char *cell, const json_t *configuration,
-                 const char *address, int timeout_ms, bool tap);
+                 const char *address, int timeout_ms);
 
 /* The case is over: its server is to testify at once. Nothing happens if it has already. */
 void server_end_case(struct server *server, const char *cell);

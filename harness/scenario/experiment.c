@@ -301,7 +301,7 @@ struct experiment *experiment_start(struct apparatus *apparatus,
 	uv_timer_start(&experiment->timer, on_timer, phases[PHASE_LISTEN].timeout_ms, 0);
 	server_case(apparatus->server, experiment->id, json_object_get(plan->cell, "server"),
 	            json_text(plan->profile, "address"),
-	            (int)json_number(plan->profile, "timeout_ms"), true);
+	            (int)json_number(plan->profile, "timeout_ms"));
 	return experiment;
 }
 

@@ -161,7 +161,7 @@ static inline int lab_close(void **state)
 
 /* Asks for the case "case"; afterwards either lab->port or lab->refused is set. */
 static inline void lab_ask(struct lab *lab, const char *configuration, const char *address,
-                           int timeout_ms, bool tap)
+                           int timeout_ms)
 {
 	json_error_t where;
 	json_t *server = json_loads(configuration, 0, &where);
@@ -169,7 +169,7 @@ static inline void lab_ask(struct lab *lab, const char *configuration, const cha
 	if (server == NULL)
 		fail_msg("%s: %s", configuration, where.text);
 	lab_forget(lab);
-	server_case(lab->server, "case", server, address, timeout_ms, tap);
+	server_case(lab->server, "case", server, address, timeout_ms);
 	json_decref(server);
 	LAB_WAIT(lab, lab->port != 0 || lab->refused != NULL);
 }
@@ -177,7 +177,7 @@ static inline void lab_ask(struct lab *lab, const char *configuration, const cha
 /* A case that must listen. */
 static inline void lab_start(struct lab *lab, const char *configuration)
 {
-	lab_ask(lab, configuration, "127.0.0.1", LAB_TIMEOUT_MS, false);
+	lab_ask(lab, configuration, "127.0.0.1", LAB_TIMEOUT_MS);
 	if (lab->refused != NULL)
 		fail_msg("%s: %s", configuration, lab->refused);
 }

@@ -417,7 +417,7 @@ static void a_wrong_configuration_is_refused_and_the_next_serves(void **state)
 	struct lab *lab = *state;
 	const struct visit visit = {0};
 
-	lab_ask(lab, "{\"groups\":\"P-257\"}", "127.0.0.1", LAB_TIMEOUT_MS, false);
+	lab_ask(lab, "{\"groups\":\"P-257\"}", "127.0.0.1", LAB_TIMEOUT_MS);
 	assert_non_null(lab->refused);
 	assert_non_null(strstr(lab->refused, "server.groups: "));
 	well(lab, "{" ECDSA "}", &visit);
@@ -433,7 +433,7 @@ static void an_address_that_is_not_ours_is_refused(void **state)
 	struct lab *lab = *state;
 
 	for (size_t i = 0; i < 3; i++) {
-		lab_ask(lab, "{" ECDSA "}", wrongs[i][0], LAB_TIMEOUT_MS, false);
+		lab_ask(lab, "{" ECDSA "}", wrongs[i][0], LAB_TIMEOUT_MS);
 		assert_non_null(lab->refused);
 		assert_non_null(strstr(lab->refused, wrongs[i][1]));
 	}
@@ -450,7 +450,7 @@ static void ipv6_is_served(void **state)
 		close(fd);
 		skip();
 	}
-	lab_ask(lab, "{" ECDSA "}", "::1", LAB_TIMEOUT_MS, false);
+	lab_ask(lab, "{" ECDSA "}", "::1", LAB_TIMEOUT_MS);
 	assert_int_not_equal(lab->port, 0);
 	address.sin6_port = htons((uint16_t)lab->port);
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
@@ -467,7 +467,7 @@ static void a_tap_hands_over_the_decoded_connection_and_its_capture(void **state
 	struct client client;
 	const json_t *connection;
 
-	lab_ask(lab, "{" ECDSA "}", "127.0.0.1", LAB_TIMEOUT_MS, true);
+	lab_ask(lab, "{" ECDSA "}", "127.0.0.1", LAB_TIMEOUT_MS);
 	visit_well(lab, &visit, &client);
 	client_close(&client);
 	lab_hear(lab);
