@@ -51,6 +51,15 @@ static struct reader last_vector(struct reader *reader, size_t length)
 	return extensions;
 }
 
+/*
+ * Whether a ServerHello is one of the drafts up to 21, which had neither a session nor a
+ * compression method in it (draft-ietf-tls-tls13-21 section 4.1.3).
+ */
+static bool is_short_draft(uint16_t version)
+{
+	return version >> 8 == 0x7f && version <= VERSION_TLS_1_3_DRAFT_21;
+}
+
 static struct bytes next_random(struct reader *reader)
 {
 	return reader_ok(reader) ? reader_bytes(reader, RANDOM_LEN, "random") : (struct bytes){0};
@@ -93,6 +102,7 @@ void server_hello_read(struct server_hello *hello, struct bytes message)
 {
 	struct reader reader;
 	size_t length;
+	bool short_draft;
 
 	*hello = (struct server_hello){0};
 	reader_init(&reader, message.data, message.len, &hello->fault);
@@ -100,11 +110,14 @@ void server_hello_read(struct server_hello *hello, struct bytes message)
 	hello->legacy_version = reader_u16(&reader, "legacy_version");
 	hello->has_version = reader_ok(&reader);
 	hello->random = next_random(&reader);
-	hello->legacy_session_id_echo = next_vector(&reader, 1, "legacy_session_id_echo");
+	short_draft = is_short_draft(hello->legacy_version);
+	if (!short_draft)
+		hello->legacy_session_id_echo = next_vector(&reader, 1, "legacy_session_id_echo");
 	hello->cipher_suite = reader_u16(&reader, "cipher_suite");
 	hello->has_cipher_suite = reader_ok(&reader);
-	hello->legacy_compression_method = reader_u8(&reader, "legacy_compression_method");
-	hello->has_compression_method = reader_ok(&reader);
+	if (!short_draft)
+		hello->legacy_compression_method = reader_u8(&reader, "legacy_compression_method");
+	hello->has_compression_method = !short_draft && reader_ok(&reader);
 	hello->extensions = last_vector(&reader, length);
 	hello->is_retry = hello->random.len == RANDOM_LEN &&
 	                  memcmp(hello->random.data, retry_random, RANDOM_LEN) == 0;
@@ -169,7 +182,7 @@ void server_hello_tell(const struct tell *tell, struct bytes message)
 	if (hello.extensions.data != NULL)
 		extensions_tell(tell, &hello.extensions,
 		                hello.is_retry ? IN_HELLO_RETRY_REQUEST : IN_SERVER_HELLO);
-	if (has_fingerprint(&hello.fault) && !hello.is_retry)
+	if (has_fingerprint(&hello.fault))
 		fingerprint_tell_server(emit, &hello);
 	tell_fault(tell, &hello.fault);
 }

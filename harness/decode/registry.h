@@ -69,6 +69,7 @@ enum protocol_version {
 	VERSION_TLS_1_1 = 0x0302,
 	VERSION_TLS_1_2 = 0x0303,
 	VERSION_TLS_1_3 = 0x0304,
+	VERSION_TLS_1_3_DRAFT_21 = 0x7f15,
 };
 
 /* Static text, or NULL if no row has the value. */

@@ -106,8 +106,9 @@ static uint16_t key_share_group(const struct server_hello *hello)
 	struct fault fault;
 	struct reader reader;
 
-	if (hello->extensions.data != NULL)
-		extension_find(&hello->extensions, EXTENSION_key_share, &body);
+	if (hello->extensions.data != NULL &&
+	    !extension_find(&hello->extensions, EXTENSION_key_share, &body))
+		extension_find(&hello->extensions, EXTENSION_key_share_draft, &body);
 	reader_init(&reader, body.data, body.len, &fault);
 	return reader_u16(&reader, "group");
 }

@@ -2,6 +2,8 @@
 
 #include "decode/handshake.h"
 
+#define HELLOS_MAX 4 /* of one handshake, with a HelloRetryRequest */
+
 /* What the tellers of one transcript share. */
 struct teller {
 	const struct transcript *transcript;
@@ -9,6 +11,8 @@ struct teller {
 	uint64_t t0_ns;
 	struct faults faults; /* found while telling */
 	struct tell tell;
+	const struct entry *hellos[HELLOS_MAX]; /* told by a member of their own */
+	size_t n_hellos;
 };
 
 static const char *side_name(bool from_server)
@@ -56,10 +60,17 @@ static bool is_retry(const struct teller *teller, const struct entry *entry)
 	return hello.is_retry;
 }
 
+static void tell_origin(const struct teller *teller, const struct entry *entry)
+{
+	emit_text(teller->emit, "from", side_name(entry->from_server));
+	emit_bool(teller->emit, "protected", entry->is_protected);
+}
+
 static void tell_client_hello(struct teller *teller, const struct entry *entry, const char *key)
 {
 	struct bytes message = entry_message(teller->transcript, entry);
 
+	teller->hellos[teller->n_hellos++] = entry;
 	emit_object(teller->emit, key);
 	if (entry->sslv2)
 		sslv2_hello_tell(tell_for(teller, entry, key), message);
@@ -70,6 +81,7 @@ static void tell_client_hello(struct teller *teller, const struct entry *entry, 
 
 static void tell_server_hello(struct teller *teller, const struct entry *entry, const char *key)
 {
+	teller->hellos[teller->n_hellos++] = entry;
 	emit_object(teller->emit, key);
 	server_hello_tell(tell_for(teller, entry, key), entry_message(teller->transcript, entry));
 	emit_close(teller->emit);
@@ -104,6 +116,50 @@ static void tell_hellos(struct teller *teller)
 		tell_server_hello(teller, server, "server_hello");
 }
 
+static bool is_later_hello(const struct teller *teller, const struct entry *entry)
+{
+	if (entry->sslv2 || (!is_kept(entry, HANDSHAKE_client_hello) &&
+	                     !is_kept(entry, HANDSHAKE_server_hello)))
+		return false;
+	for (size_t i = 0; i < teller->n_hellos; i++)
+		if (teller->hellos[i] == entry)
+			return false;
+	return true;
+}
+
+static void tell_later_hello(struct teller *teller, const struct entry *entry)
+{
+	const char *type = registry_name(REGISTRY_HANDSHAKE_TYPE, entry->handshake_type);
+	struct bytes message = entry_message(teller->transcript, entry);
+
+	emit_item(teller->emit, "From the %s", side_name(entry->from_server));
+	emit_name(teller->emit, "type", REGISTRY_HANDSHAKE_TYPE, entry->handshake_type);
+	tell_origin(teller, entry);
+	if (entry->handshake_type == HANDSHAKE_client_hello)
+		client_hello_tell(tell_for(teller, entry, type), message);
+	else
+		server_hello_tell(tell_for(teller, entry, type), message);
+	emit_close(teller->emit);
+}
+
+/* What came after the first handshake's: of renegotiations (RFC 5746), or sent without an answer. */
+static void tell_later_hellos(struct teller *teller)
+{
+	const struct transcript *transcript = teller->transcript;
+	bool any = false;
+
+	for (size_t i = 0; i < transcript->n_entries; i++) {
+		if (!is_later_hello(teller, &transcript->entries[i]))
+			continue;
+		if (!any)
+			emit_list(teller->emit, "later_hellos");
+		any = true;
+		tell_later_hello(teller, &transcript->entries[i]);
+	}
+	if (any)
+		emit_close(teller->emit);
+}
+
 static void tell_agreed(const struct teller *teller)
 {
 	const struct transcript *transcript = teller->transcript;
@@ -118,12 +174,6 @@ static void tell_agreed(const struct teller *teller)
 	if (transcript->signature_algorithm != 0)
 		emit_name(emit, "signature_algorithm", REGISTRY_SIGNATURE_SCHEME,
 		          transcript->signature_algorithm);
-}
-
-static void tell_origin(const struct teller *teller, const struct entry *entry)
-{
-	emit_text(teller->emit, "from", side_name(entry->from_server));
-	emit_bool(teller->emit, "protected", entry->is_protected);
 }
 
 /* All messages of one kind: an object, or a list of them. */
@@ -267,6 +317,7 @@ void transcript_tell(const struct transcript *transcript, uint64_t t0_ns, struct
 	size_t n_dropped;
 
 	tell_hellos(&teller);
+	tell_later_hellos(&teller);
 	tell_agreed(&teller);
 	for (size_t i = 0; i < transcript->n_entries; i++)
 		came[transcript->entries[i].handshake_type] = true;

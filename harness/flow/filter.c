@@ -164,12 +164,21 @@ static bool alerts_wanted(const struct filter *filter, const json_t *alerts)
 	return false;
 }
 
+static bool any_hello_wanted(const struct filter *filter, const json_t *decoded)
+{
+	const json_t *hello;
+	size_t i;
+
+	json_array_foreach(json_object_get(decoded, "later_hellos"), i, hello)
+		if (hello_wanted(filter, hello))
+			return true;
+	return hello_wanted(filter, json_object_get(decoded, "client_hello")) ||
+	       hello_wanted(filter, json_object_get(decoded, "client_hello_2"));
+}
+
 bool filter_content(const struct filter *filter, const json_t *decoded)
 {
-	const json_t *first = json_object_get(decoded, "client_hello");
-	const json_t *second = json_object_get(decoded, "client_hello_2");
-
-	if (filter->n_names > 0 && !hello_wanted(filter, first) && !hello_wanted(filter, second))
+	if (filter->n_names > 0 && !any_hello_wanted(filter, decoded))
 		return false;
 	return (filter->n_alerts == 0 && !filter->any_alert) ||
 	       alerts_wanted(filter, json_object_get(decoded, "alerts"));

@@ -47,13 +47,15 @@ static void read_address(struct reader *ip, struct endpoint *endpoint)
 
 /*
  * Sets the datagram: `length` bytes on the wire, of which the frame holds all or the beginning.
- * `n_uncaptured` is what the capture cut off at the frame's end.
+ * `n_uncaptured` is what the capture cut off at the frame's end. No packet is longer than its frame.
  */
 static void bound(struct datagram *datagram, struct reader *ip, size_t length, size_t n_uncaptured)
 {
 	size_t n_captured = reader_left(ip);
 
-	datagram->length = length != 0 ? length : n_captured + n_uncaptured;
+	datagram->length = n_captured + n_uncaptured;
+	if (length != 0 && length < datagram->length)
+		datagram->length = length;
 	datagram->payload =
 		reader_take(ip, datagram->length < n_captured ? datagram->length : n_captured,
 	                    "ip_payload");

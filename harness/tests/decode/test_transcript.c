@@ -508,6 +508,49 @@ static void the_hello_after_a_retry_is_read_without_the_server(void **state)
 	buf_fini(&record);
 }
 
+static void every_hello_of_a_connection_is_told(void **state)
+{
+	struct buf hello = from_hex(forum_record);
+	struct transcript *transcript = agree_on_tls12();
+	json_t *value;
+
+	(void)state;
+	transcript_feed(transcript, SIDE_CLIENT, buf_view(&hello), T0_NS);
+	transcript_feed(transcript, SIDE_CLIENT, buf_view(&hello), T0_NS);
+	value = emit_json(transcript);
+	assert_int_equal(json_array_size(at_path(value, "later_hellos")), 2);
+	assert_text(value, "later_hellos.1.type", "client_hello");
+	assert_text(value, "later_hellos.1.from", "client");
+	assert_text(value, "later_hellos.1.ja3", "0fe05bb12fd3c7ca77de173a4deb6eae");
+	json_decref(value);
+	transcript_free(transcript);
+	buf_fini(&hello);
+}
+
+/* Up to draft 21, a ServerHello had neither a session nor a compression method. */
+static void a_server_hello_of_an_early_draft_is_read(void **state)
+{
+	struct buf record = from_hex("160301005602000052" "7f14"
+	                             "0101010101010101010101010101010101010101010101010101010101010101"
+	                             "1303" "002c" "00280024001d0020"
+	                             "0202020202020202020202020202020202020202020202020202020202020202"
+	                             "002b0000");
+	struct transcript *transcript = transcript_new(NULL);
+	json_t *value;
+
+	(void)state;
+	transcript_feed(transcript, SIDE_SERVER, buf_view(&record), T0_NS);
+	value = emit_json(transcript);
+	assert_text(value, "version", "TLS 1.3 (draft 20)");
+	assert_text(value, "cipher_suite", "TLS_CHACHA20_POLY1305_SHA256");
+	assert_text(value, "group", "x25519");
+	assert_text(value, "server_hello.ja3s_string", "32532,4867,40-43");
+	assert_null(at_path(value, "server_hello.compression_method"));
+	json_decref(value);
+	transcript_free(transcript);
+	buf_fini(&record);
+}
+
 static void bytes_out_of_step_are_said_and_the_next_record_is_found(void **state)
 {
 	json_t *value = decode_hex("140303000101" "deadbeef0102" "15030300020250");
@@ -738,6 +781,8 @@ int main(void)
 		cmocka_unit_test(a_message_without_end_does_not_fill_memory),
 		cmocka_unit_test(messages_are_cut_after_the_limit_and_alerts_are_not),
 		cmocka_unit_test(a_middlebox_change_cipher_spec_in_tls13_changes_nothing),
+		cmocka_unit_test(every_hello_of_a_connection_is_told),
+		cmocka_unit_test(a_server_hello_of_an_early_draft_is_read),
 		cmocka_unit_test(the_first_client_hello_is_handed_out_whole),
 		cmocka_unit_test(telling_twice_and_feeding_on_between_is_the_same),
 		cmocka_unit_test(the_sender_is_guessed_from_its_first_message),

@@ -341,6 +341,23 @@ static void what_is_not_a_whole_tcp_packet_is_told_apart(void **state)
 	assert_int_equal(segment_decode(&zigbee, &segment), SEGMENT_LINK);
 }
 
+static void no_packet_is_longer_than_its_frame(void **state)
+{
+	struct buf out = {0};
+	struct segment segment;
+
+	(void)state;
+	frame_put_ipv4(&out, &hello);
+	out.data[2] = 0x10; /* 4096 bytes more, it says */
+	assert_int_equal(segment_decode(&(struct packet){.linktype = LINKTYPE_RAW,
+	                                                 .data = buf_view(&out),
+	                                                 .original_len = (uint32_t)out.len},
+	                                &segment),
+	                 SEGMENT_OK);
+	assert_int_equal(segment.length, 5);
+	buf_fini(&out);
+}
+
 static void endless_tags_and_extension_headers_are_not_followed(void **state)
 {
 	struct segment segment;
@@ -378,6 +395,7 @@ int main(void)
 		cmocka_unit_test(zero_length_of_segmentation_offload_ends_with_the_frame),
 		cmocka_unit_test(payload_beyond_the_snapshot_length_is_counted),
 		cmocka_unit_test(what_is_not_a_whole_tcp_packet_is_told_apart),
+		cmocka_unit_test(no_packet_is_longer_than_its_frame),
 		cmocka_unit_test(endless_tags_and_extension_headers_are_not_followed),
 	};
 
