@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define FOLDED_MAX 64 /* longer words are compared by their beginnings */
+#define KNOWN_SHOWN_MAX 480 /* bytes of the known words, about: more are "others" */
 #define GUESSED_MIN 3 /* letters; any two shorter words are near to each other */
 
 /* Writes `word` without what people mix up: case and separators. Returns the length. */
@@ -72,7 +73,7 @@ void words_unknown(struct buf *out, const char *what, const char *word, const js
 	const char *nearest = words_nearest(word, known);
 	json_t *shown = json_made(json_string(word));
 	json_t *name;
-	size_t i;
+	size_t start, i;
 
 	buf_printf(out, "unknown %s ", what);
 	words_show(out, shown);
@@ -80,8 +81,14 @@ void words_unknown(struct buf *out, const char *what, const char *word, const js
 	if (nearest != NULL)
 		buf_printf(out, " (did you mean \"%s\"?)", nearest);
 	buf_text(out, "; known are ");
-	json_array_foreach(known, i, name)
+	start = out->len;
+	json_array_foreach(known, i, name) {
+		if (out->len - start > KNOWN_SHOWN_MAX) {
+			buf_text(out, " and others");
+			return;
+		}
 		buf_printf(out, "%s%s", i > 0 ? ", " : "", json_string_value(name));
+	}
 }
 
 void words_join(struct buf *out, const json_t *list)

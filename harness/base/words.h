@@ -20,7 +20,7 @@ const char *words_nearest(const char *word, const json_t *known);
 
 /*
  * Appends `unknown <what> "<word>" (did you mean "<nearest>"?); known are <all, with commas>`; the
- * part in brackets only if there is a nearest word.
+ * part in brackets only if there is a nearest word. A long list ends with "and others".
  */
 void words_unknown(struct buf *out, const char *what, const char *word, const json_t *known);
 

@@ -50,7 +50,18 @@ static struct material *material_of(const struct making *making, const struct re
 	return NULL;
 }
 
-/* What hangs from a certificate that is made anew, is made anew too. */
+static void link_material(const struct making *making, struct material *material)
+{
+	const struct recipe *recipe = material->recipe;
+
+	material->issuer = material_of(making, recipe->issuer);
+	material->key_of = material_of(making, recipe->key_of);
+	material->trust = material_of(making, recipe->trust);
+	for (size_t i = 0; i < recipe->n_chain; i++)
+		material->chain[i] = material_of(making, recipe->chain[i]);
+}
+
+/* What needs a certificate that is made anew, is made anew too. */
 static void find_stale(struct making *making)
 {
 	size_t n = making->recipes.n;
@@ -62,8 +73,8 @@ static void find_stale(struct making *making)
 		struct material *material = &making->materials[i];
 
 		material->recipe = making->recipes.order[i];
-		material->issuer = material_of(making, material->recipe->issuer);
-		if ((material->issuer != NULL && material->issuer->certificate == NULL) ||
+		link_material(making, material);
+		if (material_lacks(material) ||
 		    !material_open(material, making->out, making->now))
 			making->stale[making->n_stale++] = material;
 	}
@@ -113,13 +124,13 @@ static int make_all_keys(const struct making *making, struct error *error)
 {
 	struct key_work work = {
 		.wanted = calloc(making->n_stale + 1, sizeof(*work.wanted)),
-		.n = making->n_stale,
 		.error_lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 
 	CHECK(work.wanted != NULL);
-	for (size_t i = 0; i < work.n; i++)
-		work.wanted[i] = making->stale[i];
+	for (size_t i = 0; i < making->n_stale; i++)
+		if (making->stale[i]->recipe->key_of == NULL)
+			work.wanted[work.n++] = making->stale[i];
 	qsort(work.wanted, work.n, sizeof(*work.wanted), longest_first);
 	share_out(&work);
 	free(work.wanted);
@@ -294,7 +305,7 @@ int certs_find(const char *out, enum cert_role role, const char *name, struct ce
                struct error *error)
 {
 	json_t *index = NULL;
-	char *folder = NULL;
+	char *folder;
 	int rc = load_index(out, &index, error);
 
 	if (rc != 0)
@@ -305,6 +316,7 @@ int certs_find(const char *out, enum cert_role role, const char *name, struct ce
 	}
 	folder = file_join(out, name);
 	*files = (struct cert_files){
+		.folder = folder,
 		.chain_pem = file_join(folder, "chain.pem"),
 		.key_pem = file_join(folder, "key.pem"),
 		.leaf_der = file_join(folder, "leaf.der"),
@@ -313,13 +325,13 @@ int certs_find(const char *out, enum cert_role role, const char *name, struct ce
 		.ca_der = file_join(folder, "ca.der"),
 	};
 out:
-	free(folder);
 	json_decref(index);
 	return rc;
 }
 
 void cert_files_fini(struct cert_files *files)
 {
+	free(files->folder);
 	free(files->chain_pem);
 	free(files->key_pem);
 	free(files->leaf_der);

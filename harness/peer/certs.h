@@ -6,6 +6,7 @@
  *   all              ca.pem, ca.der (its root), key.pem
  *   but roots        chain.pem (the certificate and those above it, without the root)
  *   leaves           leaf.der, key.der (PKCS #1 for RSA, SEC 1 for ECDSA, else PKCS #8)
+ *   good servers     ocsp-good.der, ocsp-revoked.der, ocsp-expired.der (staple.h)
  *   seal             what it was made from (material.h)
  * and out/index.json lists the names by role. Keys are readable by their owner only. Folders of
  * recipes that are gone stay, but are not in the index.
@@ -23,8 +24,8 @@ struct certs_made {
 };
 
 /*
- * Makes what is missing, what its recipe or its issuer no longer asks for, and what ends within
- * MATERIAL_RENEW_DAYS (material.h). Keys are made on all processors. Waits while another process
+ * Makes what is missing, what its recipe or its issuer no longer asks for, and what no longer has the
+ * dates that its recipe asks for (material_open). Keys are made on all processors. Waits while another process
  * is making certificates in the same folder. May be killed at any time: what is there is whole, and
  * the next call makes the rest.
  * ERR_INPUT if the recipes are wrong; ERR_ENVIRONMENT, with the system's reason, if `out` cannot be
@@ -41,6 +42,7 @@ int certs_names(const char *recipes, enum cert_role role, json_t **names, struct
 
 /* Paths of one leaf's files; each is owned, cert_files_fini frees them. */
 struct cert_files {
+	char *folder; /* that all of them lie in */
 	char *chain_pem;
 	char *key_pem;
 	char *leaf_der;

@@ -16,9 +16,12 @@
 int issue_key(const struct recipe *recipe, EVP_PKEY **key, struct error *error);
 
 /*
- * A new certificate (X.509 v3, RFC 5280) for `key`, valid from a day before `now` to recipe->days
- * after it, with a random serial number. `issuer` and `issuer_key` sign it; both are NULL for a
+ * A new certificate (X.509 v3, RFC 5280) for `key`, made on the day of `now`. `issuer` and `issuer_key` sign it; both are NULL for a
  * certificate that signs itself. The caller frees *certificate.
+ *
+ * The recipe's damage: "signature", one bit of it is turned; "algorithm", the one named beside the
+ * signature is not the one that is signed (RFC 5280 section 4.1.1.2); "end-date", notAfter is in the
+ * thirteenth month, and is signed as such.
  */
 int issue_certificate(const struct recipe *recipe, EVP_PKEY *key, X509 *issuer,
                       EVP_PKEY *issuer_key, time_t now, X509 **certificate, struct error *error);

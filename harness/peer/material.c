@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/file.h"
 #include "peer/issue.h"
+#include "peer/staple.h"
 
 #include <openssl/encoder.h>
 #include <openssl/pem.h>
@@ -21,32 +22,46 @@
 #define SEAL_TEXT_MAX (2 * EVP_MAX_MD_SIZE + 2)
 #define DAY_S 86400
 
+#define SERVERS (1u << CERT_SERVER)
 #define LEAVES (1u << CERT_SERVER | 1u << CERT_CLIENT)
 #define ISSUED (LEAVES | 1u << CERT_INTERMEDIATE)
 #define ALL (ISSUED | 1u << CERT_ROOT)
 
-static bool put_ca_pem(const struct material *material, BIO *out)
+/* The certificate that those who verify are given. */
+static X509 *root_of(const struct material *material)
 {
+	if (material->trust != NULL)
+		return material->trust->certificate;
 	while (material->issuer != NULL)
 		material = material->issuer;
-	return PEM_write_bio_X509(out, material->certificate);
+	return material->certificate;
+}
+
+static bool put_ca_pem(const struct material *material, BIO *out)
+{
+	return PEM_write_bio_X509(out, root_of(material));
 }
 
 static bool put_ca_der(const struct material *material, BIO *out)
 {
-	while (material->issuer != NULL)
-		material = material->issuer;
-	return i2d_X509_bio(out, material->certificate);
+	return i2d_X509_bio(out, root_of(material));
 }
 
-/* The certificate itself and all above it but the root (RFC 8446 section 4.4.2). */
+/* The certificate itself, then what its recipe says, or all above it but the root (RFC 8446 section
+ * 4.4.2). */
 static bool put_chain(const struct material *material, BIO *out)
 {
-	for (; material->issuer != NULL; material = material->issuer) {
-		if (!PEM_write_bio_X509(out, material->certificate))
-			return false;
+	bool done = PEM_write_bio_X509(out, material->certificate);
+
+	if (material->recipe->has_chain) {
+		for (size_t i = 0; done && i < material->recipe->n_chain; i++)
+			done = PEM_write_bio_X509(out, material->chain[i]->certificate);
+		return done;
 	}
-	return true;
+	for (material = material->issuer; done && material != NULL && material->issuer != NULL;
+	     material = material->issuer)
+		done = PEM_write_bio_X509(out, material->certificate);
+	return done;
 }
 
 static bool put_leaf_der(const struct material *material, BIO *out)
@@ -69,20 +84,59 @@ static bool put_key_der(const struct material *material, BIO *out)
 	return done;
 }
 
-enum { FILE_CA_PEM, FILE_CA_DER, FILE_CHAIN, FILE_LEAF_DER, FILE_KEY_PEM, FILE_KEY_DER, N_FILES };
+static bool put_staple(const struct material *material, enum staple kind, BIO *out)
+{
+	const char *digest = material->recipe->digest;
+
+	return staple_write(kind, material->certificate, material->issuer->certificate,
+	                    material->issuer->key,
+	                    digest != NULL ? EVP_get_digestbyname(digest) : NULL, out);
+}
+
+static bool put_ocsp_good(const struct material *material, BIO *out)
+{
+	return put_staple(material, STAPLE_GOOD, out);
+}
+
+static bool put_ocsp_revoked(const struct material *material, BIO *out)
+{
+	return put_staple(material, STAPLE_REVOKED, out);
+}
+
+static bool put_ocsp_expired(const struct material *material, BIO *out)
+{
+	return put_staple(material, STAPLE_EXPIRED, out);
+}
+
+enum {
+	FILE_CA_PEM,
+	FILE_CA_DER,
+	FILE_CHAIN,
+	FILE_LEAF_DER,
+	FILE_KEY_PEM,
+	FILE_KEY_DER,
+	FILE_OCSP_GOOD,
+	FILE_OCSP_REVOKED,
+	FILE_OCSP_EXPIRED,
+	N_FILES
+};
 
 static const struct {
 	const char *name;
 	mode_t mode;
 	unsigned roles; /* bits 1 << role of the recipes that have this file */
+	bool good_only; /* recipes that are to be refused do not have it */
 	bool (*put)(const struct material *material, BIO *out);
 } files[N_FILES] = {
-	[FILE_CA_PEM] = {"ca.pem", 0644, ALL, put_ca_pem},
-	[FILE_CA_DER] = {"ca.der", 0644, ALL, put_ca_der},
-	[FILE_CHAIN] = {"chain.pem", 0644, ISSUED, put_chain},
-	[FILE_LEAF_DER] = {"leaf.der", 0644, LEAVES, put_leaf_der},
-	[FILE_KEY_PEM] = {"key.pem", 0600, ALL, put_key_pem},
-	[FILE_KEY_DER] = {"key.der", 0600, LEAVES, put_key_der},
+	[FILE_CA_PEM] = {"ca.pem", 0644, ALL, false, put_ca_pem},
+	[FILE_CA_DER] = {"ca.der", 0644, ALL, false, put_ca_der},
+	[FILE_CHAIN] = {"chain.pem", 0644, ISSUED, false, put_chain},
+	[FILE_LEAF_DER] = {"leaf.der", 0644, LEAVES, false, put_leaf_der},
+	[FILE_KEY_PEM] = {"key.pem", 0600, ALL, false, put_key_pem},
+	[FILE_KEY_DER] = {"key.der", 0600, LEAVES, false, put_key_der},
+	[FILE_OCSP_GOOD] = {"ocsp-good.der", 0644, SERVERS, true, put_ocsp_good},
+	[FILE_OCSP_REVOKED] = {"ocsp-revoked.der", 0644, SERVERS, true, put_ocsp_revoked},
+	[FILE_OCSP_EXPIRED] = {"ocsp-expired.der", 0644, SERVERS, true, put_ocsp_expired},
 };
 
 /* The content of each file; empty for those that the role does not have. */
@@ -92,6 +146,8 @@ struct contents {
 
 static bool has_file(const struct recipe *recipe, size_t file)
 {
+	if (files[file].good_only && (recipe->refuse != NULL || recipe->issuer == NULL))
+		return false;
 	return (files[file].roles & 1u << recipe->role) != 0;
 }
 
@@ -153,6 +209,23 @@ static int contents_write(const struct contents *contents, const struct recipe *
 	return rc;
 }
 
+/* The materials of recipe_needs, in the same order. */
+static size_t needs_of(const struct material *material,
+                       const struct material *needs[RECIPE_NEEDS_MAX])
+{
+	const struct material *const others[] = {material->issuer, material->key_of,
+	                                         material->trust};
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (others[i] != NULL)
+			needs[n++] = others[i];
+	for (size_t i = 0; i < material->recipe->n_chain; i++)
+		if (material->chain[i] != material)
+			needs[n++] = material->chain[i];
+	return n;
+}
+
 /*
  * Hashes what the folder is made from and what it holds, each part with its length before it, and
  * writes the digest in hexadecimal with an end of line.
@@ -164,12 +237,14 @@ static void seal_text(const struct contents *contents, const struct material *ma
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
 	struct buf sealed = {0}, hex = {0};
+	const struct material *needs[RECIPE_NEEDS_MAX];
+	size_t n_needs = needs_of(material, needs);
 
 	buf_text(&sealed, SEAL_FORMAT);
 	buf_u32(&sealed, (uint32_t)strlen(canonical));
 	buf_text(&sealed, canonical);
-	if (material->issuer != NULL) {
-		CHECK(X509_digest(material->issuer->certificate, EVP_sha256(), digest, &len));
+	for (size_t i = 0; i < n_needs; i++) {
+		CHECK(X509_digest(needs[i]->certificate, EVP_sha256(), digest, &len));
 		buf_add(&sealed, digest, len);
 	}
 	for (size_t i = 0; i < N_FILES; i++) {
@@ -225,12 +300,27 @@ static X509 *certificate_of(const struct contents *contents, const struct recipe
 	return certificate;
 }
 
-static bool dates_fit(const X509 *certificate, time_t now)
+static bool dates_fit(const struct recipe *recipe, const X509 *certificate, time_t now)
 {
 	time_t renewal = now + (time_t)MATERIAL_RENEW_DAYS * DAY_S;
+	const ASN1_TIME *begin = X509_get0_notBefore(certificate);
+	const ASN1_TIME *end = X509_get0_notAfter(certificate);
+	bool begins_later = recipe->begins.days > 0, has_ended = recipe->ends.days <= 0;
 
-	return X509_cmp_time(X509_get0_notBefore(certificate), &now) < 0 &&
-	       X509_cmp_time(X509_get0_notAfter(certificate), &renewal) > 0;
+	return (recipe->begins.fixed || (begins_later ? X509_cmp_time(begin, &renewal) > 0
+	                                              : X509_cmp_time(begin, &now) < 0)) &&
+	       (recipe->ends.fixed || has_ended || X509_cmp_time(end, &renewal) > 0);
+}
+
+bool material_lacks(const struct material *material)
+{
+	const struct material *needs[RECIPE_NEEDS_MAX];
+	size_t n = needs_of(material, needs);
+
+	for (size_t i = 0; i < n; i++)
+		if (needs[i]->certificate == NULL)
+			return true;
+	return false;
 }
 
 void material_fini(struct material *material)
@@ -249,7 +339,7 @@ bool material_open(struct material *material, const char *out, time_t now)
 	if (contents_read(&contents, material->recipe, folder) &&
 	    seal_fits(&contents, material, folder))
 		certificate = certificate_of(&contents, material->recipe);
-	if (certificate != NULL && dates_fit(certificate, now)) {
+	if (certificate != NULL && dates_fit(material->recipe, certificate, now)) {
 		material->certificate = certificate;
 		certificate = NULL;
 	}
@@ -339,13 +429,29 @@ static int write_folder(const struct contents *contents, const struct material *
 	return rc;
 }
 
+/* Sets the keys that making the material takes: its issuer's, and its own if that is another's. */
+static int need_keys(struct material *material, const char *out, struct error *error)
+{
+	int rc = material->issuer != NULL ? need_key(material->issuer, out, error) : 0;
+
+	if (material->key_of == NULL || rc != 0)
+		return rc;
+	rc = need_key(material->key_of, out, error);
+	if (rc != 0)
+		return rc;
+	EVP_PKEY_free(material->key);
+	material->key = material->key_of->key;
+	CHECK(EVP_PKEY_up_ref(material->key) == 1);
+	return 0;
+}
+
 int material_make(struct material *material, const char *out, time_t now, struct error *error)
 {
 	struct material *issuer = material->issuer;
 	struct contents contents = {0};
-	int rc = issuer != NULL ? need_key(issuer, out, error) : 0;
+	int rc = need_keys(material, out, error);
 
-	CHECK(material->key != NULL);
+	CHECK(rc != 0 || material->key != NULL);
 	if (rc == 0)
 		rc = issue_certificate(material->recipe, material->key,
 		                       issuer != NULL ? issuer->certificate : NULL,

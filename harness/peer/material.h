@@ -2,8 +2,8 @@
  * material.h: the folder of files that is made from one recipe. Layer: peer.
  *
  * A folder appears under its name only when it is whole, by a rename. Its file "seal" holds a hash
- * of the recipe, the issuer's certificate and all the other files, so that a folder which no longer
- * is what its recipe asks for, belongs to another issuer, or has a file missing or damaged, is
+ * of the recipe, the certificates that it needs (its issuer's above all) and all the other files, so
+ * that a folder which no longer is what its recipe asks for, belongs to another issuer, or has a file missing or damaged, is
  * known.
  *
  * Only one process at a time may write under `out`: the caller holds the lock (certs.h).
@@ -18,12 +18,18 @@
 #include <time.h>
 
 #define MATERIAL_RENEW_DAYS 30 /* a certificate that ends sooner is made anew */
-#define MATERIAL_FILE_MAX (64u << 10) /* bytes; a larger file is damaged */
+#define MATERIAL_FILE_MAX (128u << 10) /* bytes; a larger file is damaged */
 
-/* Zero-initialised storage with the two borrowed pointers set is ready. */
+/*
+ * Zero-initialised storage with the borrowed pointers set is ready. The other materials are those of
+ * the recipe's own pointers, and NULL where these are.
+ */
 struct material {
 	const struct recipe *recipe;
-	struct material *issuer; /* NULL: signs itself */
+	struct material *issuer;
+	struct material *key_of;
+	struct material *trust;
+	struct material *chain[RECIPE_CHAIN_MAX];
 	X509 *certificate;       /* owned; NULL until opened or made */
 	EVP_PKEY *key;           /* owned; NULL until it is needed */
 };
@@ -32,14 +38,19 @@ void material_fini(struct material *material);
 
 /*
  * Reads the folder in `out`, and sets `certificate`. False if it has to be made: the seal does not
- * fit, or at `now` the certificate has not begun or ends within MATERIAL_RENEW_DAYS. The issuer's
- * certificate is set before.
+ * fit, or the dates are not those of the recipe seen from `now`: the certificate has not begun, or
+ * ends within MATERIAL_RENEW_DAYS. One that is not to have begun must not begin within these days;
+ * one that is to have ended, and one with dates of its own, stay for ever. The other materials are
+ * opened before.
  */
 bool material_open(struct material *material, const char *out, time_t now);
 
+/* Whether one of the materials that it needs has no certificate: is to be made itself. */
+bool material_lacks(const struct material *material);
+
 /*
- * Makes certificate and files anew in `out` from `key`, which is set before, and the issuer, whose
- * key is read if it has to be.
+ * Makes certificate and files anew in `out` from `key`, which is set before unless it is that of
+ * another material, and the issuer. Keys of others are read if they have to be.
  * ERR_ENVIRONMENT with the reason; a folder that was there then stands as it was.
  */
 int material_make(struct material *material, const char *out, time_t now, struct error *error);

@@ -751,15 +751,51 @@ static void wrong_recipe_is_named_with_its_place(void **state)
 		 "signs no others: leave \"path_length\" out"},
 		{BOARD, "names", "[\"DNS:board.test\", \"IP:127.0.0.256\"]", "$.certificates[0].names[1]: "
 		 "\"127.0.0.256\" is no IPv4 or IPv6 address"},
-		{BOARD, "key", "\"rsa-1024\"", "$.certificates[0].key: must be one of \"rsa-2048\", "
-		 "\"rsa-3072\", \"rsa-4096\", \"rsa-pss-2048\", \"ecdsa-p256\", \"ecdsa-p384\", "
-		 "\"ecdsa-p521\", \"ed25519\", not \"rsa-1024\" (did you mean \"rsa-2048\"?)"},
-		{BOARD, "days", "\"730\"", "$.certificates[0].days: must be a whole number, not \"730\""},
-		{BOARD, "days", NULL, "$.certificates[0]: \"days\" is missing; needed are \"name\", "
-		 "\"role\", \"key\", \"subject\", \"key_usage\", \"days\""},
+		{BOARD, "key", "\"rsa-204\"", "$.certificates[0].key: must be one of \"rsa-1024\", "
+		 "\"rsa-2048\", \"rsa-3072\", \"rsa-4096\", \"rsa-pss-2048\", \"ecdsa-p256\", "
+		 "\"ecdsa-p384\", \"ecdsa-p521\", \"ed25519\", not \"rsa-204\" (did you mean "
+		 "\"rsa-2048\"?)"},
+		{BOARD, "days", "\"730\"", "$.certificates[0].days: must be a date such as 1970-01-31 "
+		 "(^[0-9]{4}-[0-9]{2}-[0-9]{2}$), not \"730\""},
+		{BOARD, "days", NULL, "$.certificates[0]: \"days\" is missing: give it, or name in "
+		 "\"like\" a certificate that has it"},
 		{BOARD, "day", "3", "$.certificates[0]: unknown key \"day\" (did you mean \"days\"?); known "
-		 "are name, why, role, issuer, key, digest, subject, names, key_usage, extended_key_usage, "
-		 "path_length, days"},
+		 "are name, why, like, role, issuer, trust, chain, key, key_of, digest, subject, serial, "
+		 "names, more_names, key_usage, extended_key_usage, ca, path_length, extensions, begins, "
+		 "days, damage, refuse"},
+		{BOARD, "like", "\"midle\"", "$.certificates[0].like: unknown certificate \"midle\" (did "
+		 "you mean \"middle\"?); known are board, visitor, middle, top, lone"},
+		{BOARD, "like", "\"board\"", "$.certificates[0].like: \"board\" is like another itself: "
+		 "name one that is written out"},
+		{BOARD, "key_of", "\"visitor\"", "$.certificates[0].key_of: visitor has a key of another "
+		 "type: ed25519, not ecdsa-p256"},
+		{BOARD, "key_of", "\"board\"", "$.certificates[0].key_of: board has the key of board: name "
+		 "that one"},
+		{MIDDLE, "key_of", "\"board\"", "$.certificates[0]: board needs what is in need of it: "
+		 "follow \"issuer\", \"key_of\", \"trust\" and \"chain\""},
+		{BOARD, "trust", "\"middle\"", "$.certificates[0].trust: middle is of role "
+		 "\"intermediate\", and only roots are trusted"},
+		{VISITOR, "chain", "[]", "$.certificates[1].chain: only a certificate of role \"server\" is "
+		 "sent with a chain: leave \"chain\" out"},
+		{BOARD, "chain", "[\"top\", \"midle\"]", "$.certificates[0].chain[1]: unknown certificate "
+		 "\"midle\" (did you mean \"middle\"?); known are board, visitor, middle, top, lone"},
+		{BOARD, "begins", "730", "$.certificates[0].days: the certificate ends before it begins "
+		 "(day 730)"},
+		{BOARD, "begins", "\"2023-02-31\"", "$.certificates[0].begins: \"2023-02-31\" is no day of "
+		 "the calendar"},
+		{BOARD, "extensions", "[{\"id\": \"1.2.x\", \"hex\": \"\"}]", "$.certificates[0]"
+		 ".extensions[0].id: \"1.2.x\" is neither an object identifier nor OpenSSL's name of one"},
+		{BOARD, "extensions", "[{\"id\": \"1.2.3\", \"hex\": \"\", \"bytes\": 1}]",
+		 "$.certificates[0].extensions[0]: give the value of the extension once: \"text\", \"hex\" "
+		 "or \"bytes\""},
+		{BOARD, "extensions", "[{\"id\": \"1.2.3\", \"critical\": true}]",
+		 "$.certificates[0].extensions[0]: give the value of the extension once: \"text\", \"hex\" "
+		 "or \"bytes\""},
+		{BOARD, "serial", "\"0x1\"", "$.certificates[0].serial: must be a whole number (^-?[0-9]+$), "
+		 "not \"0x1\""},
+		{BOARD, "damage", "[\"signatur\"]", "$.certificates[0].damage[0]: must be one of "
+		 "\"signature\", \"algorithm\", \"end-date\", not \"signatur\" (did you mean "
+		 "\"signature\"?)"},
 	};
 
 	(void)state;
@@ -825,7 +861,7 @@ static void every_word_of_the_schema_is_understood(void **state)
 		json_decref(names);
 		free(key);
 	}
-	assert_int_equal(json_array_size(keys), 8);
+	assert_int_equal(json_array_size(keys), 9);
 	usages = words_at(schema, "key_usage", true);
 	extended = words_at(schema, "extended_key_usage", true);
 	assert_true(json_array_size(usages) > 0 && json_array_size(extended) > 0);
