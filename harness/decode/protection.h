@@ -51,7 +51,10 @@ bool protection_open(struct protection *protection, const struct record *record,
 /* Records may be missing: the next one may have a later sequence number. */
 void protection_gap(struct protection *protection);
 
-/* TLS 1.3: to the next generation of keys, after a KeyUpdate (RFC 8446 section 7.2). */
+/*
+ * TLS 1.3: to the next generation of keys, after a KeyUpdate (RFC 8446 section 7.2). Others have
+ * none, and stay as they are.
+ */
 void protection_update(struct protection *protection);
 
 #endif

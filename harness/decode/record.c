@@ -123,7 +123,8 @@ static struct bytes take(struct bytes *data, size_t n)
 {
 	struct bytes got = {data->data, n < data->len ? n : data->len};
 
-	data->data += got.len;
+	if (got.len > 0) /* an empty range may have no address */
+		data->data += got.len;
 	data->len -= got.len;
 	return got;
 }

@@ -106,10 +106,10 @@ static int add_rules(scmp_filter_ctx filter)
 		                      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	if (rc == 0) /* abort() */
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-		                      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+		                      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 	if (rc == 0) /* libpcap looks whether the interface is up */
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-		                      SCMP_A1(SCMP_CMP_EQ, SIOCGIFFLAGS));
+		                      SCMP_A1(SCMP_CMP_EQ, SIOCGIFFLAGS, 0));
 	return rc;
 }
 

@@ -83,16 +83,21 @@ __attribute__((unused)) static void feed_in_steps(struct transcript *transcript,
 	}
 }
 
-/* What a transcript makes of bytes of the client alone. */
-__attribute__((unused)) static json_t *decode_client(struct bytes data)
+/* What a transcript makes of bytes of one side alone. */
+__attribute__((unused)) static json_t *decode_stream(enum side from, struct bytes data)
 {
 	struct transcript *transcript = transcript_new(NULL);
 	json_t *value;
 
-	feed_in_steps(transcript, SIDE_CLIENT, data, data.len > 0 ? data.len : 1, T0_NS);
+	feed_in_steps(transcript, from, data, data.len > 0 ? data.len : 1, T0_NS);
 	value = emit_json(transcript);
 	transcript_free(transcript);
 	return value;
+}
+
+__attribute__((unused)) static json_t *decode_client(struct bytes data)
+{
+	return decode_stream(SIDE_CLIENT, data);
 }
 
 /*

@@ -643,6 +643,32 @@ static void a_middlebox_change_cipher_spec_in_tls13_changes_nothing(void **state
 	buf_fini(&rest);
 }
 
+/*
+ * Records under a suite that does not encrypt are opened without a key log. In one of them a peer
+ * goes over to TLS 1.3, and then says that it changes keys that it never had.
+ */
+static void a_key_update_after_a_change_of_version_changes_nothing(void **state)
+{
+	static const char random[] = "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1";
+	char hex[512];
+	struct buf stream, message;
+	json_t *value;
+
+	(void)state;
+	snprintf(hex, sizeof(hex), "160303002a020000260303%s00003b00" "140303000101", random);
+	stream = from_hex(hex);
+	snprintf(hex, sizeof(hex), "0200002e0303%s001301000006002b00020304" "1800000100%s", random,
+	         random /* in the place of the MAC */);
+	message = from_hex(hex);
+	add_record(&stream, CONTENT_handshake, buf_view(&message));
+	value = decode_stream(SIDE_SERVER, buf_view(&stream));
+	assert_text(value, "messages.2.type", "server_hello");
+	assert_text(value, "messages.3.type", "key_update");
+	json_decref(value);
+	buf_fini(&message);
+	buf_fini(&stream);
+}
+
 static void the_first_client_hello_is_handed_out_whole(void **state)
 {
 	struct buf record = from_hex(forum_record);
@@ -783,6 +809,7 @@ int main(void)
 		cmocka_unit_test(a_middlebox_change_cipher_spec_in_tls13_changes_nothing),
 		cmocka_unit_test(every_hello_of_a_connection_is_told),
 		cmocka_unit_test(a_server_hello_of_an_early_draft_is_read),
+		cmocka_unit_test(a_key_update_after_a_change_of_version_changes_nothing),
 		cmocka_unit_test(the_first_client_hello_is_handed_out_whole),
 		cmocka_unit_test(telling_twice_and_feeding_on_between_is_the_same),
 		cmocka_unit_test(the_sender_is_guessed_from_its_first_message),
