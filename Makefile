@@ -1,7 +1,7 @@
 # make demo    install what is missing, build, run the story on virtual boards
 # make check   install what only the tests need, build, run all tests
 # make         build only
-# Also: certs, bench, golden (rewrites the expected decodes), clean
+# Also: certs, bench, fuzz (each target 60 s), golden (rewrites the expected decodes), clean
 
 MAKEFLAGS += --no-builtin-rules
 
@@ -28,6 +28,9 @@ ifneq ($(wildcard /usr/include/wolfssl/ssl.h /usr/local/include/wolfssl/ssl.h),)
 BOARDS   += $(B)/shakedown-board-wolfssl
 endif
 
+# Fuzz targets are built by clang, into a folder of their own: make fuzz-build.
+FUZZ     := B=$(B)-fuzz CC=clang CFLAGS="-O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link"
+FUZZERS  := $(patsubst harness/tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard harness/tests/fuzz/fuzz_*.c))
 TESTS    := $(patsubst harness/%.c,$(B)/%,$(wildcard harness/tests/*/test_*.c))
 
 all: $(PROGRAMS) $(BOARDS) $(B)/layers.ok
@@ -67,6 +70,22 @@ $(B)/tests/%: $(B)/obj/tests/%.o $(B)/libshakedown.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $^ $(LDLIBS) -lcmocka -o $@
 
+$(FUZZERS): LDFLAGS := -fsanitize=fuzzer
+$(B)/fuzz/fuzz_agent: $(B)/obj/firmware/agent.o
+$(FUZZERS) $(B)/fuzz/seeds: $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/libshakedown.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -o $@
+
+fuzzers: $(FUZZERS) $(B)/fuzz/seeds
+
+fuzz-build:
+	@command -v clang >/dev/null || { echo "The fuzz targets need clang with libFuzzer" \
+		"(packages clang and libclang-rt-dev): make check installs them." >&2; exit 1; }
+	@$(MAKE) --no-print-directory -s -j2 $(FUZZ) fuzzers
+
+fuzz: fuzz-build
+	@harness/tests/fuzz/run.sh $(B)-fuzz 60
+
 certs: $(B)/shakedown
 	$(B)/shakedown certs
 
@@ -80,7 +99,9 @@ check:
 	@./packages.sh check
 	@$(MAKE) --no-print-directory -s tests certs
 	@$(MAKE) --no-print-directory -s B=$(B)-san CFLAGS="-O1 -g $(SANITIZE)" tests
+	@$(MAKE) --no-print-directory fuzz-build
 	@harness/tests/run.sh $(B) $(B)-san
+	@harness/tests/fuzz/run.sh $(B)-fuzz 3
 
 golden: $(B)/tests/flow/test_golden
 	$< --write
@@ -92,8 +113,8 @@ bench-decode: all certs $(addprefix $(B)/tests/bench/,make_capture count_packets
 	@harness/tests/bench/decode.sh $(B)
 
 clean:
-	rm -rf $(B) $(B)-san
+	rm -rf $(B) $(B)-san $(B)-fuzz
 
-.PHONY: all tests certs demo check golden bench bench-decode clean
+.PHONY: all tests certs demo check fuzzers fuzz-build fuzz golden bench bench-decode clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -20,11 +20,21 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
 	exit 1
 fi
 
-missing=
-for package in $packages; do
-	status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
-	[ "$status" = installed ] || missing="$missing $package"
-done
+# True if apt has its lists, and this package is a part of another one there.
+is_elsewhere() {
+	grep -q "^$1 .* split\$" packages.txt && apt-cache show gcc >/dev/null 2>&1 &&
+		! apt-cache show "$1" >/dev/null 2>&1
+}
+
+find_missing() {
+	missing=
+	for package in $packages; do
+		status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
+		[ "$status" = installed ] || is_elsewhere "$package" || missing="$missing $package"
+	done
+}
+
+find_missing
 [ -z "$missing" ] && exit 0
 
 sudo=
@@ -37,4 +47,5 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "Installing:$missing"
 $sudo apt-get update -qq
+find_missing
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >/dev/null
