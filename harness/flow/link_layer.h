@@ -3,8 +3,11 @@
  *
  * Passes over Ethernet (with VLAN tags, IEEE 802.1Q and 802.1ad, and with LLC and SNAP), Linux
  * cooked captures v1 and v2, loopback, raw IP, PPP (RFC 1661) in its framings, PPPoE sessions
- * (RFC 2516), Cisco HDLC, IEEE 802.11 data frames that are not encrypted, with or without
- * radiotap; MPLS labels (RFC 3032), also of Ethernet pseudowires (RFC 4448).
+ * (RFC 2516), Cisco HDLC, Frame Relay (RFC 2427), SLIP, IEEE 802.11 data frames that are not
+ * encrypted, with or without radiotap, AVS or Prism headers, Token Ring, FDDI, IP over ATM and over
+ * IEEE 1394, what OpenBSD's pflog and enc, Solaris' ipnet, Linux' NFLOG, Apple's PKTAP, PPI, Endace's
+ * ERF and netANALYZER put before; MPLS labels (RFC 3032), also of Ethernet pseudowires (RFC 4448);
+ * IEEE 802.1ah, VN-Tag, TRILL (RFC 6325) and NSH (RFC 8300) in Ethernet.
  */
 #ifndef SHAKEDOWN_FLOW_LINK_LAYER_H
 #define SHAKEDOWN_FLOW_LINK_LAYER_H
@@ -15,10 +18,11 @@
 
 /* For people: "Ethernet, Linux cooked, ...". */
 #define LINK_TYPES_READ \
-	"Ethernet, Linux cooked, loopback, raw IP, PPP, PPPoE, Cisco HDLC and IEEE 802.11"
+	"Ethernet, Linux cooked, loopback, raw IP, PPP, PPPoE, Cisco HDLC, IEEE 802.11 and others"
 
 enum {
 	ETHERTYPE_IPV4 = 0x0800,
+	ETHERTYPE_TRILL = 0x22f3,
 	ETHERTYPE_BRIDGED = 0x6558, /* an Ethernet frame */
 	ETHERTYPE_VLAN = 0x8100,
 	ETHERTYPE_IPV6 = 0x86dd,
@@ -27,6 +31,11 @@ enum {
 	ETHERTYPE_PPPOE = 0x8864, /* a session's packets */
 	ETHERTYPE_PPP = 0x880b,
 	ETHERTYPE_QINQ = 0x88a8,
+	ETHERTYPE_ERSPAN = 0x88be,
+	ETHERTYPE_SERVICE_TAG = 0x88e7,
+	ETHERTYPE_VNTAG = 0x8926,
+	ETHERTYPE_NSH = 0x894f,
+	ETHERTYPE_ERSPAN_3 = 0x22eb,
 	ETHERTYPE_QINQ_OLD = 0x9100,
 };
 

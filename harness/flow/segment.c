@@ -2,6 +2,7 @@
 
 #include "flow/fragment.h"
 #include "flow/link_layer.h"
+#include "flow/tunnel.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -17,16 +18,11 @@ enum {
 	PROTOCOL_GRE = 47,
 	PROTOCOL_AUTHENTICATION = 51,
 	PROTOCOL_DESTINATION = 60,
+	PROTOCOL_ETHERIP = 97,
 	PROTOCOL_MOBILITY = 135,
 	PROTOCOL_MPLS = 137,
 	PROTOCOL_HIP = 139,
 	PROTOCOL_SHIM6 = 140,
-};
-
-enum {
-	PORT_VXLAN = 4789,
-	PORT_GENEVE = 6081,
-	PORT_VXLAN_OLD = 8472, /* Linux's default */
 };
 
 /* What stands under the IP header: how far the packet reaches, and what of it was captured. */
@@ -246,59 +242,6 @@ static enum segment_result decode_tcp(struct datagram *datagram, struct segment 
 	return SEGMENT_OK;
 }
 
-/*
- * RFC 2784 section 2, RFC 2890: flags and version, EtherType; a checksum, a key and a sequence
- * number where the flags say so. Version 1 (RFC 2637) carries PPP, with an acknowledgment.
- */
-static bool skip_gre(struct reader *gre)
-{
-	uint16_t flags = reader_u16(gre, "gre_flags");
-	uint16_t ethertype = reader_u16(gre, "gre_protocol");
-	bool version_1 = (flags & 7) == 1;
-	size_t n_words = (size_t)((flags & 0x8000) != 0) + ((flags & 0x2000) != 0) +
-	                 ((flags & 0x1000) != 0) + (version_1 && (flags & 0x0080) != 0);
-
-	reader_bytes(gre, n_words * 4, "gre_fields");
-	return (flags & 0x4000) == 0 && link_skip_ethertype(gre, ethertype);
-}
-
-/* RFC 7348 section 5: flags (8: the identifier is there), reserved, VNI, reserved; Ethernet. */
-static bool skip_vxlan(struct reader *udp)
-{
-	uint8_t flags = reader_u8(udp, "vxlan_flags");
-
-	reader_bytes(udp, 7, "vxlan_vni");
-	return (flags & 8) != 0 && link_skip(udp, LINKTYPE_ETHERNET);
-}
-
-/* RFC 8926 section 3.4: version 2 bits, length of the options in words, flags, EtherType, VNI. */
-static bool skip_geneve(struct reader *udp)
-{
-	uint8_t version_length = reader_u8(udp, "geneve_option_length");
-	uint16_t ethertype;
-
-	reader_u8(udp, "geneve_flags");
-	ethertype = reader_u16(udp, "geneve_protocol");
-	reader_u32(udp, "geneve_vni");
-	reader_bytes(udp, (size_t)(version_length & 0x3f) * 4, "geneve_options");
-	return version_length >> 6 == 0 && link_skip_ethertype(udp, ethertype);
-}
-
-/* Of UDP, the tunnels are known by the port that they go to. */
-static bool skip_udp(struct reader *udp)
-{
-	uint16_t port;
-
-	if (reader_left(udp) < 8)
-		return false;
-	reader_u16(udp, "source_port");
-	port = reader_u16(udp, "destination_port");
-	reader_u32(udp, "length_checksum");
-	if (port == PORT_GENEVE)
-		return skip_geneve(udp);
-	return (port == PORT_VXLAN || port == PORT_VXLAN_OLD) && skip_vxlan(udp);
-}
-
 /* Moves into the tunnel that the datagram holds. False if it is none with IP in it. */
 static bool enter_tunnel(struct datagram *datagram)
 {
@@ -307,9 +250,11 @@ static bool enter_tunnel(struct datagram *datagram)
 	case PROTOCOL_IPV6:
 		return true;
 	case PROTOCOL_UDP:
-		return skip_udp(&datagram->payload);
+		return tunnel_skip_udp(&datagram->payload);
 	case PROTOCOL_GRE:
-		return skip_gre(&datagram->payload);
+		return tunnel_skip_gre(&datagram->payload);
+	case PROTOCOL_ETHERIP:
+		return tunnel_skip_etherip(&datagram->payload);
 	case PROTOCOL_MPLS:
 		return link_skip_ethertype(&datagram->payload, ETHERTYPE_MPLS);
 	default:

@@ -3,9 +3,8 @@
  * globals.
  *
  * Reads the link layers of link_layer.h; IPv4 (RFC 791) with options, IPv6 (RFC 8200) with
- * extension headers; IP, Ethernet and MPLS inside IP: IPv4 and IPv6 in either (RFC 2003, 4213,
- * 2473), GRE (RFC 2784, 2890), MPLS (RFC 4023), VXLAN (RFC 7348) and Geneve (RFC 8926); TCP (RFC
- * 9293).
+ * extension headers; IPv4 and IPv6 in either (RFC 2003, 4213, 2473), MPLS in IP (RFC 4023) and the
+ * tunnels of tunnel.h; TCP (RFC 9293).
  *
  * Checksums are not looked at: a host that leaves them to its network card captures its own packets
  * with the checksum unfilled. What stands after the IP packet (Ethernet padding) is cut off. A

@@ -108,7 +108,7 @@ static void every_link_layer_is_read_with_both_ip_versions(void **state)
 }
 
 /* Link layers that do not say with an EtherType at their end which IP version follows. */
-static void ppp_mpls_and_wireless_frames_are_read(void **state)
+static void link_layers_of_every_kind_are_read(void **state)
 {
 #define LLC "\xaa\xaa\3\0\0\0"
 #define ROW(linktype, ipv6, header) {linktype, ipv6, header, sizeof(header) - 1}
@@ -124,6 +124,7 @@ static void ppp_mpls_and_wireless_frames_are_read(void **state)
 		ROW(LINKTYPE_PPP, true, "\2\x81\0\0\x11\x40"),
 		ROW(LINKTYPE_PPP_HDLC, false, "\xff\3\0\x21"),
 		ROW(LINKTYPE_PPP_HDLC, false, "\x0f\0\x08\0"),
+		ROW(LINKTYPE_PPP, true, "\x8f\0\x86\xdd"),
 		ROW(LINKTYPE_C_HDLC, true, "\x0f\0\x86\xdd"),
 		ROW(LINKTYPE_PPP_WITH_DIR, false, "\1\xff\3\0\x21"),
 		ROW(LINKTYPE_PPP_ETHER, true, "\x11\0\0\1\0\x50\0\x57"),
@@ -134,6 +135,40 @@ static void ppp_mpls_and_wireless_frames_are_read(void **state)
 		ROW(LINKTYPE_IEEE802_11, false, "\x08\1ttAAAAAABBBBBBCCCCCCss" LLC "\x08\0"),
 		ROW(LINKTYPE_IEEE802_11, true, "\x88\3ttAAAAAABBBBBBCCCCCCssDDDDDDqq" LLC "\x86\xdd"),
 		ROW(LINKTYPE_IEEE802_11, false, "\x88\1ttAAAAAABBBBBBCCCCCCss\0\0PP" LLC "\x08\0"),
+		ROW(LINKTYPE_ETHERNET, false, "DDDDDDSSSSSS\0\x50\6\6\3"),
+		ROW(LINKTYPE_ETHERNET, false, "DDDDDDSSSSSS\x88\xe7iiii" "DDDDDDSSSSSS\x08\0"),
+		ROW(LINKTYPE_ETHERNET, true, "DDDDDDSSSSSS\x89\x26vvvv\x86\xdd"),
+		ROW(LINKTYPE_ETHERNET, false,
+	            "DDDDDDSSSSSS\x22\xf3\0\x7f" "eeii" "oooo" "DDDDDDSSSSSS\x08\0"),
+		ROW(LINKTYPE_ETHERNET, true, "DDDDDDSSSSSS\x89\x4f\0\3\1\2" "ppppcccc"),
+		ROW(LINKTYPE_PPP_PPPD, false, "\1\3\0\x21"),
+		ROW(LINKTYPE_FRAME_RELAY, false, "\x18\x41\3\xcc"),
+		ROW(LINKTYPE_FRAME_RELAY, true, "\x18\x41\3\0\x8e"),
+		ROW(LINKTYPE_FRAME_RELAY, false, "\x18\x41\3\x80\0\0\0\x08\0"),
+		ROW(LINKTYPE_FRAME_RELAY, false, "\x18\x40\x40\x41\x08\0"),
+		ROW(LINKTYPE_SLIP, false, "\0sssssssssssssss"),
+		ROW(LINKTYPE_ENC, true, "aaaassssffff"),
+		ROW(LINKTYPE_PFLOG, false, "\x0d" "pppppppppppp" "\0\0\0"),
+		ROW(LINKTYPE_IPNET, false, "\1iiiiiiiiiiiiiiiiiiiiiii"),
+		ROW(LINKTYPE_NFLOG, false, "\2\0\0\0" "\5\0\1\0" "pPPP" "\4\0\x09\0"),
+		ROW(LINKTYPE_TOKEN_RING, false, "afDDDDDD\1SSSSS" LLC "\x08\0"),
+		ROW(LINKTYPE_TOKEN_RING, false, "afDDDDDD\x81SSSSS\x04rrr" LLC "\x08\0"),
+		ROW(LINKTYPE_FDDI, true, "fDDDDDDSSSSSS" LLC "\x86\xdd"),
+		ROW(LINKTYPE_FIREWIRE, false, "DDDDDDDDSSSSSSSS\x08\0"),
+		ROW(LINKTYPE_ATM_LLC, false, LLC "\x08\0"),
+		ROW(LINKTYPE_ATM_CLIP, false, LLC "\x08\0"),
+		ROW(LINKTYPE_ATM_CLIP, true, ""),
+		ROW(LINKTYPE_SUNATM, false, "\x82vcc" LLC "\x08\0"),
+		ROW(LINKTYPE_MPLS, false, "\0\0\x11\x40"),
+		ROW(LINKTYPE_IEEE802_11_AVS, false,
+	            "\x80\x21\x10\1" "\0\0\0\x0a" "aa" "\x08\1ttAAAAAABBBBBBCCCCCCss" LLC "\x08\0"),
+		ROW(LINKTYPE_PPI, true, "\0\0\x0a\0\1\0\0\0" "ff" "DDDDDDSSSSSS\x86\xdd"),
+		ROW(LINKTYPE_PKTAP, false, "\x0e\0\0\0\1\0\0\0\x0c\0\0\0" "ff"),
+		ROW(LINKTYPE_ERF, false,
+	            "tttttttt\x82rrllww" "r" "\1eeeeeee" "pp" "DDDDDDSSSSSS\x08\0"),
+		ROW(LINKTYPE_NETANALYZER, false, "nnnn" "DDDDDDSSSSSS\x08\0"),
+		ROW(LINKTYPE_NETANALYZER_PREAMBLE, false, "nnnnpppppppp" "DDDDDDSSSSSS\x08\0"),
+		ROW(LINKTYPE_ETHERNET_MPACKET, true, "pppppppp" "DDDDDDSSSSSS\x86\xdd"),
 		ROW(LINKTYPE_IEEE802_11_RADIOTAP, false,
 	            "\0\0\x0a\0rrrrrr\x88\x82ttAAAAAABBBBBBCCCCCCss\0\0hhhh" LLC "\x08\0"),
 	};
@@ -169,6 +204,7 @@ static void put_tunnel(struct buf *out, bool outer_ipv6, uint8_t protocol, struc
 
 static void what_is_inside_a_tunnel_is_read(void **state)
 {
+#define UDP(port) "\x99\x99" port "\0\x50\0\0"
 #define TUNNEL(protocol, ipv6, between) {protocol, ipv6, between, sizeof(between) - 1}
 	static const struct {
 		uint8_t protocol;
@@ -184,6 +220,27 @@ static void what_is_inside_a_tunnel_is_read(void **state)
 		TUNNEL(47, false, "\x30\x81\x88\x0b\0\x10\0\1ssssaaaa\xff\3\0\x21"),
 		TUNNEL(137, false, "\0\0\x11\x40"),
 		TUNNEL(17, false, "\x99\x99\x12\xb5\0\x50\0\0\x08\0\0\0vvv\0DDDDDDSSSSSS\x08\0"),
+		TUNNEL(47, false, "\x10\0\x88\xbe" "ssss" "eeeeeeee" "DDDDDDSSSSSS\x08\0"),
+		TUNNEL(47, false, "\0\0\x88\xbe" "DDDDDDSSSSSS\x08\0"),
+		TUNNEL(47, true, "\x10\0\x22\xeb" "ssss" "eeeeeeeeeee\1" "pppppppp"
+	               "DDDDDDSSSSSS\x86\xdd"),
+		TUNNEL(97, false, "\x30\0" "DDDDDDSSSSSS\x08\0"),
+		TUNNEL(17, true, UDP("\x12\xb6") "\x0c\0\0\2vvv\0"),
+		TUNNEL(17, false, UDP("\x12\xb6") "\x0c\0\0\3vvv\0" "DDDDDDSSSSSS\x08\0"),
+		TUNNEL(17, false, UDP("\x08\x68") "\x30\xff\0\x50tttt"),
+		TUNNEL(17, true, UDP("\x08\x68") "\x34\xff\0\x50tttt" "ss\0\x85" "\1\x10\x09\0"),
+		TUNNEL(17, true, UDP("\x0d\xd8")),
+		TUNNEL(17, true, UDP("\x0d\xd8") "\0\1\1\2" "iaannnnnnnnc" "\0\0ppaaaa"),
+		TUNNEL(17, false, UDP("\x06\xa5") "\x4a\2" "llttssnnrr" "\0\1" "o" "\xff\3\0\x21"),
+		TUNNEL(17, false, UDP("\x14\x7f") "\0\x10\2\0ffff" "DDDDDDSSSSSS\x08\0"),
+		TUNNEL(17, false, UDP("\x14\x7f") "\0\x10\3\0ffff" "\x08\1ttAAAAAABBBBBBCCCCCCss"
+	               LLC "\x08\0"),
+		TUNNEL(17, true, UDP("\x10\xf5") "nnnniiii"),
+		TUNNEL(17, false, UDP("\x12\x92") "\0\0\x08\0"),
+		TUNNEL(17, false, UDP("\x19\xeb") "\0\0\x11\x40"),
+		TUNNEL(17, false, UDP("\x90\x90") "\1\0\0\1" "\0" "\x0a\1r" "\1" "DDDDDDSSSSSS\x08\0"),
+		TUNNEL(17, true, "\x17\xc1\x99\x99\0\x50\0\0\1\0\x65\x58vvv\0oooo"
+	               "DDDDDDSSSSSS\x86\xdd"),
 		TUNNEL(17, true, "\x99\x99\x17\xc1\0\x50\0\0\1\0\x65\x58vvv\0ooooDDDDDDSSSSSS\x86\xdd"),
 	};
 	struct buf out = {0};
@@ -385,7 +442,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_link_layer_is_read_with_both_ip_versions),
-		cmocka_unit_test(ppp_mpls_and_wireless_frames_are_read),
+		cmocka_unit_test(link_layers_of_every_kind_are_read),
 		cmocka_unit_test(what_is_inside_a_tunnel_is_read),
 		cmocka_unit_test(tunnels_in_tunnels_without_end_are_not_followed),
 		cmocka_unit_test(link_types_of_one_ip_version_are_read),
