@@ -1,6 +1,7 @@
 #include "decode/transcript.h"
 
 #include "base/assert.h"
+#include "base/prefetch.h"
 #include "decode/extension.h"
 #include "decode/handshake.h"
 #include "decode/transcript_state.h"
@@ -483,6 +484,18 @@ void transcript_gap(struct transcript *transcript, enum side from, uint64_t n_by
 	           "%llu bytes are missing in the capture", (unsigned long long)n_bytes);
 	record_stream_gap(&transcript->sides[from].records, n_bytes);
 	keys_gap(&transcript->keys, from == SIDE_SERVER);
+}
+
+void transcript_fetch(const struct transcript *transcript, int stage)
+{
+	if (stage == 0) {
+		prefetch(transcript, sizeof(*transcript));
+		return;
+	}
+	prefetch(transcript->entries, transcript->n_entries * sizeof(*transcript->entries));
+	prefetch(transcript->alerts, transcript->n_alerts * sizeof(*transcript->alerts));
+	for (int i = 0; i < 2; i++)
+		prefetch(transcript->sides[i].kept.data, transcript->sides[i].kept.len);
 }
 
 bool transcript_is_tls(const struct transcript *transcript)

@@ -66,6 +66,12 @@ enum guess transcript_guess(struct bytes first_payload);
 void transcript_emit(const struct transcript *transcript, uint64_t t0_ns, struct emit *emit);
 
 /*
+ * Brings what transcript_emit reads into the CPU's cache, in two stages that may be some time
+ * apart: the transcript, what it points to.
+ */
+void transcript_fetch(const struct transcript *transcript, int stage);
+
+/*
  * The first ClientHello message, with its 4-byte header; empty if none came whole. Valid until the
  * transcript is fed again or freed.
  */

@@ -60,6 +60,13 @@ bool connection_closed(const struct connection *connection);
 void connection_finish(struct connection *connection);
 
 /*
+ * Brings what connection_emit reads into the CPU's cache, in stages that may be some time apart:
+ * the connection, its transcript, what that points to.
+ */
+#define CONNECTION_FETCH_STAGES 3
+void connection_fetch(const struct connection *connection, int stage);
+
+/*
  * Writes the members "client", "server", "start", those of the transcript, "tcp" and "close" into
  * the object that is open in `emit`. Only for a connection with a transcript.
  */

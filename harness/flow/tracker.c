@@ -194,13 +194,27 @@ void tracker_finish(struct tracker *tracker, struct connection *connection)
 	connection_free(connection);
 }
 
+/*
+ * Closed connections have waited so long that they are in no cache. Those that are told after
+ * `connection` are fetched meanwhile, in stages: what one points to is known when it has come.
+ */
+static void fetch_next(const struct connection *connection)
+{
+	int stage = CONNECTION_FETCH_STAGES;
+
+	while (stage-- > 0 && (connection = TAILQ_NEXT(connection, in_order)) != NULL)
+		connection_fetch(connection, stage);
+}
+
 void tracker_settle(struct tracker *tracker, uint64_t t_ns)
 {
 	struct connection *connection;
 
 	while ((connection = TAILQ_FIRST(&tracker->closed)) != NULL &&
-	       t_ns > connection->last_ns && t_ns - connection->last_ns > TRACKER_LINGER_NS)
+	       t_ns > connection->last_ns && t_ns - connection->last_ns > TRACKER_LINGER_NS) {
+		fetch_next(connection);
 		tracker_finish(tracker, connection);
+	}
 }
 
 static int by_number(const void *a, const void *b)
