@@ -46,7 +46,7 @@ $(B)/libshakedown.a: $(LIB_OBJ)
 	ar rcs $@ $^
 
 $(B)/shakedown: $(B)/obj/client.o
-$(B)/shakedownd: $(B)/obj/run.o $(B)/obj/agenda.o $(B)/obj/station.o
+$(B)/shakedownd: $(B)/obj/run.o $(B)/obj/agenda.o $(B)/obj/station.o $(B)/obj/trial.o
 $(PROGRAMS): $(B)/%: $(B)/obj/%.o $(B)/libshakedown.a
 	$(CC) $(CFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -o $@
 
