@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define ENTRIES_FIRST 16
+#define PLAIN_IDLE_MAX 2048 /* bytes of memory kept for the plaintext of the next record */
 
 static const char *const record_fault = "record";
 
@@ -45,6 +46,20 @@ void transcript_free(struct transcript *transcript)
 	free(transcript->entries);
 	free(transcript->alerts);
 	free(transcript);
+}
+
+size_t transcript_memory(const struct transcript *transcript)
+{
+	size_t n = sizeof(*transcript) + transcript->plain.size;
+
+	n += transcript->entries_size * sizeof(*transcript->entries);
+	n += transcript->alerts != NULL ? TRANSCRIPT_ALERTS_MAX * sizeof(*transcript->alerts) : 0;
+	n += transcript->faults.items != NULL ? FAULTS_MAX * sizeof(*transcript->faults.items) : 0;
+	for (int i = 0; i < 2; i++) {
+		n += transcript->sides[i].kept.size + transcript->sides[i].records.held.size;
+		n += keys_memory(&transcript->keys, i == 1);
+	}
+	return n;
 }
 
 /* The next entry, NULL if there are too many. */
@@ -366,6 +381,8 @@ static void whole_record(struct transcript *transcript, struct origin *origin,
 		origin->is_protected = true;
 		content(transcript, origin, type, buf_view(plain));
 		OPENSSL_cleanse(plain->data, plain->len);
+		if (plain->size > PLAIN_IDLE_MAX)
+			buf_fini(plain);
 		buf_clear(plain);
 		break;
 	case SEAL_CLOSED:

@@ -50,6 +50,9 @@ void transcript_feed(struct transcript *transcript, enum side from, struct bytes
  */
 void transcript_gap(struct transcript *transcript, enum side from, uint64_t n_bytes, uint64_t t_ns);
 
+/* Bytes of memory that the transcript takes. */
+size_t transcript_memory(const struct transcript *transcript);
+
 /* True once a TLS record with a handshake message or an alert was recognised on either side. */
 bool transcript_is_tls(const struct transcript *transcript);
 

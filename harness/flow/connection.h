@@ -15,12 +15,13 @@ enum side side_other(enum side side);
 
 enum ending { ENDING_NONE, ENDING_FIN, ENDING_RST };
 
-/* For reading; the first five members are written by tracker.c. */
+/* For reading; the first six members are written by tracker.c. */
 struct connection {
 	LIST_ENTRY(connection) in_bucket;
 	TAILQ_ENTRY(connection) in_order;
 	uint64_t number;             /* 1 for the first that the tracker saw */
 	bool settled;                /* stands among the closed ones */
+	size_t n_decoded;            /* bytes of its transcript, as the tracker has counted them */
 	bool replaced;               /* another one has begun between the same ends */
 	void *attached;              /* whatever the tracker's user keeps with it; NULL at first */
 	struct endpoint end[2];      /* by enum side */

@@ -18,7 +18,7 @@
 
 struct decoding {
 	const struct decode_request *request;
-	FILE *out;
+	FILE *out, *notes;
 	const struct keylog *keylog;
 	struct pick *pick; /* NULL: nothing is picked */
 	struct buf text;   /* not written yet */
@@ -201,6 +201,18 @@ static void sum_up(const struct decoding *decoding, const struct tracker *tracke
 	fputc('\n', decoding->out);
 }
 
+/* Says what had to be left out for the sake of memory. */
+static void note_cut(const struct decoding *decoding, const struct tracker *tracker)
+{
+	uint64_t n = tracker_n_cut(tracker);
+
+	if (n > 0)
+		fprintf(decoding->notes,
+		        "%s: %" PRIu64 " connection%s told without an end, as more were open than "
+		        "fit into memory; what came later of such a one stands alone\n",
+		        decoding->request->path, n, n == 1 ? " is" : "s are");
+}
+
 static int judge_end(const struct capture *capture, const char *path, const struct tracker *tracker,
                      uint16_t unread, struct error *error)
 {
@@ -254,6 +266,7 @@ static int decode(struct decoding *decoding, struct capture *capture, bool in_or
 		take_sorted(&pass, capture);
 	tracker_finish_all(pass.tracker);
 	write_text(decoding);
+	note_cut(decoding, pass.tracker);
 	if (decoding->request->format == EMIT_TEXT && decoding->request->fields == NULL)
 		sum_up(decoding, pass.tracker, pass.n_packets);
 	rc = judge_end(capture, decoding->request->path, pass.tracker, pass.unread, error);
@@ -276,7 +289,9 @@ static int write_picked(const struct decoding *decoding, int rc, struct error *e
 
 int decode_file(const struct decode_request *request, FILE *out, FILE *notes, struct error *error)
 {
-	struct decoding decoding = {.request = request, .out = out, .memo = memo_new()};
+	struct decoding decoding = {
+		.request = request, .out = out, .notes = notes, .memo = memo_new(),
+	};
 	struct keylog *keylog = keylog_new();
 	struct capture *capture = NULL;
 	bool in_order = true;
