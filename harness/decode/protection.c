@@ -51,9 +51,8 @@ static bool derive(const char *name, OSSL_PARAM *params, uint8_t *out, size_t le
 	return done;
 }
 
-/* HKDF-Expand-Label with an empty context, RFC 8446 section 7.1. */
-static bool expand_label(const char *hash, struct bytes secret, const char *label, uint8_t *out,
-                         size_t len)
+bool hkdf_expand_label(const char *hash, struct bytes secret, const char *label, uint8_t *out,
+                       size_t len)
 {
 	struct buf info = {0};
 	int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
@@ -155,9 +154,9 @@ static bool set_traffic_keys(struct protection *protection)
 	const char *hash = protection->suite.hash;
 
 	protection->sequence = 0;
-	return expand_label(hash, secret, "key", protection->key,
+	return hkdf_expand_label(hash, secret, "key", protection->key,
 	                    protection->suite.cipher->key_len) &&
-	       expand_label(hash, secret, "iv", protection->iv, IV_LEN);
+	       hkdf_expand_label(hash, secret, "iv", protection->iv, IV_LEN);
 }
 
 struct protection *protection_tls13(uint16_t cipher_suite, struct bytes secret)
@@ -186,7 +185,7 @@ void protection_update(struct protection *protection)
 
 	if (!protection->tls13)
 		return;
-	CHECK(expand_label(protection->suite.hash, secret, "traffic upd", next, secret.len));
+	CHECK(hkdf_expand_label(protection->suite.hash, secret, "traffic upd", next, secret.len));
 	memcpy(protection->secret, next, secret.len);
 	OPENSSL_cleanse(next, sizeof(next));
 	CHECK(set_traffic_keys(protection));
@@ -387,22 +386,31 @@ static bool open_tls12_aead(struct protection *protection, const struct record *
 	return opened;
 }
 
-/* The MAC over the record's cover and `content`, compared with `mac`. */
-static bool is_authentic(const struct protection *protection, const struct record *record,
-                         uint64_t sequence, struct bytes content, const uint8_t *mac)
+/* The MAC over the record's cover and `content`, to `mac`. */
+static bool make_mac(const struct protection *protection, const struct record *record,
+                     uint64_t sequence, struct bytes content, uint8_t mac[EVP_MAX_MD_SIZE])
 {
 	struct buf covered = {0};
-	uint8_t computed[EVP_MAX_MD_SIZE];
 	size_t len = 0;
 	bool done;
 
 	add_cover(&covered, sequence, record, content.len);
 	buf_bytes(&covered, content);
 	done = EVP_Q_mac(NULL, "HMAC", NULL, protection->suite.mac, NULL, protection->mac_key,
-	                 protection->mac_len, covered.data, covered.len, computed, sizeof(computed),
+	                 protection->mac_len, covered.data, covered.len, mac, EVP_MAX_MD_SIZE,
 	                 &len) != NULL;
 	buf_fini(&covered);
-	return done && len == protection->mac_len && memcmp(computed, mac, len) == 0;
+	return done && len == protection->mac_len;
+}
+
+/* The same MAC, compared with `mac`. */
+static bool is_authentic(const struct protection *protection, const struct record *record,
+                         uint64_t sequence, struct bytes content, const uint8_t *mac)
+{
+	uint8_t computed[EVP_MAX_MD_SIZE];
+
+	return make_mac(protection, record, sequence, content, computed) &&
+	       memcmp(computed, mac, protection->mac_len) == 0;
 }
 
 /*
@@ -522,4 +530,193 @@ bool protection_open(struct protection *protection, const struct record *record,
 		protection->lost--;
 	}
 	return opened;
+}
+
+/* Nonce of a record of TLS 1.2: the part that it carries is the sequence number. */
+static void nonce_to_seal(const struct protection *protection, bool carries, uint8_t nonce[IV_LEN])
+{
+	nonce_by_sequence(protection, protection->sequence, nonce);
+	if (!carries)
+		return;
+	memcpy(nonce, protection->iv, SALT_LEN);
+	for (size_t i = 0; i < EXPLICIT_LEN; i++)
+		nonce[IV_LEN - 1 - i] = (uint8_t)(protection->sequence >> (8 * i));
+}
+
+/* Appends `plain`, encrypted, and the tag to `out`. */
+static bool seal_aead(struct protection *protection, const uint8_t *nonce, struct bytes aad,
+                      struct bytes plain, struct buf *out)
+{
+	EVP_CIPHER_CTX *context = protection->context;
+	int tag_len = protection->suite.cipher->tag_len;
+	bool ccm = protection->suite.cipher->mode == MODE_CCM;
+	uint8_t rest[BLOCK_MAX];
+	uint8_t *sealed;
+	int n = 0;
+
+	CHECK(buf_reserve(out, plain.len + (size_t)tag_len));
+	sealed = out->data + out->len;
+	if (EVP_EncryptInit_ex(context, protection->cipher, NULL, NULL, NULL) != 1 ||
+	    EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_IVLEN, IV_LEN, NULL) != 1 ||
+	    (ccm && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, tag_len, NULL) != 1) ||
+	    EVP_EncryptInit_ex(context, NULL, NULL, protection->key, nonce) != 1 ||
+	    (ccm && EVP_EncryptUpdate(context, NULL, &n, NULL, (int)plain.len) != 1) ||
+	    EVP_EncryptUpdate(context, NULL, &n, aad.data, (int)aad.len) != 1 ||
+	    EVP_EncryptUpdate(context, sealed, &n, plain.data, (int)plain.len) != 1 ||
+	    EVP_EncryptFinal_ex(context, rest, &n) != 1 ||
+	    EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, tag_len, sealed + plain.len) != 1)
+		return false;
+	out->len += plain.len + (size_t)tag_len;
+	return true;
+}
+
+/* Appends a record's header. */
+static void add_header(struct buf *out, uint8_t type, uint16_t version, size_t len)
+{
+	buf_u8(out, type);
+	buf_u16(out, version);
+	buf_u16(out, (uint16_t)len);
+}
+
+static bool seal_tls13(struct protection *protection, uint8_t type, uint16_t version,
+                       struct bytes plain, size_t padding, struct buf *out)
+{
+	struct buf inner = {0}, header = {0};
+	uint8_t nonce[IV_LEN];
+	bool sealed;
+
+	buf_bytes(&inner, plain);
+	buf_u8(&inner, type);
+	for (size_t i = 0; i < padding; i++)
+		buf_u8(&inner, 0);
+	add_header(&header, CONTENT_application_data, version,
+	           inner.len + protection->suite.cipher->tag_len);
+	nonce_to_seal(protection, false, nonce);
+	buf_bytes(out, buf_view(&header));
+	sealed = seal_aead(protection, nonce, buf_view(&header), buf_view(&inner), out);
+	buf_fini(&header);
+	buf_fini(&inner);
+	return sealed;
+}
+
+static bool seal_tls12_aead(struct protection *protection, const struct record *record,
+                            struct bytes plain, struct buf *out)
+{
+	bool carries = protection->suite.cipher->mode != MODE_CHACHA20_POLY1305;
+	size_t explicit_len = carries ? EXPLICIT_LEN : 0;
+	struct buf cover = {0};
+	uint8_t nonce[IV_LEN];
+	bool sealed;
+
+	nonce_to_seal(protection, carries, nonce);
+	add_header(out, record->type, record->version,
+	           explicit_len + plain.len + protection->suite.cipher->tag_len);
+	buf_add(out, nonce + SALT_LEN, explicit_len);
+	add_cover(&cover, protection->sequence, record, plain.len);
+	sealed = seal_aead(protection, nonce, buf_view(&cover), plain, out);
+	buf_fini(&cover);
+	return sealed;
+}
+
+/* Pads `blocks` (RFC 5246 section 6.2.3.2) and encrypts them in place. */
+static bool encrypt_cbc(struct protection *protection, const uint8_t *iv, struct buf *blocks)
+{
+	size_t block_len = protection->suite.cipher->block_len;
+	size_t padding = block_len - blocks->len % block_len;
+	int n = 0;
+
+	for (size_t i = 0; i < padding; i++)
+		buf_u8(blocks, (uint8_t)(padding - 1));
+	return EVP_EncryptInit_ex(protection->context, protection->cipher, NULL, protection->key,
+	                          iv) == 1 &&
+	       EVP_CIPHER_CTX_set_padding(protection->context, 0) == 1 &&
+	       EVP_EncryptUpdate(protection->context, blocks->data, &n, blocks->data,
+	                         (int)blocks->len) == 1;
+}
+
+static bool seal_cbc(struct protection *protection, const struct record *record,
+                     struct bytes plain, struct buf *out)
+{
+	size_t block_len = protection->suite.cipher->block_len;
+	bool etm = protection->encrypt_then_mac, chained = protection->version <= VERSION_TLS_1_0;
+	uint8_t mac[EVP_MAX_MD_SIZE], iv[BLOCK_MAX] = {0};
+	struct buf blocks = {0}, body = {0};
+	bool sealed;
+
+	for (size_t i = 0; i < sizeof(protection->sequence) && i < block_len; i++)
+		iv[block_len - 1 - i] = (uint8_t)(protection->sequence >> (8 * i));
+	buf_bytes(&blocks, plain);
+	sealed = etm || make_mac(protection, record, protection->sequence, plain, mac);
+	buf_add(&blocks, mac, etm ? 0 : protection->mac_len);
+	sealed = sealed && encrypt_cbc(protection, chained ? protection->iv : iv, &blocks);
+	buf_add(&body, iv, chained ? 0 : block_len);
+	buf_bytes(&body, buf_view(&blocks));
+	if (sealed && etm)
+		sealed = make_mac(protection, record, protection->sequence, buf_view(&body), mac);
+	buf_add(&body, mac, sealed && etm ? protection->mac_len : 0);
+	if (sealed && chained)
+		memcpy(protection->iv, blocks.data + blocks.len - block_len, block_len);
+	add_header(out, record->type, record->version, body.len);
+	buf_bytes(out, buf_view(&body));
+	buf_fini(&blocks);
+	buf_fini(&body);
+	return sealed;
+}
+
+static bool seal_null(struct protection *protection, const struct record *record,
+                      struct bytes plain, struct buf *out)
+{
+	uint8_t mac[EVP_MAX_MD_SIZE];
+
+	if (!make_mac(protection, record, protection->sequence, plain, mac))
+		return false;
+	add_header(out, record->type, record->version, plain.len + protection->mac_len);
+	buf_bytes(out, plain);
+	buf_add(out, mac, protection->mac_len);
+	return true;
+}
+
+static bool seal_tls12(struct protection *protection, const struct record *record,
+                       struct bytes plain, struct buf *out)
+{
+	switch (protection->suite.cipher->mode) {
+	case MODE_NULL:
+		return seal_null(protection, record, plain, out);
+	case MODE_CBC:
+		return seal_cbc(protection, record, plain, out);
+	case MODE_GCM:
+	case MODE_CCM:
+	case MODE_CHACHA20_POLY1305:
+		return seal_tls12_aead(protection, record, plain, out);
+	}
+	return false;
+}
+
+bool protection_seal(struct protection *protection, uint8_t type, uint16_t version,
+                     struct bytes plain, size_t padding, struct buf *out)
+{
+	struct record record = {.type = type, .version = version};
+	size_t before = out->len;
+	bool sealed;
+
+	ERR_set_mark();
+	sealed = protection->tls13
+	                 ? seal_tls13(protection, type, version, plain, padding, out)
+	                 : seal_tls12(protection, &record, plain, out);
+	ERR_pop_to_mark();
+	if (sealed)
+		protection->sequence++;
+	else
+		out->len = before;
+	return sealed;
+}
+
+size_t protection_tag_len(const struct protection *protection)
+{
+	const struct suite_cipher *cipher = protection->suite.cipher;
+
+	if (cipher->tag_len > 0)
+		return cipher->tag_len;
+	return protection->encrypt_then_mac || cipher->block_len == 0 ? protection->mac_len
+	                                                              : cipher->block_len;
 }

@@ -1,6 +1,6 @@
 /*
- * protection.h: opening the protected records of one direction under one secret. Layer: decode.
- * Pure: no I/O, no clock, no globals.
+ * protection.h: opening and sealing the protected records of one direction under one secret. Layer:
+ * decode. Pure: no I/O, no clock, no globals.
  *
  * TLS 1.3 (RFC 8446 sections 5.2, 7.1 to 7.3): AES-GCM, AES-CCM, AES-CCM_8, ChaCha20-Poly1305,
  * from a traffic secret. TLS 1.2 and before (RFC 5246 section 6): the same and CBC ciphers (MAC
@@ -16,8 +16,6 @@
 
 #define PROTECTION_LOST_MAX 64  /* records that a gap may hide, for the next to be opened */
 #define PROTECTION_SEARCH_MAX 8 /* records that are tried so before the gap counts as longer */
-
-#define PROTECTION_MEMORY 2048  /* bytes that one takes, about, with what libcrypto holds */
 
 struct protection;
 
@@ -49,6 +47,26 @@ void protection_free(struct protection *protection);
  */
 bool protection_open(struct protection *protection, const struct record *record, struct buf *plain,
                      uint8_t *type);
+
+/*
+ * Seals `plain` as one record of `type` (in TLS 1.3 the type inside, with `padding` zeros behind
+ * it) and record version `version`, appends it to `out` with its header, and moves to the next
+ * sequence number. A protection seals or opens, not both: each counts from 0. What must differ
+ * between records (nonces, IVs) is made of the sequence number. No length is refused: up to 65535
+ * bytes of body fit into a header. False, with nothing changed, if libcrypto fails.
+ */
+bool protection_seal(struct protection *protection, uint8_t type, uint16_t version,
+                     struct bytes plain, size_t padding, struct buf *out);
+
+/* Bytes at the end of a sealed record that prove it: the tag or, in CBC suites, the last block. */
+size_t protection_tag_len(const struct protection *protection);
+
+/*
+ * HKDF-Expand-Label (RFC 8446 section 7.1) with an empty context and libcrypto's name of a hash:
+ * `len` bytes to `out`.
+ */
+bool hkdf_expand_label(const char *hash, struct bytes secret, const char *label, uint8_t *out,
+                       size_t len);
 
 /* Records may be missing: the next one may have a later sequence number. */
 void protection_gap(struct protection *protection);
