@@ -218,6 +218,7 @@ static int start_case(const char *cell, const json_t *message, struct error *err
 	if (context == NULL)
 		return error->code;
 	plan.context = context->ssl;
+	plan.faults = context->faults;
 	plan.listener = open_listener(json_text(message, "address"), error);
 	if (plan.listener < 0)
 		return error->code;

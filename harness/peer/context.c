@@ -356,6 +356,16 @@ static int set_tickets(struct builder *builder, const json_t *value)
 	return 0;
 }
 
+/* The loader of suites has checked them against the case's versions: so any will do here. */
+static int set_faults(struct builder *builder, const json_t *value)
+{
+	const struct json_node node = {(json_t *)value, "server", "$.faults"};
+
+	if (!json_is_array(value))
+		return refuse(builder, "must be a list of faults");
+	return fault_plan_new(&builder->context->faults, &node, 0, builder->error);
+}
+
 /* In the order in which they are applied: a certificate is held against the security level. */
 static const struct {
 	const char *name;
@@ -370,6 +380,7 @@ static const struct {
 	{"client_auth", set_client_auth},
 	{"alpn", set_alpn},
 	{"tickets", set_tickets},
+	{"faults", set_faults},
 };
 
 #define N_KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -459,6 +470,7 @@ void context_free(struct context *context)
 		return;
 	SSL_CTX_free(context->ssl);
 	buf_fini(&context->alpn);
+	fault_plan_free(context->faults);
 	free(context);
 }
 

@@ -2,7 +2,7 @@
  * context.h: a suite's `server` object as an SSL_CTX, each built once. Layer: peer.
  *
  * The keys are those of suites: versions, cipher_list, ciphersuites, groups,
- * signature_algorithms, certificate, client_auth, alpn, tickets; their words are OpenSSL's. An
+ * signature_algorithms, certificate, client_auth, alpn, tickets, faults; their words are OpenSSL's. An
  * absent key leaves OpenSSL's default. The machine's openssl.cnf is not read, so that a
  * configuration means the same everywhere; the security level is the one that OpenSSL was built
  * with, or 0 once TLS 1.0 or 1.1 is on offer.
@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "peer/fault_plan.h"
 
 #include <jansson.h>
 #include <openssl/ssl.h>
@@ -22,6 +23,7 @@
 struct context {
 	SSL_CTX *ssl;
 	struct buf alpn; /* ProtocolNameList without its length (RFC 7301 section 3.1) */
+	struct fault_plan *faults; /* NULL: none; fault_stream.h does them */
 };
 
 /*

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "peer/fault_stream.h"
 #include "peer/testimony.h"
 #include "peer/wiretap.h"
 
@@ -23,6 +24,7 @@ struct serve {
 	const struct serve_plan *plan;
 	struct testimony testimony;
 	struct wiretap wiretap;
+	struct fault_stream *faults; /* NULL: none */
 	SSL *ssl;
 	int connection;
 	int stop; /* readable once SIGTERM came */
@@ -129,6 +131,11 @@ static void open_tls(struct serve *serve)
 	CHECK(serve->ssl != NULL && SSL_set_fd(serve->ssl, serve->connection) == 1);
 	testimony_watch(&serve->testimony, serve->ssl);
 	wiretap_start(&serve->wiretap, SSL_get_rbio(serve->ssl), &serve->testimony.client);
+	serve->faults = fault_stream_start(serve->plan->faults,
+	                                   &(struct fault_surroundings){serve->ssl,
+	                                                                &serve->testimony,
+	                                                                &serve->wiretap,
+	                                                                serve->stop});
 }
 
 /*
@@ -298,7 +305,7 @@ static void farewell(struct serve *serve, enum step step)
 	    serve->testimony.close_notify_received)
 		testimony_reach(&serve->testimony, REACHED_CLOSED);
 	shutdown(serve->connection, SHUT_WR);
-	wiretap_server_closed(&serve->wiretap);
+	wiretap_server_ended(&serve->wiretap, ENDING_FIN);
 	set_deadline(serve, SERVE_FAREWELL_MS);
 	while (!BIO_eof(socket) && await(serve, serve->connection, POLLIN) == STEP_ON)
 		if (BIO_read(socket, dropped, sizeof(dropped)) <= 0 && !BIO_should_retry(socket))
@@ -358,9 +365,11 @@ json_t *serve(const struct serve_plan *plan, struct buf *capture)
 	message = json_made(json_pack("{s:o, s:s}", "testimony",
 	                              testimony_tell(&serve.testimony, serve.ssl), "keylog",
 	                              buf_string(&serve.testimony.keylog)));
+	fault_stream_tell(serve.faults, json_object_get(message, "testimony"));
 	json_object_set_new(message, "connections",
 	                    wiretap_collect(&serve.wiretap, buf_view(&serve.testimony.keylog),
 	                                    capture));
+	fault_stream_free(serve.faults);
 	SSL_free(serve.ssl);
 	close(serve.stop);
 	buf_fini(&serve.echo);

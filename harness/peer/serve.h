@@ -14,6 +14,7 @@
 #define SHAKEDOWN_PEER_SERVE_H
 
 #include "base/buf.h"
+#include "peer/fault_plan.h"
 
 #include <jansson.h>
 #include <openssl/ssl.h>
@@ -26,6 +27,7 @@
 struct serve_plan {
 	int listener;  /* closed here */
 	SSL_CTX *context; /* changed here: it belongs to this process alone */
+	const struct fault_plan *faults; /* NULL: none */
 	int timeout_ms;
 	atomic_int *reached; /* told while it happens; an enum reached */
 };

@@ -56,10 +56,12 @@ void wiretap_start(struct wiretap *wiretap, BIO *socket, const struct sockaddr_s
 	BIO_set_callback_ex(socket, on_operation);
 }
 
-void wiretap_server_closed(struct wiretap *wiretap)
+void wiretap_server_ended(struct wiretap *wiretap, enum ending ending)
 {
-	if (wiretap->tap != NULL)
-		tap_close(wiretap->tap, SIDE_SERVER, ENDING_FIN, clock_wall_ns());
+	if (wiretap->tap == NULL || wiretap->server_ended)
+		return;
+	wiretap->server_ended = true;
+	tap_close(wiretap->tap, SIDE_SERVER, ending, clock_wall_ns());
 }
 
 json_t *wiretap_collect(struct wiretap *wiretap, struct bytes keylog, struct buf *pcapng)

@@ -11,7 +11,7 @@
 
 struct wiretap {
 	struct tap *tap; /* NULL: nothing is tapped, and all calls do nothing */
-	bool client_ended;
+	bool client_ended, server_ended;
 };
 
 /*
@@ -20,8 +20,8 @@ struct wiretap {
  */
 void wiretap_start(struct wiretap *wiretap, BIO *socket, const struct sockaddr_storage *client);
 
-/* The server has closed its direction. */
-void wiretap_server_closed(struct wiretap *wiretap);
+/* The server has ended its direction; only the first time counts. */
+void wiretap_server_ended(struct wiretap *wiretap, enum ending ending);
 
 /*
  * The decoded connection as a list of one, the caller's to release, and its capture in `pcapng`; an

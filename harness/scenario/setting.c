@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/json.h"
+#include "peer/fault_plan.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -106,6 +107,19 @@ static void add_text_name(struct buf *out, const char *text)
 	}
 }
 
+/* A word, or a fault. */
+static void add_element_name(struct buf *out, const json_t *element)
+{
+	struct buf label = {0};
+
+	if (json_is_object(element))
+		fault_label(&label, element);
+	else
+		buf_text(&label, json_string_value(element));
+	add_text_name(out, buf_string(&label));
+	buf_fini(&label);
+}
+
 void setting_name(struct buf *out, const char *key, const json_t *value, size_t width)
 {
 	struct buf name = {0};
@@ -119,8 +133,10 @@ void setting_name(struct buf *out, const char *key, const json_t *value, size_t 
 	json_array_foreach(value, i, element) {
 		if (i > 0)
 			buf_char(&name, '+');
-		add_text_name(&name, json_string_value(element));
+		add_element_name(&name, element);
 	}
+	if (json_is_array(value) && json_array_size(value) == 0)
+		buf_printf(&name, "no-%s", key);
 	buf_add(out, buf_string(&name), name.len < width ? name.len : width);
 	buf_fini(&name);
 }

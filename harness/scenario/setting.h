@@ -24,7 +24,8 @@ json_t *setting_normal_all(const json_t *settings);
 /*
  * Appends the name of a normal value, for case ids: [a-z0-9.+_-], not beginning with a dot, at most
  * `width` bytes. What is not in that set becomes '-', so that two values may share a name. Elements
- * of lists are joined by '+'; false is "no-<key>" and true is "<key>".
+ * of lists are joined by '+'; an empty list or false is "no-<key>", true is "<key>".
+ * Faults have names of their own (fault_plan.h).
  */
 void setting_name(struct buf *out, const char *key, const json_t *value, size_t width);
 
