@@ -46,7 +46,7 @@ $(B)/libshakedown.a: $(LIB_OBJ)
 	ar rcs $@ $^
 
 $(B)/shakedown: $(B)/obj/client.o
-$(B)/shakedownd: $(B)/obj/run.o $(B)/obj/agenda.o $(B)/obj/station.o
+$(B)/shakedownd: $(B)/obj/run.o $(B)/obj/agenda.o $(B)/obj/station.o $(B)/obj/trial.o
 $(PROGRAMS): $(B)/%: $(B)/obj/%.o $(B)/libshakedown.a
 	$(CC) $(CFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -o $@
 
@@ -112,9 +112,12 @@ bench: all certs $(B)/tests/bench/handshakes bench-decode
 bench-decode: all certs $(addprefix $(B)/tests/bench/,make_capture count_packets measure)
 	@harness/tests/bench/decode.sh $(B)
 
+bench-memory: $(B)/shakedown $(addprefix $(B)/tests/bench/,half_open measure)
+	@harness/tests/bench/memory.sh $(B)
+
 clean:
 	rm -rf $(B) $(B)-san $(B)-fuzz
 
-.PHONY: all tests certs demo check fuzzers fuzz-build fuzz golden bench bench-decode clean
+.PHONY: all tests certs demo check fuzzers fuzz-build fuzz golden bench bench-decode bench-memory clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -58,6 +58,84 @@ static int load_rules(struct agenda *agenda, const char *root, struct error *err
 	return rc;
 }
 
+/* known.json, beside the profile `file`. A new string. */
+static char *known_path(const char *file)
+{
+	char *copy = strdup(file), *path;
+
+	CHECK(copy != NULL);
+	path = file_join(dirname(copy), "known.json");
+	free(copy);
+	return path;
+}
+
+static int load_known_of(struct agenda *agenda, size_t index, const char *schema,
+                         struct error *error)
+{
+	char *path = known_path(agenda->profiles[index].file);
+	int rc = 0;
+
+	for (size_t i = 0; i < index && agenda->known[index] == NULL; i++) {
+		char *earlier = known_path(agenda->profiles[i].file);
+
+		if (strcmp(earlier, path) == 0)
+			agenda->known[index] = agenda->known[i];
+		free(earlier);
+	}
+	if (agenda->known[index] == NULL)
+		rc = known_load(&agenda->known[index], path, schema, error);
+	free(path);
+	return rc;
+}
+
+static int load_known(struct agenda *agenda, const char *root, struct error *error)
+{
+	char *schema = file_join(root, "scenarios/schema/known.schema.json");
+	int rc = 0;
+
+	agenda->known = calloc(agenda->plan.n_profiles + 1, sizeof(agenda->known[0]));
+	CHECK(agenda->known != NULL);
+	for (size_t i = 0; rc == 0 && i < agenda->plan.n_profiles; i++)
+		rc = load_known_of(agenda, i, schema, error);
+	free(schema);
+	return rc;
+}
+
+/* Whether this profile is the first that has its list of known failures. */
+static bool owns_known(const struct agenda *agenda, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (agenda->known[i] == agenda->known[index])
+			return false;
+	return true;
+}
+
+static json_t *suite_names(const struct agenda *agenda)
+{
+	json_t *names = json_made(json_array());
+
+	for (size_t i = 0; i < agenda->plan.n_suites; i++)
+		json_array_append_new(names, json_made(json_string(suite_name(agenda->suites[i]))));
+	return names;
+}
+
+json_t *agenda_stale(const struct agenda *agenda)
+{
+	json_t *suites = suite_names(agenda), *stale = json_made(json_array());
+
+	for (size_t i = 0; i < agenda->plan.n_profiles; i++) {
+		json_t *found;
+
+		if (!owns_known(agenda, i))
+			continue;
+		found = known_stale(agenda->known[i], suites, agenda->boards);
+		json_array_extend(stale, found);
+		json_decref(found);
+	}
+	json_decref(suites);
+	return stale;
+}
+
 /* The interface that carries the boards' connections: the one that has the host's address. */
 static int find_interface(struct agenda *agenda, struct error *error)
 {
@@ -121,6 +199,8 @@ int agenda_load(struct agenda *agenda, const json_t *request, struct error *erro
 	if (rc == 0)
 		rc = load_rules(agenda, root, error);
 	if (rc == 0)
+		rc = load_known(agenda, root, error);
+	if (rc == 0)
 		describe_boards(agenda);
 	return rc;
 }
@@ -129,8 +209,12 @@ void agenda_fini(struct agenda *agenda)
 {
 	for (size_t i = 0; i < agenda->plan.n_suites; i++)
 		suite_free(agenda->suites[i]);
+	for (size_t i = 0; agenda->known != NULL && i < agenda->plan.n_profiles; i++)
+		if (owns_known(agenda, i))
+			known_free(agenda->known[i]);
 	for (size_t i = 0; i < agenda->plan.n_profiles; i++)
 		profile_fini(&agenda->profiles[i]);
+	free(agenda->known);
 	free(agenda->suites);
 	free(agenda->profiles);
 	json_decref(agenda->boards);
@@ -151,14 +235,12 @@ bool agenda_is_virtual(const struct agenda *agenda)
 static json_t *describe_run(const struct agenda *agenda)
 {
 	char started[CLOCK_TEXT_MAX], *name = strdup(agenda->out);
-	json_t *suites = json_made(json_array());
 	json_t *header;
 
 	CHECK(name != NULL);
-	for (size_t i = 0; i < agenda->plan.n_suites; i++)
-		json_array_append_new(suites, json_string(suite_name(agenda->suites[i])));
 	header = json_made(
-		json_pack("{s:s, s:o, s:s, s:{s:s, s:s}}", "id", basename(name), "suites", suites,
+		json_pack("{s:s, s:o, s:s, s:{s:s, s:s}}", "id", basename(name), "suites",
+	                  suite_names(agenda),
 	                  "started", clock_text(clock_wall_ns(), started), "versions", "shakedown",
 	                  SHAKEDOWN_VERSION, "openssl", OpenSSL_version(OPENSSL_VERSION_STRING)));
 	free(name);

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "scenario/plan.h"
+#include "verdict/known.h"
 #include "verdict/rules.h"
 
 #include <jansson.h>
@@ -22,6 +23,7 @@ struct agenda {
 	struct profile *profiles;
 	struct plan plan; /* points to the suites and profiles */
 	struct rules *rules;
+	struct known **known; /* one for each profile; those of a folder share theirs */
 	json_t *boards; /* as in results.json, in the order of the profiles */
 };
 
@@ -34,6 +36,9 @@ void agenda_fini(struct agenda *agenda);
 
 /* Whether all boards are virtual, so that the run can have a network of its own. */
 bool agenda_is_virtual(const struct agenda *agenda);
+
+/* The entries of all known.json that are stale by now (verdict/known.h): a new list of sentences. */
+json_t *agenda_stale(const struct agenda *agenda);
 
 /* What results_open (view/results.h) takes of a run that starts now; the caller releases it. */
 json_t *agenda_header(const struct agenda *agenda);

@@ -9,6 +9,7 @@
 #include "flow/sniffer.h"
 #include "peer/server.h"
 #include "station.h"
+#include "trial.h"
 #include "verdict/judge.h"
 #include "verdict/outcome.h"
 #include "verdict/rules.h"
@@ -25,7 +26,8 @@ struct seat {
 	struct run *run;
 	struct station *station; /* NULL once it is over */
 	size_t next;             /* index in the plan of its next cell */
-	json_t *cell;            /* the one at work, or NULL */
+	struct trial *trial;     /* the cell at work, or NULL */
+	json_t *twins;           /* what came of good servers so far (trial.h) */
 	bool version_known;      /* what the board says of its stack was looked at */
 };
 
@@ -91,13 +93,21 @@ static void keep_capture(struct run *run, json_t *cell, struct bytes capture)
 	free(name);
 }
 
-/* Judges a cell, keeps it and tells of it. Takes `cell`. */
-static void settle(struct run *run, json_t *cell, const json_t *board)
+static const json_t *board_of(const struct seat *seat)
 {
+	return json_array_get(seat->run->agenda.boards, (size_t)(seat - seat->run->seats));
+}
+
+/* Judges a cell, keeps it and tells of it. Takes `cell`. */
+static void settle(struct seat *seat, json_t *cell)
+{
+	struct run *run = seat->run;
+	const json_t *board = board_of(seat);
 	int status;
 
 	judge_cell(cell, board);
 	rules_diagnose(run->agenda.rules, cell, board);
+	known_apply(run->agenda.known[seat - run->seats], cell, board);
 	json_object_set_new(cell, "attempts",
 	                    json_made(json_pack("[{s:O, s:O}]", "outcome",
 	                                        json_object_get(cell, "outcome"), "reason",
@@ -111,11 +121,6 @@ static void settle(struct run *run, json_t *cell, const json_t *board)
 	                    "outcome", json_object_get(cell, "outcome"), "reason",
 	                    json_object_get(cell, "reason")));
 	json_decref(cell);
-}
-
-static const json_t *board_of(const struct seat *seat)
-{
-	return json_array_get(seat->run->agenda.boards, (size_t)(seat - seat->run->seats));
 }
 
 /*
@@ -132,7 +137,7 @@ static void skip_the_rest(struct seat *seat, const char *why)
 		json_t *cell = plan_cell(&seat->run->agenda.plan, seat->next);
 
 		json_object_set_new(cell, "skipped", json_string(why));
-		settle(seat->run, cell, board_of(seat));
+		settle(seat, cell);
 	}
 }
 
@@ -186,12 +191,14 @@ static void on_station_ready(void *context, struct station *station)
 		begin_where_possible(run);
 		return;
 	}
-	if (seat->next >= plan_n_cells(&run->agenda.plan)) {
+	if (seat->trial == NULL && seat->next >= plan_n_cells(&run->agenda.plan)) {
 		station_stop(station);
 		return;
 	}
-	seat->cell = plan_cell(&run->agenda.plan, seat->next);
-	station_begin(station, seat->cell);
+	if (seat->trial == NULL)
+		seat->trial = trial_begin(plan_cell(&run->agenda.plan, seat->next), board_of(seat),
+		                          seat->twins);
+	station_begin(station, trial_next(seat->trial));
 }
 
 /*
@@ -212,23 +219,29 @@ static void do_without_blind_sniffer(struct run *run)
 	notice(run, text);
 }
 
+static void end_trial(struct seat *seat)
+{
+	json_t *cell = trial_end(seat->trial);
+
+	seat->trial = NULL;
+	seat->next += seat->run->n_seats;
+	settle(seat, cell);
+}
+
 static void on_station_done(void *context, struct station *station, struct observation *observation)
 {
 	struct seat *seat = context;
-	json_t *cell = seat->cell;
 
 	(void)station;
-	seat->cell = NULL;
-	seat->next += seat->run->n_seats;
 	seat->run->n_server_restarts = 0;
 	seat->run->n_sniffer_restarts = 0;
-	json_object_set_new(cell, "witnesses", observation->witnesses);
-	json_object_set_new(cell, "trouble", observation->trouble);
-	json_object_set_new(cell, "timings_ms", observation->timings_ms);
 	if (observation->blind)
 		do_without_blind_sniffer(seat->run);
-	keep_capture(seat->run, cell, observation->capture);
-	settle(seat->run, cell, board_of(seat));
+	if (trial_take(seat->trial, observation->witnesses, observation->trouble,
+	               observation->timings_ms))
+		keep_capture(seat->run, trial_cell(seat->trial), observation->capture);
+	if (trial_next(seat->trial) == NULL)
+		end_trial(seat);
 }
 
 static void on_station_notice(void *context, const char *text)
@@ -448,11 +461,25 @@ static void end(struct run *run)
 
 static void run_free(struct run *run)
 {
-	for (size_t i = 0; i < run->n_seats; i++)
-		json_decref(run->seats[i].cell);
+	for (size_t i = 0; i < run->n_seats; i++) {
+		if (run->seats[i].trial != NULL)
+			json_decref(trial_end(run->seats[i].trial));
+		json_decref(run->seats[i].twins);
+	}
 	free(run->seats);
 	agenda_fini(&run->agenda);
 	free(run);
+}
+
+static void tell_stale(struct run *run)
+{
+	json_t *stale = agenda_stale(&run->agenda);
+	const json_t *sentence;
+	size_t i;
+
+	json_array_foreach(stale, i, sentence)
+		notice(run, json_string_value(sentence));
+	json_decref(stale);
 }
 
 static void write_report(struct run *run)
@@ -465,6 +492,8 @@ static void write_report(struct run *run)
 	}
 	if (run->cancelled && run->trouble.code == 0)
 		error_set(&run->trouble, ERR_ENVIRONMENT, "the run was stopped");
+	if (run->trouble.code == 0)
+		tell_stale(run);
 	if (results_close(run->results, run->trouble.code == 0, &unwritten) == 0)
 		return;
 	if (run->trouble.code == 0)
@@ -525,6 +554,7 @@ static void start_stations(struct run *run)
 	for (size_t i = 0; i < run->n_seats; i++) {
 		run->seats[i].run = run;
 		run->seats[i].next = i;
+		run->seats[i].twins = json_made(json_object());
 		if (run->ending)
 			continue;
 		if (station_start(&run->seats[i].station, &run->apparatus, run->agenda.profiles[i].json,

@@ -21,6 +21,13 @@ void keys_fini(struct keys *keys)
 	}
 }
 
+size_t keys_memory(const struct keys *keys, bool from_server)
+{
+	const struct direction_keys *direction = &keys->directions[from_server];
+
+	return (direction->n_tries + (direction->pending != NULL)) * PROTECTION_MEMORY;
+}
+
 /* Takes over `protection`, which may be NULL. */
 static void append(struct direction_keys *keys, struct protection *protection)
 {

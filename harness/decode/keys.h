@@ -42,6 +42,9 @@ enum seal {
 
 void keys_fini(struct keys *keys);
 
+/* Bytes of memory that that side's keys take, about. */
+size_t keys_memory(const struct keys *keys, bool from_server);
+
 /* What the hellos say. A HelloRetryRequest is no ServerHello here, but for its version. */
 void keys_client_hello(struct keys *keys, const struct client_hello *hello);
 void keys_server_hello(struct keys *keys, const struct server_hello *hello);

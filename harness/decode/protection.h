@@ -17,6 +17,8 @@
 #define PROTECTION_LOST_MAX 64  /* records that a gap may hide, for the next to be opened */
 #define PROTECTION_SEARCH_MAX 8 /* records that are tried so before the gap counts as longer */
 
+#define PROTECTION_MEMORY 2048  /* bytes that one takes, about, with what libcrypto holds */
+
 struct protection;
 
 /*

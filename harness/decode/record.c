@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#define IDLE_MAX 1024 /* bytes of memory kept for the next incomplete record */
 #define HELLO_MIN 38          /* bytes of the shortest hello's body */
 #define FOREIGN_SHOWN_MAX 16  /* bytes of a stream that is not TLS, for the report */
 #define SSLV2_HEADER_LEN 2
@@ -312,6 +313,8 @@ static enum record_event flow(struct record_stream *stream, struct bytes *data,
 static void drop_handed_out(struct record_stream *stream)
 {
 	buf_consume(&stream->held, stream->handed_out);
+	if (stream->held.len == 0 && stream->held.size > IDLE_MAX)
+		buf_fini(&stream->held);
 	stream->handed_out = 0;
 }
 

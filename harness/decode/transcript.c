@@ -1,6 +1,7 @@
 #include "decode/transcript.h"
 
 #include "base/assert.h"
+#include "base/prefetch.h"
 #include "decode/extension.h"
 #include "decode/handshake.h"
 #include "decode/transcript_state.h"
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #define ENTRIES_FIRST 16
+#define PLAIN_IDLE_MAX 2048 /* bytes of memory kept for the plaintext of the next record */
 
 static const char *const record_fault = "record";
 
@@ -44,6 +46,20 @@ void transcript_free(struct transcript *transcript)
 	free(transcript->entries);
 	free(transcript->alerts);
 	free(transcript);
+}
+
+size_t transcript_memory(const struct transcript *transcript)
+{
+	size_t n = sizeof(*transcript) + transcript->plain.size;
+
+	n += transcript->entries_size * sizeof(*transcript->entries);
+	n += transcript->alerts != NULL ? TRANSCRIPT_ALERTS_MAX * sizeof(*transcript->alerts) : 0;
+	n += transcript->faults.items != NULL ? FAULTS_MAX * sizeof(*transcript->faults.items) : 0;
+	for (int i = 0; i < 2; i++) {
+		n += transcript->sides[i].kept.size + transcript->sides[i].records.held.size;
+		n += keys_memory(&transcript->keys, i == 1);
+	}
+	return n;
 }
 
 /* The next entry, NULL if there are too many. */
@@ -365,6 +381,8 @@ static void whole_record(struct transcript *transcript, struct origin *origin,
 		origin->is_protected = true;
 		content(transcript, origin, type, buf_view(plain));
 		OPENSSL_cleanse(plain->data, plain->len);
+		if (plain->size > PLAIN_IDLE_MAX)
+			buf_fini(plain);
 		buf_clear(plain);
 		break;
 	case SEAL_CLOSED:
@@ -483,6 +501,18 @@ void transcript_gap(struct transcript *transcript, enum side from, uint64_t n_by
 	           "%llu bytes are missing in the capture", (unsigned long long)n_bytes);
 	record_stream_gap(&transcript->sides[from].records, n_bytes);
 	keys_gap(&transcript->keys, from == SIDE_SERVER);
+}
+
+void transcript_fetch(const struct transcript *transcript, int stage)
+{
+	if (stage == 0) {
+		prefetch(transcript, sizeof(*transcript));
+		return;
+	}
+	prefetch(transcript->entries, transcript->n_entries * sizeof(*transcript->entries));
+	prefetch(transcript->alerts, transcript->n_alerts * sizeof(*transcript->alerts));
+	for (int i = 0; i < 2; i++)
+		prefetch(transcript->sides[i].kept.data, transcript->sides[i].kept.len);
 }
 
 bool transcript_is_tls(const struct transcript *transcript)

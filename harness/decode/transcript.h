@@ -50,6 +50,9 @@ void transcript_feed(struct transcript *transcript, enum side from, struct bytes
  */
 void transcript_gap(struct transcript *transcript, enum side from, uint64_t n_bytes, uint64_t t_ns);
 
+/* Bytes of memory that the transcript takes. */
+size_t transcript_memory(const struct transcript *transcript);
+
 /* True once a TLS record with a handshake message or an alert was recognised on either side. */
 bool transcript_is_tls(const struct transcript *transcript);
 
@@ -64,6 +67,12 @@ enum guess transcript_guess(struct bytes first_payload);
  * `t0_ns` is the zero of every "t_ms".
  */
 void transcript_emit(const struct transcript *transcript, uint64_t t0_ns, struct emit *emit);
+
+/*
+ * Brings what transcript_emit reads into the CPU's cache, in two stages that may be some time
+ * apart: the transcript, what it points to.
+ */
+void transcript_fetch(const struct transcript *transcript, int stage);
 
 /*
  * The first ClientHello message, with its 4-byte header; empty if none came whole. Valid until the

@@ -14,10 +14,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define PCAP_FILE_HEADER_LEN 24u
+#define PCAP_PACKET_HEADER_LEN 16u
 #define BLOCK_OVERHEAD 12u /* type and length, and the length again at the end */
 #define MICROSECONDS 1000000u
 #define NANOSECONDS 1000000000u
 #define PAGES_HELD ((size_t)2 << 20) /* bytes of a mapped file, read already, that stay in memory */
+#define WINDOW ((size_t)256 << 10) /* bytes of a file read at once: they stay in the CPU's cache */
+#define BLOCK_MAX (CAPTURE_PACKET_MAX + (64u << 10)) /* bytes: a packet and its options */
 
 struct interface {
 	uint16_t linktype;
@@ -29,11 +33,17 @@ struct interface {
 struct capture {
 	char *name;
 	void *mapped;        /* to be unmapped, unless NULL */
-	struct error packed_end; /* where and why its packed data ended too early */
+	int fd;              /* of the file that is mapped, else -1 */
+	struct error source_end; /* where and why its bytes ended too early */
 	size_t n_given_back; /* bytes at its start whose pages were given back */
 	struct bytes bytes;
+	size_t size;         /* where reading ends: behind them, unless the file has shrunk */
+	uint8_t *window;     /* owned: a part of the file, unless packets are kept */
+	size_t window_size;
+	bool kept;
 	bool (*next)(struct capture *capture, struct packet *packet);
-	struct reader reader;
+	struct keylog *keylog; /* borrowed: where secrets go; NULL: nowhere */
+	struct reader reader; /* of all the bytes, or of the window */
 	struct fault fault, body_fault;
 	size_t n_packets;    /* handed out */
 	bool over;
@@ -76,7 +86,7 @@ static void stop_cut(struct capture *capture, const char *what, size_t begin, si
 {
 	stop(capture,
 	     "the file ends at byte %zu, inside %s, which begins at byte %zu and takes %zu bytes",
-	     capture->bytes.len, what, begin, length);
+	     capture->size, what, begin, length);
 }
 
 static void stop_cut_packet(struct capture *capture, size_t begin, size_t length)
@@ -85,6 +95,67 @@ static void stop_cut_packet(struct capture *capture, size_t begin, size_t length
 
 	snprintf(what, sizeof(what), "packet %zu", capture->n_packets + 1);
 	stop_cut(capture, what, begin, length);
+}
+
+/* Reads `n` bytes of the file that stand at `offset`, fewer where it ends. */
+static size_t read_at(struct capture *capture, uint8_t *data, size_t n, size_t offset)
+{
+	size_t len = 0;
+
+	while (len < n) {
+		ssize_t got = pread(capture->fd, data + len, n - len, (off_t)(offset + len));
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			error_system(&capture->source_end, ERR_INPUT, errno,
+			             "cannot read %s at byte %zu", capture->name, offset + len);
+		if (got <= 0) {
+			capture->size = offset + len;
+			break;
+		}
+		len += (size_t)got;
+	}
+	return len;
+}
+
+/* Moves the window to the next byte and fills it: `n` bytes or more. */
+static void slide(struct capture *capture, size_t n)
+{
+	struct reader *reader = &capture->reader;
+	size_t left = reader->len - reader->pos, offset = reader_offset(reader);
+	size_t size = n > WINDOW ? n : WINDOW;
+
+	if (left > 0)
+		memmove(capture->window, capture->window + reader->pos, left);
+	if (size > capture->window_size) {
+		capture->window = realloc(capture->window, size);
+		CHECK(capture->window != NULL);
+		capture->window_size = size;
+	}
+	if (size > capture->size - offset)
+		size = capture->size - offset;
+	if (size > left)
+		left += read_at(capture, capture->window + left, size - left, offset + left);
+	reader->data = capture->window;
+	reader->len = left;
+	reader->pos = 0;
+	reader->base = offset;
+}
+
+/* Sees to it that the reader has `n` bytes, or all that the file still has. */
+static void look_ahead(struct capture *capture, size_t n)
+{
+	const struct reader *reader = &capture->reader;
+
+	if (n > reader->len - reader->pos && reader->base + reader->len < capture->size)
+		slide(capture, n);
+}
+
+/* Bytes that the file still has. */
+static size_t file_left(const struct capture *capture)
+{
+	return capture->size - reader_offset(&capture->reader);
 }
 
 /* Nanoseconds of a time in `units` of a second. What is finer is cut, so that nothing overflows. */
@@ -105,6 +176,7 @@ static bool next_of_pcap(struct capture *capture, struct packet *packet)
 	size_t begin = reader_offset(reader), captured_len;
 	uint64_t seconds, part;
 
+	look_ahead(capture, PCAP_PACKET_HEADER_LEN);
 	if (reader_left(reader) == 0) {
 		capture->over = true;
 		return false;
@@ -114,7 +186,7 @@ static bool next_of_pcap(struct capture *capture, struct packet *packet)
 	captured_len = reader_u32(reader, "captured_len");
 	packet->original_len = reader_u32(reader, "original_len");
 	if (!reader_ok(reader)) {
-		stop_cut_packet(capture, begin, 16);
+		stop_cut_packet(capture, begin, PCAP_PACKET_HEADER_LEN);
 		return false;
 	}
 	if (captured_len > CAPTURE_PACKET_MAX) {
@@ -123,11 +195,12 @@ static bool next_of_pcap(struct capture *capture, struct packet *packet)
 		     begin, capture->n_packets + 1, captured_len);
 		return false;
 	}
+	look_ahead(capture, captured_len);
 	packet->t_ns = seconds * NANOSECONDS + part * capture->unit_ns;
 	packet->linktype = capture->linktype;
 	packet->data = reader_bytes(reader, captured_len, "packet");
 	if (!reader_ok(reader))
-		stop_cut_packet(capture, begin, 16 + captured_len);
+		stop_cut_packet(capture, begin, PCAP_PACKET_HEADER_LEN + captured_len);
 	return true;
 }
 
@@ -146,7 +219,7 @@ static void begin_pcap(struct capture *capture, bool little, uint32_t units)
 	/* The upper half tells of frame check sequences, which the IP length cuts off. */
 	capture->linktype = (uint16_t)reader_u32(reader, "linktype");
 	if (!reader_ok(reader))
-		stop_cut(capture, "the file's header", 0, 24);
+		stop_cut(capture, "the file's header", 0, PCAP_FILE_HEADER_LEN);
 }
 
 /* A section says its byte order after its length: it has to be known before. */
@@ -182,11 +255,14 @@ static bool peek_block(struct reader *reader, struct block *block, enum block_re
 }
 
 /* Block: type, length of all of it, the body, the length again. */
-static enum block_result next_block(struct reader *reader, struct block *block)
+static enum block_result next_block(struct capture *capture, struct block *block)
 {
-	size_t body_len, left = reader_left(reader);
+	struct reader *reader = &capture->reader;
 	enum block_result result = BLOCK_OK;
+	size_t body_len, left;
 
+	look_ahead(capture, BLOCK_OVERHEAD);
+	left = file_left(capture);
 	*block = (struct block){.begin = reader_offset(reader), .cut = true, .body = *reader};
 	if (left == 0)
 		return BLOCK_NO_MORE;
@@ -196,10 +272,12 @@ static enum block_result next_block(struct reader *reader, struct block *block)
 	}
 	block->type = reader_u32(reader, "block_type");
 	block->length = reader_u32(reader, "block_length");
-	if (result != BLOCK_OK || block->length < BLOCK_OVERHEAD)
+	block->cut = block->length > left;
+	if (result != BLOCK_OK || block->length < BLOCK_OVERHEAD ||
+	    (block->length > BLOCK_MAX && !block->cut))
 		return BLOCK_DAMAGED;
 	body_len = block->length - BLOCK_OVERHEAD;
-	block->cut = block->length > left;
+	look_ahead(capture, block->length < BLOCK_MAX ? block->length : BLOCK_MAX);
 	left = reader_left(reader);
 	block->body = reader_take(reader, body_len < left ? body_len : left, "block_body");
 	/* Lengths are multiples of four; a writer that forgets it is forgiven. */
@@ -315,6 +393,16 @@ static bool read_simple_packet(struct capture *capture, struct block *block, str
 	return true;
 }
 
+static void read_secrets(struct keylog *keylog, struct reader *body)
+{
+	uint32_t type = reader_u32(body, "secrets_type");
+	uint32_t length = reader_u32(body, "secrets_length");
+	struct bytes text = reader_bytes(body, length, "secrets");
+
+	if (type == PCAPNG_TLS_KEYLOG)
+		keylog_add(keylog, (const char *)text.data, text.len);
+}
+
 /* Reads one block. True if it holds a packet. */
 static bool read_block(struct capture *capture, struct block *block, struct packet *packet)
 {
@@ -324,6 +412,10 @@ static bool read_block(struct capture *capture, struct block *block, struct pack
 		return false;
 	case PCAPNG_INTERFACE:
 		read_interface(capture, &block->body);
+		return false;
+	case PCAPNG_SECRETS:
+		if (capture->keylog != NULL)
+			read_secrets(capture->keylog, &block->body);
 		return false;
 	case PCAPNG_PACKET:
 	case PCAPNG_ENHANCED_PACKET:
@@ -341,7 +433,7 @@ static bool next_of_pcapng(struct capture *capture, struct packet *packet)
 
 	while (!found && !capture->over) {
 		struct block block;
-		enum block_result result = next_block(&capture->reader, &block);
+		enum block_result result = next_block(capture, &block);
 
 		if (result == BLOCK_DAMAGED)
 			stop(capture, "the file is damaged at byte %zu, where a block should begin",
@@ -421,7 +513,12 @@ static int begin(struct capture *capture, struct error *error)
 	struct reader peek;
 	uint32_t magic;
 
-	reader_init(&capture->reader, capture->bytes.data, capture->bytes.len, &capture->fault);
+	if (capture->fd < 0 || capture->kept)
+		reader_init(&capture->reader, capture->bytes.data, capture->bytes.len,
+		            &capture->fault);
+	else
+		reader_init(&capture->reader, NULL, 0, &capture->fault);
+	look_ahead(capture, PCAP_FILE_HEADER_LEN);
 	peek = reader_isolate(&capture->reader, &capture->body_fault);
 	magic = reader_u32(&peek, "magic");
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
@@ -430,7 +527,7 @@ static int begin(struct capture *capture, struct error *error)
 			return 0;
 		}
 	}
-	return refuse(capture->name, capture->bytes, error);
+	return refuse(capture->name, reader_rest(&capture->reader), error);
 }
 
 static struct capture *new_capture(const char *name)
@@ -440,11 +537,13 @@ static struct capture *new_capture(const char *name)
 	CHECK(capture != NULL);
 	capture->name = strdup(name);
 	CHECK(capture->name != NULL);
+	capture->fd = -1;
 	return capture;
 }
 
 static int hand_over(struct capture *capture, int rc, struct capture **opened, struct error *error)
 {
+	capture->size = capture->bytes.len;
 	if (rc == 0)
 		rc = begin(capture, error);
 	if (rc != 0)
@@ -465,21 +564,16 @@ int capture_from_bytes(struct capture **capture, const char *name, struct bytes 
 
 static int map_file(struct capture *capture, const char *path, size_t size, struct error *error)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	void *mapped = MAP_FAILED;
-	int rc = 0;
 
-	if (fd >= 0)
-		mapped = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (mapped == MAP_FAILED) {
-		rc = error_system(error, ERR_INPUT, errno, "cannot read %s", path);
-	} else {
-		capture->mapped = mapped;
-		capture->bytes = (struct bytes){mapped, size};
-	}
-	if (fd >= 0)
-		close(fd);
-	return rc;
+	capture->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (capture->fd >= 0)
+		mapped = mmap(NULL, size, PROT_READ, MAP_PRIVATE, capture->fd, 0);
+	if (mapped == MAP_FAILED)
+		return error_system(error, ERR_INPUT, errno, "cannot read %s", path);
+	capture->mapped = mapped;
+	capture->bytes = (struct bytes){mapped, size};
+	return 0;
 }
 
 static int map_unpacked(struct capture *capture, const char *path, struct error *error)
@@ -490,7 +584,8 @@ static int map_unpacked(struct capture *capture, const char *path, struct error 
 
 	capture->mapped = (void *)unpacked.bytes.data;
 	capture->bytes = unpacked.bytes;
-	capture->packed_end = unpacked.cut;
+	capture->fd = unpacked.fd;
+	capture->source_end = unpacked.cut;
 	if (rc == 0 && unpacked.bytes.len == 0 && unpacked.cut.code != 0) {
 		*error = unpacked.cut;
 		rc = error->code;
@@ -524,6 +619,9 @@ void capture_close(struct capture *capture)
 		return;
 	if (capture->mapped != NULL)
 		munmap(capture->mapped, capture->bytes.len);
+	if (capture->fd >= 0)
+		close(capture->fd);
+	free(capture->window);
 	free(capture->interfaces);
 	free(capture->name);
 	free(capture);
@@ -534,7 +632,7 @@ static void give_back_pages(struct capture *capture, size_t pos)
 {
 	uint8_t *start = (uint8_t *)capture->mapped + capture->n_given_back;
 
-	if (capture->mapped == NULL || pos < capture->n_given_back + 2 * PAGES_HELD)
+	if (!capture->kept || capture->mapped == NULL || pos < capture->n_given_back + 2 * PAGES_HELD)
 		return;
 	if (madvise(start, PAGES_HELD, MADV_DONTNEED) == 0)
 		capture->n_given_back += PAGES_HELD;
@@ -549,7 +647,8 @@ bool capture_next(struct capture *capture, struct packet *packet)
 	return true;
 }
 
-void capture_rewind(struct capture *capture)
+/* Begins again with the first packet. */
+static void rewind_to_start(struct capture *capture)
 {
 	capture->over = false;
 	capture->end = (struct error){0};
@@ -560,39 +659,35 @@ void capture_rewind(struct capture *capture)
 	begin(capture, &capture->end);
 }
 
+bool capture_survey(struct capture *capture, struct keylog *keylog)
+{
+	struct packet packet;
+	uint64_t last_ns = 0;
+	bool in_order = true;
+
+	capture->keylog = keylog;
+	while (capture_next(capture, &packet)) {
+		in_order = in_order && packet.t_ns >= last_ns;
+		last_ns = packet.t_ns;
+	}
+	capture->keylog = NULL;
+	rewind_to_start(capture);
+	return in_order;
+}
+
+void capture_keep(struct capture *capture)
+{
+	capture->kept = true;
+	rewind_to_start(capture);
+}
+
 int capture_end(const struct capture *capture, struct error *error)
 {
-	/* Where the packed data ends is why the rest ends, too. */
+	/* Where the bytes end is why the rest ends, too. */
 	const struct error *end =
-		capture->packed_end.code != 0 ? &capture->packed_end : &capture->end;
+		capture->source_end.code != 0 ? &capture->source_end : &capture->end;
 
 	if (end->code != 0)
 		*error = *end;
 	return end->code;
-}
-
-void capture_secrets(struct capture *capture, struct keylog *keylog)
-{
-	struct fault fault, body_fault;
-	struct reader reader;
-	struct block block;
-
-	if (capture->next != next_of_pcapng)
-		return;
-	reader_init(&reader, capture->bytes.data, capture->bytes.len, &fault);
-	while (next_block(&reader, &block) == BLOCK_OK) {
-		struct reader body = reader_isolate(&block.body, &body_fault);
-		uint32_t type, length;
-		struct bytes text;
-
-		give_back_pages(capture, reader.pos);
-		if (block.type != PCAPNG_SECRETS)
-			continue;
-		type = reader_u32(&body, "secrets_type");
-		length = reader_u32(&body, "secrets_length");
-		text = reader_bytes(&body, length, "secrets");
-		if (type == PCAPNG_TLS_KEYLOG)
-			keylog_add(keylog, (const char *)text.data, text.len);
-	}
-	capture->n_given_back = 0;
 }

@@ -1,5 +1,5 @@
 /*
- * capture.h: reading capture files. Layer: flow. Does I/O when it opens a file, none afterwards.
+ * capture.h: reading capture files. Layer: flow. Does I/O.
  *
  * Reads pcap (both byte orders, micro- and nanoseconds) and pcapng (sections in either byte order,
  * interfaces with link types and time resolutions of their own, enhanced, simple and obsolete
@@ -42,21 +42,28 @@ int capture_from_bytes(struct capture **capture, const char *name, struct bytes 
 void capture_close(struct capture *capture);
 
 /*
- * The next packet, borrowed from the capture until it is closed. False at the end. Pages of a file
- * that were read are given back to the system, which reads them again if they are used again.
+ * Reads the whole capture, to begin again with the first packet: adds the key logs of all secrets
+ * blocks to `keylog`, also of those after the packets that need them. True if no packet's time is
+ * before the one of the packet before.
+ */
+bool capture_survey(struct capture *capture, struct keylog *keylog);
+
+/*
+ * From now on packets stay, and the first one is the next. Pages of a file that were read are given
+ * back to the system, which reads them again if they are used again.
+ */
+void capture_keep(struct capture *capture);
+
+/*
+ * The next packet. Its bytes are borrowed until the next call; after capture_keep, and from bytes
+ * in memory, until the capture is closed. False at the end.
  */
 bool capture_next(struct capture *capture, struct packet *packet);
-
-/* Begins again with the first packet. */
-void capture_rewind(struct capture *capture);
 
 /*
  * After capture_next has returned false: 0 if that was the end of a whole file, else ERR_INPUT and
  * one sentence on where it ended and why.
  */
 int capture_end(const struct capture *capture, struct error *error);
-
-/* Adds the key logs of all secrets blocks, also of those after the packets that need them. */
-void capture_secrets(struct capture *capture, struct keylog *keylog);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/prefetch.h"
 
 #include <stdlib.h>
 
@@ -125,6 +126,14 @@ bool connection_closed(const struct connection *connection)
 	return connection->replaced || connection->ending[SIDE_CLIENT] == ENDING_RST ||
 	       connection->ending[SIDE_SERVER] == ENDING_RST ||
 	       (connection->stream[SIDE_CLIENT].ended && connection->stream[SIDE_SERVER].ended);
+}
+
+void connection_fetch(const struct connection *connection, int stage)
+{
+	if (stage == 0)
+		prefetch(connection, sizeof(*connection));
+	else if (connection->transcript != NULL)
+		transcript_fetch(connection->transcript, stage - 1);
 }
 
 void connection_finish(struct connection *connection)

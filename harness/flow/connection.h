@@ -15,12 +15,13 @@ enum side side_other(enum side side);
 
 enum ending { ENDING_NONE, ENDING_FIN, ENDING_RST };
 
-/* For reading; the first five members are written by tracker.c. */
+/* For reading; the first six members are written by tracker.c. */
 struct connection {
 	LIST_ENTRY(connection) in_bucket;
 	TAILQ_ENTRY(connection) in_order;
 	uint64_t number;             /* 1 for the first that the tracker saw */
 	bool settled;                /* stands among the closed ones */
+	size_t n_decoded;            /* bytes of its transcript, as the tracker has counted them */
 	bool replaced;               /* another one has begun between the same ends */
 	void *attached;              /* whatever the tracker's user keeps with it; NULL at first */
 	struct endpoint end[2];      /* by enum side */
@@ -58,6 +59,13 @@ bool connection_closed(const struct connection *connection);
 
 /* No segment comes any more: what is held back goes to the transcript. */
 void connection_finish(struct connection *connection);
+
+/*
+ * Brings what connection_emit reads into the CPU's cache, in stages that may be some time apart:
+ * the connection, its transcript, what that points to.
+ */
+#define CONNECTION_FETCH_STAGES 3
+void connection_fetch(const struct connection *connection, int stage);
 
 /*
  * Writes the members "client", "server", "start", those of the transcript, "tcp" and "close" into

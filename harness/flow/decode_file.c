@@ -18,7 +18,7 @@
 
 struct decoding {
 	const struct decode_request *request;
-	FILE *out;
+	FILE *out, *notes;
 	const struct keylog *keylog;
 	struct pick *pick; /* NULL: nothing is picked */
 	struct buf text;   /* not written yet */
@@ -129,21 +129,6 @@ static void take_packet(struct pass *pass, const struct packet *packet)
 		pass->unread = packet->linktype;
 }
 
-/* Whether no packet's time is before the one of the packet before. */
-static bool is_in_order(struct capture *capture)
-{
-	struct packet packet;
-	uint64_t last_ns = 0;
-	bool in_order = true;
-
-	while (in_order && capture_next(capture, &packet)) {
-		in_order = packet.t_ns >= last_ns;
-		last_ns = packet.t_ns;
-	}
-	capture_rewind(capture);
-	return in_order;
-}
-
 /* A packet and its place in the file. */
 struct place {
 	struct packet packet; /* its bytes stay the capture's */
@@ -216,6 +201,18 @@ static void sum_up(const struct decoding *decoding, const struct tracker *tracke
 	fputc('\n', decoding->out);
 }
 
+/* Says what had to be left out for the sake of memory. */
+static void note_cut(const struct decoding *decoding, const struct tracker *tracker)
+{
+	uint64_t n = tracker_n_cut(tracker);
+
+	if (n > 0)
+		fprintf(decoding->notes,
+		        "%s: %" PRIu64 " connection%s told without an end, as more were open than "
+		        "fit into memory; what came later of such a one stands alone\n",
+		        decoding->request->path, n, n == 1 ? " is" : "s are");
+}
+
 static int judge_end(const struct capture *capture, const char *path, const struct tracker *tracker,
                      uint16_t unread, struct error *error)
 {
@@ -228,15 +225,17 @@ static int judge_end(const struct capture *capture, const char *path, const stru
 	return rc;
 }
 
-/* The secrets of the capture and of the key log beside it; the caller frees *keylog. */
-static int read_secrets(struct capture *capture, const struct decode_request *request,
-                        FILE *notes, struct keylog **keylog, struct error *error)
+/*
+ * Adds the secrets of the capture and of the key log beside it. Tells whether the packets are in
+ * order.
+ */
+static int survey(struct capture *capture, const struct decode_request *request, FILE *notes,
+                  struct keylog *keylog, bool *in_order, struct error *error)
 {
-	*keylog = keylog_new();
-	capture_secrets(capture, *keylog);
+	*in_order = capture_survey(capture, keylog);
 	if (request->keylog == NULL)
 		return 0;
-	return keylog_file_read(*keylog, request->keylog, notes, error);
+	return keylog_file_read(keylog, request->keylog, notes, error);
 }
 
 static int check(const struct decode_request *request, struct error *error)
@@ -250,21 +249,24 @@ static int check(const struct decode_request *request, struct error *error)
 	return 0;
 }
 
-static int decode(struct decoding *decoding, struct capture *capture, const struct keylog *keylog,
+static int decode(struct decoding *decoding, struct capture *capture, bool in_order,
                   struct error *error)
 {
 	struct pass pass = {
-		.tracker = tracker_new(TRACKER_DECODE, keylog, &events, decoding),
+		.tracker = tracker_new(TRACKER_DECODE, decoding->keylog, &events, decoding),
 		.pick = decoding->pick,
 	};
 	int rc;
 
-	if (is_in_order(capture))
+	if (!in_order || decoding->pick != NULL)
+		capture_keep(capture);
+	if (in_order)
 		take_as_they_come(&pass, capture);
 	else
 		take_sorted(&pass, capture);
 	tracker_finish_all(pass.tracker);
 	write_text(decoding);
+	note_cut(decoding, pass.tracker);
 	if (decoding->request->format == EMIT_TEXT && decoding->request->fields == NULL)
 		sum_up(decoding, pass.tracker, pass.n_packets);
 	rc = judge_end(capture, decoding->request->path, pass.tracker, pass.unread, error);
@@ -287,20 +289,23 @@ static int write_picked(const struct decoding *decoding, int rc, struct error *e
 
 int decode_file(const struct decode_request *request, FILE *out, FILE *notes, struct error *error)
 {
-	struct decoding decoding = {.request = request, .out = out, .memo = memo_new()};
-	struct keylog *keylog = NULL;
+	struct decoding decoding = {
+		.request = request, .out = out, .notes = notes, .memo = memo_new(),
+	};
+	struct keylog *keylog = keylog_new();
 	struct capture *capture = NULL;
+	bool in_order = true;
 	int rc = check(request, error);
 
 	if (rc == 0)
 		rc = capture_open(&capture, request->path, error);
 	if (rc == 0)
-		rc = read_secrets(capture, request, notes, &keylog, error);
+		rc = survey(capture, request, notes, keylog, &in_order, error);
 	decoding.keylog = keylog;
 	if (rc == 0 && request->write != NULL)
 		decoding.pick = pick_new();
 	if (rc == 0)
-		rc = decode(&decoding, capture, keylog, error);
+		rc = decode(&decoding, capture, in_order, error);
 	if (decoding.pick != NULL && (rc == 0 || rc == ERR_INPUT))
 		rc = write_picked(&decoding, rc, error);
 	pick_free(decoding.pick);

@@ -17,7 +17,7 @@
 
 #define STREAM_HELD_MAX (1u << 20)       /* bytes held back by one stream */
 #define STREAM_PIECES_MAX 4096           /* pieces held back by one stream: they are searched */
-#define STREAM_HELD_ALL_MAX (256u << 20) /* bytes held back by all that share a budget */
+#define STREAM_HELD_ALL_MAX (64u << 20)  /* bytes held back by all that share a budget */
 #define STREAM_EARLIER_MAX (64u << 10)   /* bytes before the start that the other side tells */
 #define STREAM_REORDER_NS 50000000u      /* nanoseconds */
 

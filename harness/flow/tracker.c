@@ -22,6 +22,8 @@ struct tracker {
 	size_t n_connections; /* now */
 	uint64_t n_begun;
 	size_t budget; /* bytes that the streams hold back */
+	size_t n_decoded; /* bytes that the transcripts take */
+	uint64_t n_cut;
 	uint64_t counts[SEGMENT_RESULTS];
 	struct fragments *fragments;
 };
@@ -53,6 +55,7 @@ static void unlink_connection(struct tracker *tracker, struct connection *connec
 		LIST_REMOVE(connection, in_bucket);
 	TAILQ_REMOVE(order_of(tracker, connection), connection, in_order);
 	tracker->n_connections--;
+	tracker->n_decoded -= connection->n_decoded;
 }
 
 void tracker_free(struct tracker *tracker)
@@ -145,6 +148,31 @@ static bool first_sender(const struct tracker *tracker, const struct segment *se
 	return true;
 }
 
+/* Finishes the connection idle longest, but not `kept` (or NULL). False if there is none. */
+static bool finish_idle(struct tracker *tracker, const struct connection *kept)
+{
+	struct connection *idle = tracker_next(tracker, NULL);
+
+	if (idle != NULL && idle == kept)
+		idle = tracker_next(tracker, idle);
+	if (idle == NULL)
+		return false;
+	tracker->n_cut += !idle->settled;
+	tracker_finish(tracker, idle);
+	return true;
+}
+
+/* Takes account of what a segment with data added to `connection`, which stays. */
+static void bound_memory(struct tracker *tracker, struct connection *connection)
+{
+	size_t n = transcript_memory(connection->transcript);
+
+	tracker->n_decoded += n - connection->n_decoded;
+	connection->n_decoded = n;
+	while (tracker->n_decoded > TRACKER_DECODED_MAX && finish_idle(tracker, connection))
+		;
+}
+
 static struct connection *begin(struct tracker *tracker, const struct segment *segment)
 {
 	struct connection *connection;
@@ -153,7 +181,7 @@ static struct connection *begin(struct tracker *tracker, const struct segment *s
 	if (!first_sender(tracker, segment, &sender))
 		return NULL;
 	if (tracker->n_connections == TRACKER_CONNECTIONS_MAX)
-		tracker_finish(tracker, tracker_next(tracker, NULL));
+		finish_idle(tracker, NULL);
 	connection = connection_new(segment, sender, tracker->mode == TRACKER_DECODE,
 	                            tracker->keylog, &tracker->budget);
 	LIST_INSERT_HEAD(bucket_of(tracker, segment), connection, in_bucket);
@@ -183,6 +211,8 @@ struct connection *tracker_packet(struct tracker *tracker, const struct packet *
 		return NULL;
 	connection_segment(connection, &segment);
 	requeue(tracker, connection);
+	if (segment.length > 0 && connection->transcript != NULL)
+		bound_memory(tracker, connection);
 	return connection;
 }
 
@@ -194,13 +224,27 @@ void tracker_finish(struct tracker *tracker, struct connection *connection)
 	connection_free(connection);
 }
 
+/*
+ * Closed connections have waited so long that they are in no cache. Those that are told after
+ * `connection` are fetched meanwhile, in stages: what one points to is known when it has come.
+ */
+static void fetch_next(const struct connection *connection)
+{
+	int stage = CONNECTION_FETCH_STAGES;
+
+	while (stage-- > 0 && (connection = TAILQ_NEXT(connection, in_order)) != NULL)
+		connection_fetch(connection, stage);
+}
+
 void tracker_settle(struct tracker *tracker, uint64_t t_ns)
 {
 	struct connection *connection;
 
 	while ((connection = TAILQ_FIRST(&tracker->closed)) != NULL &&
-	       t_ns > connection->last_ns && t_ns - connection->last_ns > TRACKER_LINGER_NS)
+	       t_ns > connection->last_ns && t_ns - connection->last_ns > TRACKER_LINGER_NS) {
+		fetch_next(connection);
 		tracker_finish(tracker, connection);
+	}
 }
 
 static int by_number(const void *a, const void *b)
@@ -236,6 +280,11 @@ struct connection *tracker_next(const struct tracker *tracker, const struct conn
 	if (next == NULL && (previous == NULL || previous->settled))
 		next = TAILQ_FIRST(&tracker->open);
 	return next;
+}
+
+uint64_t tracker_n_cut(const struct tracker *tracker)
+{
+	return tracker->n_cut;
 }
 
 uint64_t tracker_count(const struct tracker *tracker, enum segment_result result)

@@ -5,6 +5,11 @@
  * A tracker finds the TCP segment in each packet and the connection that it belongs to. A SYN says
  * who the client is; without one, the first payload does (transcript_guess), else the lower port is
  * the server's. A new SYN with another initial sequence number begins another connection.
+ *
+ * Memory is bounded, whatever comes: by the two limits below, by STREAM_HELD_ALL_MAX (stream.h) for
+ * what waits for a hole, by FRAGMENTS_HELD_MAX (fragment.h). Beyond the number of connections, and
+ * beyond the memory of what was decoded, the connection idle longest is finished: it is told as far
+ * as it came, and counted. What comes of it later is another connection.
  */
 #ifndef SHAKEDOWN_FLOW_TRACKER_H
 #define SHAKEDOWN_FLOW_TRACKER_H
@@ -12,6 +17,7 @@
 #include "flow/connection.h"
 
 #define TRACKER_CONNECTIONS_MAX 16384 /* at once; beyond it the one idle longest is finished */
+#define TRACKER_DECODED_MAX (128u << 20) /* bytes of memory of their transcripts; the same beyond */
 #define TRACKER_LINGER_NS 1000000000u /* how long a closed connection waits for stragglers */
 
 enum tracker_mode {
@@ -61,6 +67,9 @@ void tracker_finish_all(struct tracker *tracker);
  * longest first. `previous` is NULL to start with; returns NULL at the end.
  */
 struct connection *tracker_next(const struct tracker *tracker, const struct connection *previous);
+
+/* How many connections were finished for the sake of a limit, although they had not closed. */
+uint64_t tracker_n_cut(const struct tracker *tracker);
 
 /* How many packets came to each result of segment_decode. */
 uint64_t tracker_count(const struct tracker *tracker, enum segment_result result);

@@ -274,6 +274,8 @@ static int map(struct unpacking *unpacking)
 		return error_system(unpacking->error, ERR_ENVIRONMENT, errno,
 		                    "cannot map the content of %s", unpacking->name);
 	unpacking->unpacked->bytes = (struct bytes){mapped, unpacking->n_written};
+	unpacking->unpacked->fd = unpacking->out;
+	unpacking->out = -1;
 	return 0;
 }
 
@@ -284,7 +286,7 @@ int unpack(const char *path, const char *name, struct unpacked *unpacked, struct
 	struct error failed = {0};
 
 	CHECK(unpacking != NULL);
-	*unpacked = (struct unpacked){0};
+	*unpacked = (struct unpacked){.fd = -1};
 	unpacking->name = name;
 	unpacking->unpacked = unpacked;
 	unpacking->error = &failed;

@@ -17,6 +17,7 @@
 
 struct unpacked {
 	struct bytes bytes; /* mapped, the caller's to unmap; NULL if there are none */
+	int fd;             /* of the file that they are mapped from, the caller's; -1: none */
 	bool packed;        /* they came compressed */
 	struct error cut;   /* a sentence, if the packed data is cut off or damaged; else code 0 */
 };

@@ -32,7 +32,7 @@ static json_t *plan_case(const struct plan *plan, size_t index)
 json_t *plan_cell(const struct plan *plan, size_t index)
 {
 	static const char *const keys[] = {"suite", "scenario", "case", "board",
-	                                   "server", "client", "expect", "why"};
+	                                   "server", "client", "expect", "twin", "why"};
 	const char *board = profile_name(&plan->profiles[plan_board(plan, index)]);
 	json_t *of_case = plan_case(plan, index);
 	json_t *cell = json_made(json_object());
@@ -42,7 +42,8 @@ json_t *plan_cell(const struct plan *plan, size_t index)
 	json_object_set_new(cell, "id", json_made(json_string(buf_string(&id))));
 	json_object_set_new(of_case, "board", json_made(json_string(board)));
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		json_object_set(cell, keys[i], json_object_get(of_case, keys[i]));
+		if (json_object_get(of_case, keys[i]) != NULL)
+			json_object_set(cell, keys[i], json_object_get(of_case, keys[i]));
 	json_decref(of_case);
 	buf_fini(&id);
 	return cell;

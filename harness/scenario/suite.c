@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/json.h"
 #include "peer/fault_plan.h"
+#include "scenario/expect.h"
 #include "scenario/matrix.h"
 #include "scenario/setting.h"
 #include "scenario/shipped.h"
@@ -131,6 +132,34 @@ static int check_client(struct checker *checker, const struct json_node *node,
 	return 0;
 }
 
+/* What is refused must differ from what is not, or the refusal would show nothing. */
+static int check_twins(struct checker *checker, const struct json_node *node,
+                       const struct scenario *scenario)
+{
+	struct json_node expect = json_member(node, "expect");
+	int rc = expect_check(&expect, checker->error);
+
+	for (size_t i = 0; rc == 0 && i < scenario->matrix.n_cases; i++) {
+		json_t *server = json_made(json_copy(scenario->server));
+		json_t *client = json_made(json_object()), *twin;
+
+		matrix_apply(&scenario->matrix, i, server, client);
+		twin = expect_twin(expect.value, server);
+		if (twin == NULL)
+			i = scenario->matrix.n_cases - 1; /* and so it is in all other cases */
+		else if (json_equal(twin, server))
+			rc = json_complain(&expect, checker->error,
+			                   "a refusal, but nothing is wrong with the server%s: give it"
+			                   " faults or a certificate that is to be refused, or say"
+			                   " with \"instead\" what it would be without the flaw",
+			                   scenario->matrix.n_axes > 0 ? " in a case of the matrix" : "");
+		json_decref(twin);
+		json_decref(client);
+		json_decref(server);
+	}
+	return rc;
+}
+
 /* The place in the file that `faults` of a case come from: the server's, or a value of the axis. */
 static struct json_node faults_node(const struct json_node *scenario, const json_t *faults)
 {
@@ -203,7 +232,9 @@ static int add_scenario(struct checker *checker, const struct json_node *node, s
 	scenario->first_case = suite->n_cases;
 	suite->n_cases += scenario->matrix.n_cases;
 	rc = check_client(checker, node, scenario);
-	return rc == 0 ? check_faults(checker, node, scenario) : rc;
+	if (rc == 0)
+		rc = check_faults(checker, node, scenario);
+	return rc != 0 ? rc : check_twins(checker, node, scenario);
 }
 
 static int add_scenarios(struct suite *suite, struct error *error)
@@ -311,6 +342,7 @@ json_t *suite_case(const struct suite *suite, size_t index)
 	json_t *server = json_made(json_copy(scenario->server));
 	json_t *client = json_made(json_copy(scenario->client));
 	json_t *expect = json_object_get(scenario->json, "expect");
+	json_t *twin;
 	struct buf values = {0}, id = {0};
 	json_t *made;
 
@@ -328,6 +360,9 @@ json_t *suite_case(const struct suite *suite, size_t index)
 	                           "client", client,
 	                           "expect", expect != NULL ? expect : suite->expect,
 	                           "why", json_text(scenario->json, "why")));
+	twin = expect_twin(expect, server);
+	if (twin != NULL)
+		json_object_set_new(made, "twin", json_made(json_pack("{s:o}", "server", twin)));
 	buf_fini(&values);
 	buf_fini(&id);
 	return made;

@@ -1,6 +1,7 @@
 #include "verdict/facts.h"
 
 #include "base/json.h"
+#include "verdict/expectation.h"
 #include "verdict/offer.h"
 
 #include <string.h>
@@ -47,6 +48,16 @@ static const struct {
 	{CUT_SHORT, "cut-short"},
 	{SEVERAL, "several"},
 	{SERVER_CANNOT, "server-cannot"},
+	{MAY_REFUSE, "may-refuse"},
+	{MUST_REFUSE, "must-refuse"},
+	{FORESEEN_ALERT, "foreseen-alert"},
+	{FAULTY, "faulty"},
+	{UNAPPLIED, "unapplied"},
+	{ACCEPTED, "accepted"},
+	{UNNOTICED, "unnoticed"},
+	{TWIN_FAILED, "twin-failed"},
+	{TWIN_LOST, "twin-lost"},
+	{OTHERWISE, "otherwise"},
 };
 
 const char *fact_name(uint64_t bit)
@@ -311,6 +322,73 @@ static const char *differing_value(const json_t *server, const json_t *wire, con
 	return NULL;
 }
 
+/* --- the expectation -------------------------------------------------------------------------- */
+
+/* Whether every fault of the server's stream was left undone: the connection ended before it. */
+static uint64_t read_faults(const json_t *cell, const json_t *server)
+{
+	const json_t *planned = json_object_get(json_object_get(cell, "server"), "faults");
+	const json_t *fault;
+	size_t i;
+
+	if (json_array_size(planned) == 0)
+		return 0;
+	json_array_foreach(json_object_get(server, "faults"), i, fault)
+		if (json_flag(fault, "applied"))
+			return FAULTY;
+	return FAULTY | UNAPPLIED;
+}
+
+/*
+ * Where the server breaks the protocol, it says itself whether the board went on; a bad certificate
+ * is accepted once the board sends data.
+ */
+static uint64_t read_acceptance(const json_t *server, uint64_t bits)
+{
+	const json_t *noticed = json_object_get(server, "noticed");
+	uint64_t made = json_is_false(noticed) ? UNNOTICED : 0;
+	bool data = (bits & FAULTY) == 0 && json_number(server, "bytes_received") > 0;
+
+	if ((bits & CONNECTED) == 0 || (bits & HELLO) == 0)
+		return 0;
+	if (json_flag(server, "accepted") || data ||
+	    ((bits & BOARD_OK) != 0 && (bits & (ESTABLISHED | UNAPPLIED)) == ESTABLISHED))
+		made |= ACCEPTED;
+	return made;
+}
+
+/* A failure of the harness' own says nothing of the board. */
+static uint64_t read_twin(const json_t *twin)
+{
+	const json_t *before = json_object_get(twin, "before");
+	const json_t *after = json_object_get(twin, "after");
+
+	if (before == NULL)
+		return 0;
+	if (!is(before, "outcome", "pass"))
+		return TWIN_FAILED;
+	if (after == NULL || is(after, "outcome", "pass") || is(after, "outcome", "error"))
+		return 0;
+	return TWIN_LOST;
+}
+
+static void read_expectation(struct facts *facts, const json_t *cell, const json_t *server)
+{
+	const json_t *expect = json_object_get(cell, "expect");
+
+	if (expectation_has(expect, "refuse")) {
+		facts->bits |= MAY_REFUSE | (expectation_has(expect, "connect") ? 0 : MUST_REFUSE);
+		facts->bits |= read_twin(json_object_get(cell, "twin"));
+	}
+	if (expectation_names_alert(expect, facts->alert))
+		facts->bits |= FORESEEN_ALERT;
+	facts->bits |= read_faults(cell, server);
+	facts->bits |= read_acceptance(server, facts->bits);
+	facts->unmet = expectation_unmet(expect, server, &facts->otherwise);
+	if (facts->unmet != NULL)
+		facts->bits |= OTHERWISE;
+}
+
 void facts_read(struct facts *facts, const json_t *cell, const json_t *board)
 {
 	const json_t *witnesses = json_object_get(cell, "witnesses");
@@ -339,4 +417,5 @@ void facts_read(struct facts *facts, const json_t *cell, const json_t *board)
 	if (offer_declared(facts->missing, json_object_get(cell, "server"),
 	                   json_object_get(board, "unsupported")))
 		facts->bits |= DECLARED;
+	read_expectation(facts, cell, server);
 }

@@ -62,6 +62,18 @@ enum fact {
 	SEVERAL = 1ull << 33,      /* it connected more than once; the server takes one connection */
 
 	SERVER_CANNOT = 1ull << 34, /* the server's configuration can serve nobody (offer.h) */
+
+	/* the expectation (expectation.h), and what the board did with it */
+	MAY_REFUSE = 1ull << 35,     /* a refusal is right, or one of the right answers */
+	MUST_REFUSE = 1ull << 36,    /* nothing but a refusal is right */
+	FORESEEN_ALERT = 1ull << 37, /* the first fatal alert is one that the expectation names */
+	FAULTY = 1ull << 38,         /* the server breaks the protocol on purpose */
+	UNAPPLIED = 1ull << 39,      /* ... but the connection did not come to that place */
+	ACCEPTED = 1ull << 40,       /* the board went on with what it was given to refuse */
+	UNNOTICED = 1ull << 41,      /* it met only what followed from the fault, not the fault */
+	TWIN_FAILED = 1ull << 42,    /* the board does not connect to the good twin either */
+	TWIN_LOST = 1ull << 43,      /* it did before the case, and no longer after it */
+	OTHERWISE = 1ull << 44,      /* a connection, but not as it should be */
 };
 
 struct facts {
@@ -69,6 +81,8 @@ struct facts {
 	const json_t *alert;      /* borrowed: the first fatal alert, or NULL */
 	const json_t *missing;    /* borrowed from the cell: its "missing", or NULL */
 	const char *differing;    /* static: "TLS version", "cipher suite" (VALUES_DIFFER) */
+	const json_t *unmet;      /* borrowed: the answer of "expect" that came nearest, and */
+	const char *otherwise;    /* the first member of it that is not met (OTHERWISE) */
 };
 
 /*

@@ -1,6 +1,8 @@
 #include "verdict/judge.h"
 
 #include "base/json.h"
+#include "base/words.h"
+#include "verdict/expectation.h"
 #include "verdict/facts.h"
 #include "verdict/offer.h"
 #include "verdict/status.h"
@@ -17,6 +19,18 @@ static const struct judge_row rows[] = {
 	{SERVER_TROUBLE, 0, "error", "server-failed", "Shakedown's server failed: {trouble}."},
 	{RUNNER_TROUBLE, 0, "error", "runner-failed", "Shakedown's UART runner failed: {trouble}."},
 	{OTHER_TROUBLE, 0, "error", "harness-failed", "Shakedown itself failed: {trouble}."},
+
+	/* What a board must refuse; nothing is worse than to accept it. */
+	{MUST_REFUSE | ACCEPTED, UNAPPLIED, "fail", "unsafe",
+	 "The board accepted what it must refuse{flaw}."},
+	{MUST_REFUSE | HELLO | BOARD_REBOOTED, TWIN_FAILED | UNAPPLIED, "fail", "reboot",
+	 "The board restarted when it met what it must refuse{flaw}."},
+	{MAY_REFUSE | TWIN_LOST, 0, "fail", "liveness",
+	 "After this case the board no longer connects to a server without the flaw, as it did"
+	 " before: {twin}"},
+	{MUST_REFUSE | UNNOTICED, 0, "fail", "fault-unnoticed",
+	 "The board went on as if nothing were wrong{flaw}; it stopped only when its keys did not"
+	 " fit what followed."},
 
 	/* A board that cannot be heard proves nothing, whatever the others saw. */
 	{BOARD_REBOOTED, 0, "inconclusive", "reboot", "The board gave no result: {failed}."},
@@ -59,6 +73,28 @@ static const struct judge_row rows[] = {
 	{BOARD_OK | SERVER_SAW_ALERT | ALERT_CONTRADICTED, 0, "inconclusive", "witnesses-disagree",
 	 "The board says that it succeeded and the wire shows no alert; the server testifies alert "
 	 "{alert}."},
+	{BOARD_OK | UNAPPLIED, 0, "inconclusive", "fault-not-applied",
+	 "The connection worked, and never came to the place that the server was to break."},
+
+	/* A refusal, where one is right. */
+	{MAY_REFUSE | HELLO | BOARD_ERROR | TWIN_FAILED, ALERT_FROM_SERVER | NOT_OFFERED,
+	 "inconclusive", "refuses-all",
+	 "The board failed, but so it does at a server without the flaw, so that nothing follows:"
+	 " {twin}"},
+	{MAY_REFUSE | HELLO | FORESEEN_ALERT, TWIN_FAILED, "pass", "refused",
+	 "Refused with alert {alert}, as it should be."},
+	{MAY_REFUSE | HELLO | ALERT_FROM_BOARD, TWIN_FAILED | BOARD_OK, "pass", "refused-other-alert",
+	 "Refused, with alert {alert}{foreseen}."},
+	{MAY_REFUSE | HELLO | BOARD_ERROR | CLOSED_BY_BOARD | ESTABLISHED,
+	 FAULTY | ALERT_FROM_SERVER | TWIN_FAILED, "pass", "refused-late",
+	 "Refused once the handshake was complete, before any data: the board closed without an"
+	 " alert. It reports {board}."},
+	{MAY_REFUSE | HELLO | BOARD_ERROR | CLOSED_BY_BOARD, ALERT_FROM_SERVER | TWIN_FAILED,
+	 "pass", "refused-silently",
+	 "Refused without an alert: the board closed the connection. It reports {board}."},
+	{MUST_REFUSE | HELLO | SERVER_TIMED_OUT, ALERT_FROM_SERVER, "fail", "hung",
+	 "The board neither refused nor went on until time was up{flaw}."},
+
 	{BOARD_OK | SERVER_SAW_ALERT | ALERT_FROM_SERVER, 0, "fail", "alert-from-server",
 	 "The server ended the connection with alert {alert}{server-error}."},
 	{BOARD_OK | SERVER_SAW_ALERT | ALERT_FROM_BOARD, 0, "fail", "alert-from-board",
@@ -77,6 +113,8 @@ static const struct judge_row rows[] = {
 	 "The board says that it closed the connection in order; nobody saw its close_notify."},
 	{BOARD_OK | VALUES_DIFFER, 0, "inconclusive", "witnesses-disagree",
 	 "All say that it worked, but they name different values for the {differing}."},
+	{BOARD_OK | OTHERWISE, 0, "fail", "not-as-expected",
+	 "The connection worked, but not as it should: {otherwise}."},
 	{BOARD_OK, 0, "pass", "connected", "Handshake, data there and back, and an orderly end."},
 
 	/* The board says that it failed, or never came to its end. */
@@ -228,6 +266,64 @@ static void fill_server_error(const struct scene *scene, struct buf *out)
 	buf_fini(&error);
 }
 
+static const json_t *refusal_of(const struct scene *scene)
+{
+	return expectation_refusal(json_object_get(scene->cell, "expect"));
+}
+
+/* ": a certificate that has expired (RFC 5280 section 6.1.3)", as far as the suite says. */
+static void fill_flaw(const struct scene *scene, struct buf *out)
+{
+	const json_t *refusal = refusal_of(scene);
+
+	if (json_text(refusal, "why")[0] != '\0')
+		buf_printf(out, ": %s", json_text(refusal, "why"));
+	if (json_text(refusal, "rfc")[0] != '\0')
+		buf_printf(out, " (%s)", json_text(refusal, "rfc"));
+}
+
+static void fill_foreseen(const struct scene *scene, struct buf *out)
+{
+	const json_t *alerts = json_object_get(refusal_of(scene), "alerts"), *name;
+	size_t i;
+
+	json_array_foreach(alerts, i, name)
+		buf_printf(out, "%s%s", i == 0 ? " where the suite names " : " or ",
+		           json_string_value(name));
+}
+
+/* What came of the good twin, the last time that it ran; a sentence. */
+static void fill_twin(const struct scene *scene, struct buf *out)
+{
+	const json_t *twin = json_object_get(scene->cell, "twin");
+	const json_t *last = json_object_get(twin, "after");
+
+	if (last == NULL)
+		last = json_object_get(twin, "before");
+	buf_text(out, json_text(last, "detail"));
+}
+
+static void show_member(const json_t *object, const char *key, struct buf *out)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (value != NULL)
+		words_show(out, value);
+	else
+		buf_text(out, "not known");
+}
+
+/* "resumed is false, not true" */
+static void fill_otherwise(const struct scene *scene, struct buf *out)
+{
+	const json_t *answer = scene->facts.unmet;
+
+	buf_printf(out, "%s is ", scene->facts.otherwise);
+	show_member(scene->server, scene->facts.otherwise, out);
+	buf_text(out, ", not ");
+	show_member(answer, scene->facts.otherwise, out);
+}
+
 static const struct {
 	const char *word;
 	void (*fill)(const struct scene *scene, struct buf *out);
@@ -237,7 +333,9 @@ static const struct {
 	{"{phase}", fill_phase},         {"{alert}", fill_alert},
 	{"{missing}", fill_missing},     {"{differing}", fill_differing},
 	{"{cannot}", fill_cannot},       {"{connections}", fill_connections},
-	{"{server-error}", fill_server_error},
+	{"{server-error}", fill_server_error}, {"{flaw}", fill_flaw},
+	{"{foreseen}", fill_foreseen},   {"{twin}", fill_twin},
+	{"{otherwise}", fill_otherwise},
 };
 
 static const char *fill_word(const struct scene *scene, const char *at, struct buf *out)
@@ -315,7 +413,8 @@ static void add_notes(const struct scene *scene, const struct judge_row *row, st
 {
 	uint64_t bits = scene->facts.bits;
 
-	if ((bits & BOARD_OK) != 0 && strcmp(row->outcome, "fail") == 0)
+	if ((bits & BOARD_OK) != 0 && strcmp(row->outcome, "fail") == 0 &&
+	    (bits & (ALERT_FROM_BOARD | ALERT_FROM_SERVER | CUT_SHORT)) != 0)
 		buf_text(out, " The board believes that it succeeded.");
 	if ((bits & NOT_OFFERED) != 0)
 		add_orders(scene, out);

@@ -342,6 +342,13 @@ static const char *title_of(const char *reason)
 	static const struct {
 		const char *reason, *title;
 	} titles[] = {
+		{"unsafe", "The board accepts what it must refuse"},
+		{"fault-unnoticed", "The board does not notice a breach of the protocol"},
+		{"hung", "The board neither refuses nor goes on"},
+		{"liveness", "The board does not come through a refusal"},
+		{"refuses-all", "The board refuses the good server too"},
+		{"fault-not-applied", "The connection did not come to the fault"},
+		{"not-as-expected", "The connection is not what it should be"},
 		{"not-offered", "The board does not offer what the server needs"},
 		{"server-cannot", "The server's configuration can serve no client"},
 		{"alert-from-server", "The server ended the connection"},

@@ -94,6 +94,8 @@ static void put_body(struct buf *out, const json_t *cell)
 
 	buf_printf(&text, "%s: %s\n%s\n", json_text(cell, "outcome"), json_text(cell, "reason"),
 	           json_text(cell, "detail"));
+	put_line("Known", json_text(json_object_get(cell, "known"), "reason"), &text);
+	put_line("See", json_text(json_object_get(cell, "known"), "link"), &text);
 	json_array_foreach(json_object_get(cell, "diagnosis"), i, diagnosis)
 		put_diagnosis(diagnosis, &text);
 	put_line("Capture", capture, &text);

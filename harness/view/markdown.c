@@ -18,14 +18,8 @@ static void put_square(struct buf *out, const json_t *cell)
 	struct buf text = {0};
 
 	if (cell != NULL) {
-		buf_printf(&text, "%s %s", report_look(report_outcome(cell))->glyph,
-		           report_word(cell));
-		if (strcmp(report_word(cell), "fail") == 0) {
-			buf_char(&text, ' ');
-			report_alert(cell, "→", "→", &text);
-		}
-		if (json_flag(cell, "flaky"))
-			buf_text(&text, " flaky");
+		buf_printf(&text, "%s ", report_look(report_outcome(cell))->glyph);
+		report_square(cell, "→", &text);
 	}
 	text_markdown(out, buf_string(&text));
 	buf_fini(&text);
@@ -188,6 +182,8 @@ void markdown_render(struct buf *out, const json_t *results)
 		if (report.n_outcomes[i] > 0)
 			buf_printf(out, "%s%zu %s", n++ > 0 ? ", " : "", report.n_outcomes[i],
 			           outcome_word((enum outcome)i));
+	if (report.n_unsafe > 0)
+		buf_printf(out, ", %zu of them UNSAFE", report.n_unsafe);
 	buf_char(out, '\n');
 	if (!json_flag(report.run, "complete"))
 		buf_text(out, "\nThe run was interrupted: what is here is what was done.\n");

@@ -24,13 +24,53 @@ enum outcome report_outcome(const json_t *cell)
 	return outcome_named(json_text(cell, "outcome"));
 }
 
-const char *report_word(const json_t *cell)
-{
-	enum outcome outcome = report_outcome(cell);
+static const struct report_term terms[] = {
+	{OUTCOME_FAIL, "unsafe", "UNSAFE",
+	 "the most serious failure; the board accepted what it must refuse", false},
+	{OUTCOME_XFAIL, "unsafe", "xfail UNSAFE",
+	 "known; the board accepted what it must refuse", false},
+	{OUTCOME_FAIL, "not-offered", "not-offered",
+	 "a failure; the board did not offer what the server needs", false},
+	{OUTCOME_PASS, "refused", "refused", "as it should be, with a fitting alert", true},
+	{OUTCOME_PASS, "refused-other-alert", "other alert",
+	 "refused as it should be, with an alert that the suite does not name", true},
+	{OUTCOME_PASS, "refused-silently", "silent",
+	 "refused as it should be, without an alert", false},
+	{OUTCOME_PASS, "refused-late", "late",
+	 "refused after the handshake, before any data, without an alert", false},
+};
 
-	if (outcome == OUTCOME_FAIL && strcmp(json_text(cell, "reason"), "not-offered") == 0)
-		return "not-offered";
-	return outcome_word(outcome);
+const struct report_term *report_term(const json_t *cell)
+{
+	for (size_t i = 0; i < sizeof(terms) / sizeof(terms[0]); i++)
+		if (terms[i].outcome == report_outcome(cell) &&
+		    strcmp(terms[i].reason, json_text(cell, "reason")) == 0)
+			return &terms[i];
+	return NULL;
+}
+
+bool report_shows_alert(const json_t *cell)
+{
+	const struct report_term *term = report_term(cell);
+	const json_t *number = json_object_get(json_object_get(cell, "alert"), "number");
+
+	return json_is_integer(number) &&
+	       (term != NULL ? term->with_alert : report_outcome(cell) == OUTCOME_FAIL);
+}
+
+void report_square(const json_t *cell, const char *arrow, struct buf *out)
+{
+	const struct report_term *term = report_term(cell);
+
+	buf_text(out, term != NULL ? term->word : outcome_word(report_outcome(cell)));
+	if (report_shows_alert(cell)) {
+		buf_char(out, ' ');
+		report_alert(cell, arrow, out);
+	} else if (term == NULL && report_outcome(cell) == OUTCOME_FAIL) {
+		buf_printf(out, " %s", json_text(cell, "reason"));
+	}
+	if (json_flag(cell, "flaky"))
+		buf_text(out, " flaky");
 }
 
 static void *grown(void *array, size_t n, size_t item_size)
@@ -132,6 +172,7 @@ static void arrange(struct report *report)
 
 		report->n_cells++;
 		report->n_outcomes[report_outcome(cell)]++;
+		report->n_unsafe += strcmp(json_text(cell, "reason"), "unsafe") == 0;
 		row->cells[index_of(boards, json_text(cell, "board"), report->n_boards)] = cell;
 	}
 	json_decref(suites);
@@ -222,14 +263,14 @@ void report_fini(struct report *report)
 
 /* --- words ------------------------------------------------------------------------------------ */
 
-void report_alert(const json_t *cell, const char *to_board, const char *from_board, struct buf *out)
+void report_alert(const json_t *cell, const char *arrow, struct buf *out)
 {
 	const json_t *alert = json_object_get(cell, "alert");
 	bool by_board = strcmp(json_text(alert, "from"), "client") == 0;
 
 	if (json_is_integer(json_object_get(alert, "number")))
-		buf_printf(out, "%s%lld%s", by_board ? "" : to_board, json_number(alert, "number"),
-		           by_board ? from_board : "");
+		buf_printf(out, "%s%lld%s", by_board ? "" : arrow, json_number(alert, "number"),
+		           by_board ? arrow : "");
 }
 
 static void change_value(const json_t *value, struct buf *out)

@@ -44,6 +44,7 @@ struct report {
 	struct report_group *groups;
 	size_t n_groups;
 	size_t n_outcomes[OUTCOME_MAX];
+	size_t n_unsafe; /* failures, known ones too, in which a board accepted what it must refuse */
 };
 
 /* How an outcome looks: a glyph and a word; a colour (ANSI SGR parameters) only beside them. */
@@ -56,11 +57,24 @@ const struct report_look *report_look(enum outcome outcome);
 /* The outcome of a cell of results.json. */
 enum outcome report_outcome(const json_t *cell);
 
+/* A square's word where the outcome's own would hide something, and what it means. Static text. */
+struct report_term {
+	enum outcome outcome;
+	const char *reason, *word, *meaning;
+	bool with_alert;
+};
+
+/* The term of a cell, or NULL where the outcome's word says it. */
+const struct report_term *report_term(const json_t *cell);
+
 /*
- * The word of its square: the outcome's, but "not-offered" for failures for that reason. Static
- * text.
+ * Appends the words of its square: "pass", "fail 80→", "not-offered", "refused 42→". Alerts have
+ * `arrow` on the side that they came from.
  */
-const char *report_word(const json_t *cell);
+void report_square(const json_t *cell, const char *arrow, struct buf *out);
+
+/* Whether report_square shows the cell's alert. */
+bool report_shows_alert(const json_t *cell);
 
 /* Arranges `results`, which is borrowed and fits its schema. report_fini frees the rest. */
 void report_init(struct report *report, const json_t *results);
@@ -69,12 +83,8 @@ void report_fini(struct report *report);
 /* The diagnosis of `cell` that belongs to `group`. */
 const json_t *report_diagnosis(const struct report_group *group, const json_t *cell);
 
-/*
- * Appends "40" with its direction: `to_board` before it or `from_board` after it. Nothing without
- * one.
- */
-void report_alert(const json_t *cell, const char *to_board, const char *from_board,
-                  struct buf *out);
+/* Appends "→40" or, from the board, "40→", with this arrow; nothing without an alert. */
+void report_alert(const json_t *cell, const char *arrow, struct buf *out);
 
 /* Appends a change of the server in words: "certificate ecdsa-p256", "no groups". */
 void report_change(const json_t *change, struct buf *out);

@@ -53,17 +53,8 @@ static void square_text(const struct screen *screen, const json_t *cell, struct 
 {
 	const struct report_look *look = report_look(report_outcome(cell));
 
-	buf_printf(out, "%s %s", glyphs(screen, look->glyph, look->ascii_glyph), report_word(cell));
-	if (report_outcome(cell) == OUTCOME_FAIL && strcmp(report_word(cell), "fail") == 0) {
-		size_t before = out->len;
-
-		buf_char(out, ' ');
-		report_alert(cell, glyphs(screen, "→", ">"), glyphs(screen, "→", ">"), out);
-		if (out->len == before + 1)
-			buf_text(out, json_text(cell, "reason"));
-	}
-	if (json_flag(cell, "flaky"))
-		buf_text(out, " flaky");
+	buf_printf(out, "%s ", glyphs(screen, look->glyph, look->ascii_glyph));
+	report_square(cell, glyphs(screen, "→", ">"), out);
 }
 
 static size_t square_width(const struct screen *screen, const json_t *cell)
@@ -292,29 +283,36 @@ static void put_matrix(const struct screen *screen)
 
 /* --- the counts, and what the signs mean ------------------------------------------------------ */
 
+/* "✗ 8 fail", on a new line if it does not fit; returns the column behind it. */
+static size_t put_count(const struct screen *screen, size_t at, enum outcome look_of, size_t n,
+                        const char *words)
+{
+	const struct report_look *look = report_look(look_of);
+	struct buf text = {0};
+	size_t width;
+
+	if (n == 0)
+		return at;
+	buf_printf(&text, "%s %zu %s", glyphs(screen, look->glyph, look->ascii_glyph), n, words);
+	width = text_width(buf_string(&text));
+	if (at > 0 && at + COUNTS_GAP + width > screen->width) {
+		buf_char(screen->out, '\n');
+		at = 0;
+	}
+	buf_printf(screen->out, "%*s", at > 0 ? COUNTS_GAP : 0, "");
+	put_column(screen, buf_string(&text), width, look->colour);
+	buf_fini(&text);
+	return at + width + COUNTS_GAP;
+}
+
 static void put_counts(const struct screen *screen)
 {
-	struct buf text = {0};
-	size_t at = 0;
+	size_t at = put_count(screen, 0, OUTCOME_FAIL, screen->report->n_unsafe, "UNSAFE, among:");
 
-	for (int i = 0; i < OUTCOME_MAX; i++) {
-		const struct report_look *look = report_look((enum outcome)i);
-
-		if (screen->report->n_outcomes[i] == 0)
-			continue;
-		buf_clear(&text);
-		buf_printf(&text, "%s %zu %s", glyphs(screen, look->glyph, look->ascii_glyph),
-		           screen->report->n_outcomes[i], outcome_word((enum outcome)i));
-		if (at > 0 && at + COUNTS_GAP + text_width(buf_string(&text)) > screen->width) {
-			buf_char(screen->out, '\n');
-			at = 0;
-		}
-		buf_printf(screen->out, "%*s", at > 0 ? COUNTS_GAP : 0, "");
-		put_column(screen, buf_string(&text), text_width(buf_string(&text)), look->colour);
-		at += text_width(buf_string(&text)) + COUNTS_GAP;
-	}
+	for (int i = 0; i < OUTCOME_MAX; i++)
+		at = put_count(screen, at, (enum outcome)i, screen->report->n_outcomes[i],
+		               outcome_word((enum outcome)i));
 	buf_char(screen->out, '\n');
-	buf_fini(&text);
 }
 
 static void put_meaning(const struct screen *screen, const char *meaning)
@@ -337,13 +335,25 @@ static void put_alert_meaning(const struct screen *screen, const json_t *cell, b
 	const char *arrow = glyphs(screen, "→", ">");
 	struct buf meaning = {0};
 
-	if (strcmp(report_word(cell), "fail") != 0 ||
-	    !json_is_integer(json_object_get(alert, "number")) || seen[by_board][number])
+	if (!report_shows_alert(cell) || seen[by_board][number])
 		return;
 	seen[by_board][number] = true;
-	report_alert(cell, arrow, arrow, &meaning);
+	report_alert(cell, arrow, &meaning);
 	buf_printf(&meaning, ": alert %s, from the %s", json_text(alert, "description"),
 	           by_board ? "board" : "server");
+	put_meaning(screen, buf_string(&meaning));
+	buf_fini(&meaning);
+}
+
+static void put_term_meaning(const struct screen *screen, const json_t *cell, json_t *seen)
+{
+	const struct report_term *term = report_term(cell);
+	struct buf meaning = {0};
+
+	if (term == NULL || json_object_get(seen, term->word) != NULL)
+		return;
+	json_object_set_new(seen, term->word, json_true());
+	buf_printf(&meaning, "%s: %s", term->word, term->meaning);
 	put_meaning(screen, buf_string(&meaning));
 	buf_fini(&meaning);
 }
@@ -351,18 +361,16 @@ static void put_alert_meaning(const struct screen *screen, const json_t *cell, b
 /* Only what occurs is explained. */
 static void put_legend(const struct screen *screen)
 {
-	bool seen[2][256] = {0}, not_offered = false;
+	json_t *terms = json_made(json_object());
+	bool alerts[2][256] = {0};
 	const json_t *cell;
 	size_t i;
 
 	json_array_foreach(json_object_get(screen->report->results, "cells"), i, cell) {
-		if (strcmp(report_word(cell), "not-offered") == 0 && !not_offered) {
-			not_offered = true;
-			put_meaning(screen, "not-offered: a failure; the board did not offer what "
-			                    "the server needs");
-		}
-		put_alert_meaning(screen, cell, seen);
+		put_term_meaning(screen, cell, terms);
+		put_alert_meaning(screen, cell, alerts);
 	}
+	json_decref(terms);
 }
 
 /* What was to be said of the run as a whole. */

@@ -30,7 +30,7 @@ static inline int data_read(struct capture *capture, struct packet_list *packets
 {
 	struct packet packet;
 
-	capture_secrets(capture, keylog);
+	capture_survey(capture, keylog);
 	while (capture_next(capture, &packet))
 		packet_list_add(packets, &packet);
 	return capture_end(capture, error);

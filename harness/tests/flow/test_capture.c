@@ -276,7 +276,7 @@ static void what_pcapng_h_writes_is_read_back(void **state)
 	             (struct bytes){(const uint8_t *)keylog, sizeof(keylog) - 1});
 	pcapng_packet(&out, &packet);
 	capture = open_bytes(buf_view(&out));
-	capture_secrets(capture, secrets);
+	capture_survey(capture, secrets);
 	assert_int_equal(keylog_count(secrets), 1);
 	assert_next(capture, LINKTYPE_LINUX_SLL2, packet.t_ns, "written");
 	assert_end(capture, "");
@@ -302,7 +302,7 @@ static void secrets_are_found_in_every_section_and_after_the_packets(void **stat
 		put_section(&writer);
 	}
 	capture = open_bytes(buf_view(&writer.out));
-	capture_secrets(capture, secrets);
+	capture_survey(capture, secrets);
 	assert_int_equal(keylog_count(secrets), 2);
 	assert_int_equal(keylog_bad_lines(secrets), 0);
 	capture_close(capture);
@@ -323,7 +323,7 @@ static size_t count_packets(const struct buf *whole, size_t len)
 
 	memcpy(copy, whole->data, len);
 	capture = open_bytes((struct bytes){copy, len});
-	capture_secrets(capture, secrets);
+	capture_survey(capture, secrets);
 	while (capture_next(capture, &packet))
 		n++;
 	snprintf(cut_at, sizeof(cut_at), "the file ends at byte %zu, inside", len);
@@ -482,6 +482,104 @@ static void a_capture_comes_through_a_pipe(void **state)
 	buf_fini(&writer.out);
 }
 
+static char *write_file(struct bytes content)
+{
+	char *path = strdup("/tmp/shakedown-test-XXXXXX");
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, content.data, content.len), content.len);
+	close(fd);
+	return path;
+}
+
+/* The same packets and the same end, be the content a file or in memory; also the second time. */
+static void check_file(struct bytes content)
+{
+	char *path = write_file(content);
+	struct capture *file = NULL, *memory = NULL;
+	struct error from_file = {0}, from_memory = {0};
+
+	assert_int_equal(capture_open(&file, path, &from_file), 0);
+	assert_int_equal(capture_from_bytes(&memory, path, content, &from_memory), 0);
+	for (int pass = 0; pass < 2; pass++) {
+		struct packet a, b;
+		bool more;
+
+		do {
+			more = capture_next(memory, &b);
+			assert_int_equal(capture_next(file, &a), more);
+			if (!more)
+				break;
+			assert_int_equal(a.t_ns, b.t_ns);
+			assert_int_equal(a.original_len, b.original_len);
+			assert_int_equal(a.data.len, b.data.len);
+			assert_memory_equal(a.data.data, b.data.data, a.data.len);
+		} while (more);
+		assert_int_equal(capture_end(file, &from_file), capture_end(memory, &from_memory));
+		assert_string_equal(from_file.text, from_memory.text);
+		capture_keep(file);
+		capture_keep(memory);
+	}
+	capture_close(file);
+	capture_close(memory);
+	unlink(path);
+	free(path);
+}
+
+static void a_file_larger_than_what_is_read_at_once_is_read_whole(void **state)
+{
+	static char data[700000];
+	struct writer pcap = {0}, pcapng = {.big = true};
+
+	(void)state;
+	memset(data, 'x', sizeof(data) - 1);
+	put_pcap_header(&pcap, 0xa1b2c3d4, 1);
+	put_section(&pcapng);
+	put_interface(&pcapng, 1, 0, -1, 0);
+	for (uint32_t i = 0; i < 1000; i++) {
+		/* Most are small; a few are longer than any window. */
+		const char *packet = data + sizeof(data) - 1 - (i % 400 == 399 ? 600000 : i);
+
+		put_pcap_packet(&pcap, i, 0, packet);
+		put_packet(&pcapng, 0, i, packet);
+	}
+	check_file(buf_view(&pcap.out));
+	check_file(buf_view(&pcapng.out));
+	check_file((struct bytes){pcap.out.data, pcap.out.len - 300});
+	check_file((struct bytes){pcapng.out.data, pcapng.out.len - 300});
+	buf_fini(&pcap.out);
+	buf_fini(&pcapng.out);
+}
+
+static void a_file_that_shrinks_while_it_is_read_ends_there(void **state)
+{
+	static char data[100000];
+	struct writer writer = {0};
+	struct capture *capture = NULL;
+	struct error error = {0};
+	struct packet packet;
+	char *path;
+
+	(void)state;
+	memset(data, 'x', sizeof(data) - 1);
+	put_pcap_header(&writer, 0xa1b2c3d4, 1);
+	for (uint32_t i = 0; i < 10; i++)
+		put_pcap_packet(&writer, i, 0, data);
+	path = write_file(buf_view(&writer.out));
+	assert_int_equal(capture_open(&capture, path, &error), 0);
+	assert_true(capture_next(capture, &packet));
+	assert_int_equal(truncate(path, 500000), 0);
+	while (capture_next(capture, &packet))
+		;
+	assert_int_equal(capture_end(capture, &error), ERR_INPUT);
+	assert_non_null(strstr(error.text, "the file ends at byte 500000, inside packet 5"));
+	capture_close(capture);
+	unlink(path);
+	free(path);
+	buf_fini(&writer.out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -495,6 +593,8 @@ int main(void)
 		cmocka_unit_test(what_is_no_capture_is_refused_in_one_sentence),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_named_with_the_reason),
 		cmocka_unit_test(a_capture_comes_through_a_pipe),
+		cmocka_unit_test(a_file_larger_than_what_is_read_at_once_is_read_whole),
+		cmocka_unit_test(a_file_that_shrinks_while_it_is_read_ends_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

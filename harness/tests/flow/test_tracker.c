@@ -273,9 +273,36 @@ static void beyond_the_cap_the_connection_idle_longest_is_finished(void **state)
 	syn.client_port = 50000;
 	give(tracker, &syn);
 	assert_int_equal(n, 1);
+	assert_int_equal(tracker_n_cut(tracker), 1);
 	for (struct connection *each = tracker_next(tracker, NULL); each != NULL;
 	     each = tracker_next(tracker, each))
 		assert_int_not_equal(each->end[SIDE_CLIENT].port, 2);
+	tracker_free(tracker);
+}
+
+#define RECORD_LEN 16384
+
+/* Message after message that never ends: what is kept of each is the most that a side may keep. */
+static void beyond_the_memory_the_connection_idle_longest_is_told(void **state)
+{
+	size_t n_enough = TRACKER_DECODED_MAX / TRANSCRIPT_KEPT_MAX + 1;
+	static char record[5 + RECORD_LEN] = "\x16\x03\x01\x40\x00" "\x01\xff\xff\xff\x03\x03";
+	struct frame data = {.flags = TCP_ACK, .data = record, .len = sizeof(record)};
+	int n = 0;
+	struct tracker *tracker = tracker_new(TRACKER_DECODE, NULL, &counting, &n);
+
+	(void)state;
+	for (size_t i = 1; i <= n_enough; i++) {
+		data.client_port = (uint16_t)i;
+		data.seq = 0;
+		for (size_t kept = 0; kept < TRANSCRIPT_KEPT_MAX; kept += RECORD_LEN) {
+			give(tracker, &data);
+			data.seq += sizeof(record);
+		}
+	}
+	assert_true(n > 0);
+	assert_int_equal(tracker_n_cut(tracker), n);
+	assert_int_equal(tracker_next(tracker, NULL)->end[SIDE_CLIENT].port, 1 + n);
 	tracker_free(tracker);
 }
 
@@ -310,6 +337,7 @@ int main(void)
 		cmocka_unit_test(segments_without_payload_begin_no_connection),
 		cmocka_unit_test(closed_connections_linger_for_stragglers),
 		cmocka_unit_test(beyond_the_cap_the_connection_idle_longest_is_finished),
+		cmocka_unit_test(beyond_the_memory_the_connection_idle_longest_is_told),
 		cmocka_unit_test(following_begins_with_a_syn_alone),
 	};
 

@@ -99,6 +99,8 @@ static void let_go(struct unpacked *unpacked)
 {
 	if (unpacked->bytes.len > 0)
 		munmap((void *)unpacked->bytes.data, unpacked->bytes.len);
+	if (unpacked->fd >= 0)
+		close(unpacked->fd);
 }
 
 static void what_was_packed_comes_out_again(void **state)

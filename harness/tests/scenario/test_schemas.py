@@ -167,8 +167,11 @@ class Documentation(unittest.TestCase):
         examples = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", self.text, re.S)]
         suites = [example for example in examples if "scenarios" in example]
         boards = [example for example in examples if "stack" in example]
-        self.assertEqual(len(suites) + len(boards), len(examples))
-        self.assertTrue(suites and boards)
+        lists = [example for example in examples if "known" in example]
+        self.assertEqual(len(suites) + len(boards) + len(lists), len(examples))
+        self.assertTrue(suites and boards and lists)
+        for example in lists:
+            jsonschema.validate(example, load("scenarios/schema/known.schema.json"))
         for kind, documents in (("suite", suites), ("board", boards)):
             for document, answer in zip(documents, ask_loader_of(kind, documents)):
                 with self.subTest(document=document):

@@ -57,6 +57,15 @@
 	"'errors': [{'code': '0A000126', 'reason': 'unexpected eof while reading'}]"
 #define BOARD_FAILED(phase, status) "'board': {'phase': '" phase "', 'status': '" status "'}"
 
+#define MUST_REFUSE \
+	"'expect': {'result': 'refuse', 'alerts': ['certificate_expired', 'handshake_failure']}"
+#define MUST_REFUSE_FAULT \
+	MUST_REFUSE ", 'server': {'faults': [{'at': 'server_hello.cipher_suite', 'do': 'flip'}]}"
+#define APPLIED "'faults': [{'at': 'server_hello.cipher_suite', 'do': 'flip', 'applied': true}]"
+#define CLIENT_REFUSED(description, number) \
+	"'server': {" NO_HANDSHAKE ", " NO_DATA ", " ALERTS("client", description, number) "}," \
+	" 'wire': {" ALERTS("client", description, number) "}, " BOARD_FAILED("hs", "-1")
+
 /* What the witnesses say (a merge patch of a cell that passed), and the verdict. */
 static const struct {
 	const char *said, *patch, *outcome, *reason;
@@ -353,6 +362,92 @@ static const struct {
 	 "{'witnesses': {'server': {" NO_HANDSHAKE ", 'closed_by': 'timeout', 'ended': 'timeout'}, "
 	 WIRE_OPEN ", " BOARD_FAILED("hs", "0x1") "}}",
 	 "fail", "timeout"},
+	/* what must be refused */
+	{"an expired certificate is accepted",
+	 "{" MUST_REFUSE "}",
+	 "fail", "unsafe"},
+	{"data came, though the board says that it failed then",
+	 "{" MUST_REFUSE ", 'witnesses': {" BOARD_FAILED("app", "-1") "}}",
+	 "fail", "unsafe"},
+	{"the server saw the client go on after the fault",
+	 "{" MUST_REFUSE_FAULT ", 'witnesses': {'server': {" NO_DATA ", 'accepted': true, "
+	 APPLIED "}, " BOARD_FAILED("hs", "-1") "}}",
+	 "fail", "unsafe"},
+	{"the same board says nothing more",
+	 "{" MUST_REFUSE ", 'witnesses': {'board': {'failed': 'silent'}}}",
+	 "fail", "unsafe"},
+	{"the right alert",
+	 "{" MUST_REFUSE ", 'witnesses': {" CLIENT_REFUSED("certificate_expired", "45") "}}",
+	 "pass", "refused"},
+	{"the right alert, of several right answers",
+	 "{'expect': [{'result': 'connect'}, {'result': 'refuse'}], 'witnesses': {"
+	 CLIENT_REFUSED("certificate_expired", "45") "}}",
+	 "pass", "refused"},
+	{"a connection, of several right answers",
+	 "{'expect': [{'result': 'connect'}, {'result': 'refuse'}]}",
+	 "pass", "connected"},
+	{"another alert",
+	 "{" MUST_REFUSE ", 'witnesses': {" CLIENT_REFUSED("internal_error", "80") "}}",
+	 "pass", "refused-other-alert"},
+	{"no alert",
+	 "{" MUST_REFUSE ", 'witnesses': {'server': {" NO_DATA ", 'ended': 'handshake-failed'}, "
+	 BOARD_FAILED("hs", "-1") "}}",
+	 "pass", "refused-silently"},
+	{"refused once the handshake was over",
+	 "{" MUST_REFUSE ", 'witnesses': {'server': {'bytes_received': 0, 'bytes_sent': 0}, "
+	 BOARD_FAILED("hs", "-1") "}}",
+	 "pass", "refused-late"},
+	{"the alert that is right, but from the other side",
+	 "{" MUST_REFUSE ", 'witnesses': {" SERVER_FAILED ", 'wire': {" ALERT_40 "}}}",
+	 "inconclusive", "witnesses-disagree"},
+	{"the server refuses, as it should",
+	 "{'expect': {'result': 'refuse', 'by': 'server', 'alerts': ['handshake_failure']},"
+	 " 'server': {'versions': ['1.2']}, " ALL_REFUSED "}",
+	 "pass", "refused"},
+	{"the server refuses for what the board does not offer",
+	 "{" MUST_REFUSE ", 'witnesses': {" SERVER_REFUSED_WITH("no shared cipher") ", "
+	 WIRE_REFUSED ", " BOARD_REFUSED "}}",
+	 "fail", "alert-from-server"},
+	{"a board that refuses the good twin too",
+	 "{" MUST_REFUSE ", 'twin': {'before': {'outcome': 'fail', 'detail': 'no'}},"
+	 " 'witnesses': {" CLIENT_REFUSED("certificate_expired", "45") "}}",
+	 "inconclusive", "refuses-all"},
+	{"what is unsafe is so though the good twin failed",
+	 "{" MUST_REFUSE ", 'twin': {'before': {'outcome': 'fail', 'detail': 'no'}}}",
+	 "fail", "unsafe"},
+	{"a board that does not come back",
+	 "{" MUST_REFUSE ", 'twin': {'before': {'outcome': 'pass'}, 'after':"
+	 " {'outcome': 'inconclusive', 'detail': 'no'}},"
+	 " 'witnesses': {" CLIENT_REFUSED("certificate_expired", "45") "}}",
+	 "fail", "liveness"},
+	{"a harness that fails afterwards says nothing of the board",
+	 "{" MUST_REFUSE ", 'twin': {'before': {'outcome': 'pass'}, 'after':"
+	 " {'outcome': 'error', 'detail': 'no'}},"
+	 " 'witnesses': {" CLIENT_REFUSED("certificate_expired", "45") "}}",
+	 "pass", "refused"},
+	{"a board that restarts at it",
+	 "{" MUST_REFUSE ", 'witnesses': {'server': {" NO_DATA "},"
+	 " 'board': {'failed': 'reboot', 'text': 'new boot nonce'}}}",
+	 "fail", "reboot"},
+	{"only the keys no longer fit",
+	 "{" MUST_REFUSE_FAULT ", 'witnesses': {'server': {" APPLIED ", 'noticed': false, "
+	 NO_DATA ", " ALERTS("client", "bad_record_mac", "20") "}, " BOARD_FAILED("hs", "-1") "}}",
+	 "fail", "fault-unnoticed"},
+	{"the connection never came to the fault",
+	 "{" MUST_REFUSE_FAULT "}",
+	 "inconclusive", "fault-not-applied"},
+	{"neither refused nor gone on",
+	 "{" MUST_REFUSE ", 'witnesses': {'server': {" NO_HANDSHAKE ", " NO_DATA ","
+	 " 'closed_by': 'timeout', 'ended': 'timeout'}, " WIRE_OPEN ", "
+	 BOARD_FAILED("hs", "0x1") "}}",
+	 "fail", "hung"},
+	{"connected, and not as expected",
+	 "{'expect': {'result': 'connect', 'resumed': true}}",
+	 "fail", "not-as-expected"},
+	{"connected as expected",
+	 "{'expect': {'result': 'connect', 'version': '1.3'}}",
+	 "pass", "connected"},
+
 	{"only the board speaks of a fault",
 	 "{'witnesses': {" SERVER_FAILED ", " WIRE_OPEN ", " BOARD_FAILED("hs", "0x1") "}}",
 	 "fail", "board-error"},
@@ -403,7 +498,7 @@ static size_t deciding_row(const json_t *cell, const json_t *board)
 static void every_row_of_the_table_decides_something(void **state)
 {
 	json_t *board = profile();
-	bool decided[64] = {false};
+	bool decided[96] = {false};
 	size_t n, i;
 	const struct judge_row *rows = judge_rows(&n);
 

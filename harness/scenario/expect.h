@@ -1,0 +1,26 @@
+/*
+ * expect.h: the right answers of a scenario, and the good twin of a case that must be refused.
+ * Layer: scenario. Pure: no I/O, no clock, no globals.
+ *
+ * That a board refuses shows something only if it would have connected otherwise. So every case
+ * with a refusal among its right answers has a twin: the same server without its "faults", and with
+ * what the answer's "instead" puts in place of the flaw.
+ */
+#ifndef SHAKEDOWN_SCENARIO_EXPECT_H
+#define SHAKEDOWN_SCENARIO_EXPECT_H
+
+#include "base/json.h"
+
+/*
+ * Checks the "expect" of a scenario that its schema has accepted: alerts have IANA's names, and a
+ * member stands only where it means something. ERR_INPUT.
+ */
+int expect_check(const struct json_node *expect, struct error *error);
+
+/*
+ * The twin of a case: its `server` (in normal form) without the flaw, a new object; NULL if no
+ * right answer is a refusal.
+ */
+json_t *expect_twin(const json_t *expect, const json_t *server);
+
+#endif

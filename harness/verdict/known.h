@@ -1,0 +1,37 @@
+/*
+ * known.h: failures that are known, with a reason, from the known.json beside a board's profile.
+ * Layer: verdict. Reads its file; the rest is pure.
+ *
+ * An entry names cells by a pattern of their ids, and may be bounded to versions of the board's
+ * stack. A failure that an entry names becomes xfail, a pass xpass, so that a mended stack shows.
+ * An entry that could have named a cell of a run and named none is stale.
+ */
+#ifndef SHAKEDOWN_VERDICT_KNOWN_H
+#define SHAKEDOWN_VERDICT_KNOWN_H
+
+#include "base/error.h"
+
+#include <jansson.h>
+
+struct known;
+
+/*
+ * Reads `path`, checked against the schema file `schema`; a file that is not there has no entries.
+ * The caller frees *known. ERR_INPUT names file and place.
+ */
+int known_load(struct known **known, const char *path, const char *schema, struct error *error);
+void known_free(struct known *known);
+
+/*
+ * Where an entry names the judged `cell` of `board` (of results.json): sets "outcome" to xfail or
+ * xpass and "known" to {"reason", "link"}. Other outcomes stay. The first entry that fits counts.
+ */
+void known_apply(struct known *known, json_t *cell, const json_t *board);
+
+/*
+ * The entries that named no cell so far, though they ask for one of `suites` (names) on one of
+ * `boards` (as in results.json): a new list of sentences.
+ */
+json_t *known_stale(const struct known *known, const json_t *suites, const json_t *boards);
+
+#endif
