@@ -11,7 +11,7 @@ CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CPPFLAGS += -D_GNU_SOURCE -Iharness
-LDLIBS   := -Wl,--as-needed -lssl -lcrypto -lpcap -lseccomp -luv -ljansson -ljq -lz -lzstd
+LDLIBS   := -Wl,--as-needed -lssl -lcrypto -lpcap -lseccomp -luv -ljansson -ljq -lz -lzstd -lbrotlidec
 BOARD_LIBS := -lmbedtls -lmbedx509 -lmbedcrypto -pthread
 
 # The layers, and the programs at the root of harness/.

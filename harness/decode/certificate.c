@@ -1,178 +1,291 @@
 #include "decode/certificate.h"
 
 #include "base/assert.h"
+#include "decode/der.h"
+#include "decode/x509_extension.h"
 
-#include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#define SERIAL_MAX 64 /* bytes; RFC 5280 section 4.1.2.2 allows 20 */
-#define GROUP_NAME_MAX 80
-#define ADDRESS_MAX 48
+/* What a TBSCertificate holds, as views; `data` NULL for what it does not. */
+struct parts {
+	struct reader serial;
+	struct reader algorithm;
+	struct reader issuer;
+	struct reader validity;
+	struct reader subject;
+	struct reader key;
+	struct reader extensions;
+};
 
-/* RFC 4514, with UTF-8 left as it is. */
-#define NAME_FLAGS (XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB)
-
-static void tell_name(struct emit *emit, const char *key, const X509_NAME *name)
+static unsigned bits_of(struct bytes number)
 {
-	BIO *bio = BIO_new(BIO_s_mem());
-	char *text;
-	long len;
+	unsigned bits = (unsigned)number.len * 8;
+	unsigned top = number.len > 0 ? number.data[0] : 0x80;
 
-	CHECK(bio != NULL);
-	X509_NAME_print_ex(bio, name, 0, NAME_FLAGS);
-	len = BIO_get_mem_data(bio, &text);
-	emit_string(emit, key, (struct bytes){(const uint8_t *)text, len > 0 ? (size_t)len : 0});
-	BIO_free(bio);
+	for (; top < 0x80 && bits > 0; top <<= 1)
+		bits--;
+	return bits;
 }
 
-static void tell_serial(struct emit *emit, const X509 *x509)
+/* RSAPublicKey, RFC 8017 appendix A.1.1. The exponent is told if it is not the usual one. */
+static void tell_rsa(struct emit *emit, const char *name, struct reader *key)
 {
-	const ASN1_INTEGER *serial = X509_get0_serialNumber(x509);
-	size_t len = (size_t)ASN1_STRING_length(serial);
-
-	emit_hex(
-		emit, "serial",
-		(struct bytes){ASN1_STRING_get0_data(serial), len < SERIAL_MAX ? len : SERIAL_MAX});
-}
-
-static void tell_time(struct emit *emit, const char *key, const ASN1_TIME *time)
-{
-	struct tm tm;
-
-	if (ASN1_TIME_to_tm(time, &tm) == 1)
-		emit_printf(emit, key, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900,
-		            tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
-	else
-		emit_null(emit, key);
-}
-
-/* IANA's name of a curve that libcrypto calls otherwise. */
-static const char *iana_group(const char *name)
-{
-	if (strcmp(name, "prime256v1") == 0)
-		return "secp256r1";
-	return strcmp(name, "prime192v1") == 0 ? "secp192r1" : name;
-}
-
-static void tell_key(struct emit *emit, const EVP_PKEY *key)
-{
-	const char *type_name = key != NULL ? EVP_PKEY_get0_type_name(key) : NULL;
-	char group[GROUP_NAME_MAX];
-
-	switch (key != NULL ? EVP_PKEY_get_base_id(key) : EVP_PKEY_NONE) {
-	case EVP_PKEY_NONE:
-		emit_null(emit, "key");
-		break;
-	case EVP_PKEY_RSA_PSS:
-		emit_printf(emit, "key", "RSA-PSS %d", EVP_PKEY_get_bits(key));
-		break;
-	case EVP_PKEY_EC:
-		if (EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) != 1)
-			snprintf(group, sizeof(group), "%d", EVP_PKEY_get_bits(key));
-		emit_printf(emit, "key", "EC %s", iana_group(group));
-		break;
-	case EVP_PKEY_ED25519:
-		emit_text(emit, "key", "Ed25519");
-		break;
-	case EVP_PKEY_ED448:
-		emit_text(emit, "key", "Ed448");
-		break;
-	default:
-		emit_printf(emit, "key", "%s %d", type_name != NULL ? type_name : "unknown",
-		            EVP_PKEY_get_bits(key));
-	}
-}
-
-static void tell_signature(struct emit *emit, const X509 *x509)
-{
-	const X509_ALGOR *algorithm;
-	const ASN1_OBJECT *object;
-	char name[GROUP_NAME_MAX];
-
-	X509_get0_signature(NULL, &algorithm, x509);
-	X509_ALGOR_get0(&object, NULL, NULL, algorithm);
-	OBJ_obj2txt(name, sizeof(name), object, 0);
-	emit_text(emit, "signature", name);
-}
-
-static void tell_address(struct emit *emit, const ASN1_OCTET_STRING *address)
-{
-	const uint8_t *a = ASN1_STRING_get0_data(address);
-	char text[ADDRESS_MAX];
-	int at = 0;
-
-	if (ASN1_STRING_length(address) == 4) {
-		emit_printf(emit, NULL, "IP:%u.%u.%u.%u", a[0], a[1], a[2], a[3]);
-	} else if (ASN1_STRING_length(address) == 16) {
-		for (int i = 0; i < 16; i += 2)
-			at += snprintf(text + at, sizeof(text) - (size_t)at, i > 0 ? ":%x" : "%x",
-			               (unsigned)(a[i] << 8 | a[i + 1]));
-		emit_printf(emit, NULL, "IP:%s", text);
-	} else {
-		emit_text(emit, NULL, "IP:malformed");
-	}
-}
-
-/* "DNS:host" and its like. */
-static void tell_string_name(struct emit *emit, const char *kind, const ASN1_STRING *string)
-{
+	struct fault own;
+	struct reader numbers = der_enter(key, DER_SEQUENCE, "RSAPublicKey", &own);
+	struct bytes modulus = der_integer(&numbers, DER_INTEGER, "modulus");
+	struct bytes exponent = der_integer(&numbers, DER_INTEGER, "publicExponent");
+	bool usual = exponent.len == 3 && memcmp(exponent.data, "\x01\x00\x01", 3) == 0;
 	struct buf text = {0};
 
-	buf_text(&text, kind);
-	buf_add(&text, ASN1_STRING_get0_data(string), (size_t)ASN1_STRING_length(string));
-	emit_string(emit, NULL, buf_view(&text));
-	buf_fini(&text);
-}
-
-static void tell_general_name(struct emit *emit, const GENERAL_NAME *name)
-{
-	switch (name->type) {
-	case GEN_DNS:
-		tell_string_name(emit, "DNS:", name->d.dNSName);
-		break;
-	case GEN_IPADD:
-		tell_address(emit, name->d.iPAddress);
-		break;
-	case GEN_EMAIL:
-		tell_string_name(emit, "email:", name->d.rfc822Name);
-		break;
-	case GEN_URI:
-		tell_string_name(emit, "URI:", name->d.uniformResourceIdentifier);
-		break;
-	case GEN_DIRNAME:
-		tell_name(emit, NULL, name->d.directoryName);
-		break;
-	default:
-		emit_printf(emit, NULL, "other:%d", name->type);
+	buf_printf(&text, "%s %u", name, bits_of(modulus));
+	if (!usual && reader_ok(&numbers)) {
+		buf_text(&text, ", exponent 0x");
+		buf_hex(&text, exponent);
 	}
+	emit_text(emit, "key", buf_string(&text));
+	buf_fini(&text);
+	tell_end(key, &numbers, "RSAPublicKey");
 }
 
-static void tell_names(struct emit *emit, const X509 *x509)
+/* The curve is named, or given by its parameters. */
+static void tell_ec(struct emit *emit, struct reader *parameters)
 {
-	GENERAL_NAMES *names = X509_get_ext_d2i(x509, NID_subject_alt_name, NULL, NULL);
-	int n = sk_GENERAL_NAME_num(names);
+	char text[OID_TEXT_MAX];
 
-	emit_list(emit, "names");
-	for (int i = 0; i < n && i < CERTIFICATE_NAMES_MAX; i++)
-		tell_general_name(emit, sk_GENERAL_NAME_value(names, i));
-	emit_close(emit);
-	GENERAL_NAMES_free(names);
+	if (der_peek(parameters) == DER_OID)
+		emit_printf(emit, "key", "EC %s", der_oid(parameters, "namedCurve", text));
+	else
+		emit_text(emit, "key", "EC with explicit parameters");
 }
 
-static void tell_x509(struct emit *emit, const X509 *x509)
+/* DSA and DH: the prime is the first parameter. */
+static void tell_prime(struct emit *emit, const char *name, struct reader *parameters)
 {
-	tell_name(emit, "subject", X509_get_subject_name(x509));
-	tell_name(emit, "issuer", X509_get_issuer_name(x509));
-	tell_serial(emit, x509);
-	tell_time(emit, "not_before", X509_get0_notBefore(x509));
-	tell_time(emit, "not_after", X509_get0_notAfter(x509));
-	tell_key(emit, X509_get0_pubkey(x509));
-	tell_signature(emit, x509);
-	tell_names(emit, x509);
+	struct fault own;
+	struct reader numbers;
+	struct bytes prime;
+
+	if (der_peek(parameters) != DER_SEQUENCE) {
+		emit_text(emit, "key", name);
+		return;
+	}
+	numbers = der_enter(parameters, DER_SEQUENCE, "parameters", &own);
+	prime = der_integer(&numbers, DER_INTEGER, "p");
+	emit_printf(emit, "key", "%s %u", name, bits_of(prime));
+	if (reader_ok(parameters))
+		*parameters->fault = own;
+}
+
+static void tell_key(struct emit *emit, const char *algorithm, struct reader *parameters,
+                     struct bytes bits, size_t offset)
+{
+	struct reader key = {.data = bits.data, .len = bits.len, .base = offset,
+	                     .fault = parameters->fault};
+
+	if (strcmp(algorithm, "rsaEncryption") == 0)
+		tell_rsa(emit, "RSA", &key);
+	else if (strcmp(algorithm, "rsassaPss") == 0)
+		tell_rsa(emit, "RSA-PSS", &key);
+	else if (strcmp(algorithm, "id-ecPublicKey") == 0 || strcmp(algorithm, "id-ecDH") == 0)
+		tell_ec(emit, parameters);
+	else if (strcmp(algorithm, "dsaEncryption") == 0)
+		tell_prime(emit, "DSA", parameters);
+	else if (strcmp(algorithm, "dhKeyAgreement") == 0 ||
+	         strcmp(algorithm, "dhpublicnumber") == 0)
+		tell_prime(emit, "DH", parameters);
+	else if (strcmp(algorithm, "ED25519") == 0)
+		emit_text(emit, "key", "Ed25519");
+	else if (strcmp(algorithm, "ED448") == 0)
+		emit_text(emit, "key", "Ed448");
+	else
+		emit_text(emit, "key", algorithm);
+}
+
+/* Inside its SEQUENCE; RFC 5280 section 4.1.2.7. */
+static void tell_key_info(struct emit *emit, struct reader *info)
+{
+	struct fault own;
+	struct reader algorithm = der_enter(info, DER_SEQUENCE, "algorithm", &own);
+	char text[OID_TEXT_MAX];
+	const char *name = der_oid(&algorithm, "algorithm", text);
+	size_t offset = reader_offset(info);
+	unsigned n_unused;
+	struct bytes bits = der_bits(info, DER_BIT_STRING, "subjectPublicKey", &n_unused);
+
+	if (!reader_ok(&algorithm))
+		emit_null(emit, "key");
+	else
+		tell_key(emit, name, &algorithm, bits, offset);
+	if (reader_ok(info))
+		*info->fault = own;
+}
+
+void public_key_tell(struct emit *emit, struct reader *reader)
+{
+	struct fault own;
+	struct reader info = der_enter(reader, DER_SEQUENCE, "subjectPublicKeyInfo", &own);
+
+	tell_key_info(emit, &info);
+	tell_end(reader, &info, "subjectPublicKeyInfo");
+}
+
+static void tell_version(struct emit *emit, struct reader *tbs)
+{
+	struct reader explicit;
+	uint32_t version = 0;
+
+	if (der_option(tbs, DER_EXPLICIT(0), "version", &explicit))
+		version = der_number(&explicit, DER_INTEGER, "version");
+	if (reader_ok(tbs))
+		emit_uint(emit, "version", (uint64_t)version + 1);
+}
+
+/* One element, with its tag and length; absent after a fault. */
+static struct reader take_whole(struct reader *tbs, uint8_t tag, const char *field)
+{
+	struct reader whole = *tbs;
+
+	if (!reader_ok(tbs))
+		return (struct reader){0};
+	der_take(tbs, tag, field);
+	whole.len = tbs->pos;
+	return whole;
+}
+
+static void read_parts(struct reader *tbs, struct parts *parts)
+{
+	struct reader unique_id;
+
+	parts->serial = take_whole(tbs, DER_INTEGER, "serialNumber");
+	parts->algorithm = take_whole(tbs, DER_SEQUENCE, "signature");
+	parts->issuer = take_whole(tbs, DER_SEQUENCE, "issuer");
+	parts->validity = take_whole(tbs, DER_SEQUENCE, "validity");
+	parts->subject = take_whole(tbs, DER_SEQUENCE, "subject");
+	parts->key = take_whole(tbs, DER_SEQUENCE, "subjectPublicKeyInfo");
+	der_option(tbs, DER_IMPLICIT(1), "issuerUniqueID", &unique_id);
+	der_option(tbs, DER_IMPLICIT(2), "subjectUniqueID", &unique_id);
+	if (der_peek(tbs) == DER_EXPLICIT(3))
+		parts->extensions = take_whole(tbs, DER_EXPLICIT(3), "extensions");
+}
+
+static void tell_validity(struct emit *emit, struct reader *part)
+{
+	struct fault own, own_before;
+	struct reader validity = der_enter(part, DER_SEQUENCE, "validity", &own);
+	struct reader before = reader_isolate(&validity, &own_before);
+
+	der_tell_time(emit, "not_before", &before, "notBefore");
+	validity.pos = before.pos;
+	der_tell_time(emit, "not_after", &validity, "notAfter");
+	tell_end(part, &validity, "validity");
+	if (reader_ok(part))
+		*part->fault = own_before;
+}
+
+static void tell_algorithm(struct emit *emit, struct reader *part)
+{
+	struct fault own;
+	struct reader algorithm = der_enter(part, DER_SEQUENCE, "signature", &own);
+
+	der_tell_oid(emit, "signature", &algorithm, "signature");
+	if (reader_ok(part))
+		*part->fault = own;
+}
+
+/* Passes a fault of one part on, if it is the first. */
+static void end_part(const struct reader *part, struct fault *first)
+{
+	if (part->data != NULL && first->kind == FAULT_NONE)
+		*first = *part->fault;
+}
+
+static void tell_serial(struct emit *emit, struct reader *part)
+{
+	der_tell_integer(emit, "serial", part, DER_INTEGER, "serialNumber");
+}
+
+static void tell_subject(struct emit *emit, struct reader *part)
+{
+	der_tell_name(emit, "subject", part, "subject");
+}
+
+static void tell_issuer(struct emit *emit, struct reader *part)
+{
+	der_tell_name(emit, "issuer", part, "issuer");
+}
+
+static void tell_extensions(struct emit *emit, struct reader *part)
+{
+	struct fault own;
+	struct reader explicit = der_enter(part, DER_EXPLICIT(3), "extensions", &own);
+
+	x509_extensions_tell(emit, &explicit);
+	tell_end(part, &explicit, "extensions");
+}
+
+/* RFC 5280 section 4.2.1.6. */
+static void tell_alt_names(struct emit *emit, struct reader *part)
+{
+	struct fault own = {0};
+	struct reader value, names;
+
+	if (x509_extension_find(part, "subjectAltName", &value)) {
+		names = der_enter(&value, DER_SEQUENCE, "subjectAltName", &own);
+		der_tell_general_names(emit, "names", &names);
+	} else {
+		emit_list(emit, "names");
+		emit_close(emit);
+	}
+	if (reader_ok(part))
+		*part->fault = own;
+}
+
+/* Each part is told, whatever is wrong with the others. */
+static void tell_part(struct emit *emit, const struct reader *part, struct fault *first,
+                      void tell(struct emit *, struct reader *))
+{
+	struct fault own;
+	struct reader reader;
+
+	if (part->data == NULL)
+		return;
+	reader = reader_isolate(part, &own);
+	tell(emit, &reader);
+	end_part(&reader, first);
+}
+
+static void tell_tbs(struct emit *emit, struct reader *tbs)
+{
+	struct parts parts = {0};
+	struct fault first = {0};
+
+	tell_version(emit, tbs);
+	read_parts(tbs, &parts);
+	tell_part(emit, &parts.subject, &first, tell_subject);
+	tell_part(emit, &parts.issuer, &first, tell_issuer);
+	tell_part(emit, &parts.serial, &first, tell_serial);
+	tell_part(emit, &parts.validity, &first, tell_validity);
+	tell_part(emit, &parts.key, &first, public_key_tell);
+	tell_part(emit, &parts.algorithm, &first, tell_algorithm);
+	tell_part(emit, &parts.extensions, &first, tell_alt_names);
+	tell_part(emit, &parts.extensions, &first, tell_extensions);
+	reader_end(tbs, "TBSCertificate");
+	if (reader_ok(tbs))
+		*tbs->fault = first;
+}
+
+static void tell_certificate(struct emit *emit, struct reader *certificate)
+{
+	struct fault own;
+	struct reader tbs = der_enter(certificate, DER_SEQUENCE, "TBSCertificate", &own);
+	unsigned n_unused;
+
+	tell_tbs(emit, &tbs);
+	tell_end(certificate, &tbs, "TBSCertificate");
+	der_take(certificate, DER_SEQUENCE, "signatureAlgorithm");
+	der_bits(certificate, DER_BIT_STRING, "signatureValue", &n_unused);
 }
 
 static void tell_digest(struct emit *emit, struct bytes der)
@@ -184,29 +297,44 @@ static void tell_digest(struct emit *emit, struct bytes der)
 	emit_hex(emit, "sha256", (struct bytes){digest, len});
 }
 
-bool certificate_tell(struct emit *emit, struct bytes der)
+/* What begins a certificate and a public key in DER: a SEQUENCE in a SEQUENCE. */
+static bool is_known_form(const struct reader *content, uint8_t *inner)
 {
-	const uint8_t *at = der.data;
-	const uint8_t *key_at = der.data;
-	EVP_PKEY *key = NULL;
-	X509 *x509;
+	struct fault fault;
+	struct reader look = reader_isolate(content, &fault);
+	struct reader first;
+	uint8_t tag;
 
-	ERR_set_mark();
-	x509 = d2i_X509(NULL, &at, (long)der.len);
-	if (x509 == NULL)
-		key = d2i_PUBKEY(NULL, &key_at, (long)der.len);
-	if (x509 != NULL) {
-		tell_x509(emit, x509);
-	} else if (key != NULL) {
-		tell_key(emit, key);
+	first = der_next(&look, &tag, "Certificate");
+	*inner = first.len > 0 ? first.data[0] : 0;
+	return tag == DER_SEQUENCE;
+}
+
+bool certificate_tell(struct emit *emit, struct bytes der, struct fault *fault)
+{
+	struct fault own;
+	struct reader reader, content;
+	char text[FAULT_TEXT_MAX];
+	uint8_t inner;
+
+	reader_init(&reader, der.data, der.len, fault);
+	content = der_enter(&reader, DER_SEQUENCE, "Certificate", &own);
+	if (!is_known_form(&content, &inner)) {
+		*fault = (struct fault){0};
+		reader_refuse(&reader, 0, "cert_data",
+		              "is neither a certificate nor a public key in DER");
 	} else {
-		emit_uint(emit, "length", der.len);
+		if (inner == DER_OID)
+			tell_key_info(emit, &content);
+		else
+			tell_certificate(emit, &content);
+		tell_end(&reader, &content, "Certificate");
+		reader_end(&reader, "Certificate");
 	}
+	if (!reader_ok(&reader))
+		emit_uint(emit, "length", der.len);
 	tell_digest(emit, der);
-	if (x509 == NULL && key == NULL)
-		emit_text(emit, "fault", "is neither a certificate nor a public key in DER");
-	ERR_pop_to_mark();
-	X509_free(x509);
-	EVP_PKEY_free(key);
-	return x509 != NULL || key != NULL;
+	if (!reader_ok(&reader))
+		emit_text(emit, "fault", fault_text(fault, text, sizeof(text)));
+	return reader_ok(&reader);
 }

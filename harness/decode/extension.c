@@ -1,5 +1,10 @@
 #include "decode/extension.h"
 
+#include "decode/certificate.h"
+#include "decode/der.h"
+#include "decode/ocsp.h"
+#include "decode/sct.h"
+
 /* Writes the members of one extension, as far as they can be read. */
 typedef void show_extension(struct emit *emit, struct reader *body);
 
@@ -56,16 +61,35 @@ static void show_vectors(struct emit *emit, struct reader list, const char *fiel
 	tell_end(&list, &elements, field);
 }
 
-static void show_numbers(struct emit *emit, struct reader list, const char *field)
+/* Elements that are DER, each with two bytes of length; `show` writes one of them. */
+static void show_ders(struct emit *emit, struct reader list, const char *field,
+                      void show(struct emit *, const char *, struct reader *))
 {
 	struct fault own;
 	struct reader elements = reader_isolate(&list, &own);
 
 	emit_list(emit, field);
-	while (reader_left(&elements) > 0)
-		emit_uint(emit, NULL, reader_u8(&elements, field));
+	while (reader_left(&elements) > 0) {
+		struct reader element = reader_vec16(&elements, field);
+		struct fault own_element;
+		struct reader der = reader_isolate(&element, &own_element);
+
+		show(emit, NULL, &der);
+		tell_end(&elements, &der, field);
+	}
 	emit_close(emit);
 	tell_end(&list, &elements, field);
+}
+
+static void show_name_in_der(struct emit *emit, const char *key, struct reader *der)
+{
+	der_tell_name(emit, key, der, "distinguished_name");
+}
+
+/* The data of an extension that has no form of its own. */
+static void show_data(struct emit *emit, struct reader *body)
+{
+	tell_rest(emit, body, "data");
 }
 
 /* RFC 6066 section 3. */
@@ -99,6 +123,13 @@ static void show_max_fragment_length(struct emit *emit, struct reader *body)
 	tell_name(emit, body, "max_fragment_length", REGISTRY_MAX_FRAGMENT_LENGTH);
 }
 
+static void show_authority_name(struct emit *emit, struct reader *authorities)
+{
+	struct reader name = reader_vec16(authorities, "distinguished_name");
+
+	der_tell_name(emit, "distinguished_name", &name, "distinguished_name");
+}
+
 /* RFC 6066 section 6. */
 static void show_trusted_ca_keys(struct emit *emit, struct reader *body)
 {
@@ -113,7 +144,7 @@ static void show_trusted_ca_keys(struct emit *emit, struct reader *body)
 		emit_item(emit, "Trusted Authority");
 		emit_name(emit, "identifier_type", REGISTRY_TRUSTED_CA_IDENTIFIER_TYPE, type);
 		if (type == 2)
-			tell_vec16(emit, &authorities, "distinguished_name");
+			show_authority_name(emit, &authorities);
 		else if (type == 1 || type == 3)
 			tell_bytes(emit, &authorities, 20, "sha1_hash");
 		else if (type != 0)
@@ -127,8 +158,8 @@ static void show_trusted_ca_keys(struct emit *emit, struct reader *body)
 /* OCSPStatusRequest, RFC 6066 section 8. */
 static void show_ocsp_request(struct emit *emit, struct reader *body)
 {
-	show_vectors(emit, reader_vec16(body, "responder_id_list"), "responder_id_list", 2,
-	             emit_hex);
+	show_ders(emit, reader_vec16(body, "responder_id_list"), "responder_id_list",
+	          ocsp_responder_tell);
 	tell_vec16(emit, body, "request_extensions");
 }
 
@@ -144,14 +175,42 @@ static void show_status_request(struct emit *emit, struct reader *body)
 		tell_rest(emit, body, "request");
 }
 
-/* CertificateStatus, RFC 8446 section 4.4.2.1. */
-static void show_certificate_status(struct emit *emit, struct reader *body)
+static void show_response_list(struct emit *emit, struct reader *list)
 {
+	struct fault own;
+	struct reader responses = reader_isolate(list, &own);
+
+	emit_list(emit, "ocsp_response_list");
+	while (reader_left(&responses) > 0) {
+		struct reader response = reader_vec24(&responses, "ocsp_response_list");
+
+		if (response.len > 0) {
+			ocsp_response_tell(emit, NULL, &response);
+		} else { /* no status for this certificate */
+			emit_item(emit, "OCSP Response");
+			emit_close(emit);
+		}
+	}
+	emit_close(emit);
+	tell_end(list, &responses, "ocsp_response_list");
+}
+
+/* CertificateStatus, RFC 8446 section 4.4.2.1, RFC 6961 section 2.2. */
+void certificate_status_tell(struct emit *emit, struct reader *body)
+{
+	uint8_t type = reader_u8(body, "status_type");
 	struct reader response;
 
-	tell_name(emit, body, "status_type", REGISTRY_CERTIFICATE_STATUS_TYPE);
+	if (!reader_ok(body))
+		return;
+	emit_name(emit, "status_type", REGISTRY_CERTIFICATE_STATUS_TYPE, type);
 	response = reader_vec24(body, "response");
-	emit_hex(emit, "response", reader_rest(&response));
+	if (type == 1)
+		ocsp_response_tell(emit, "ocsp_response", &response);
+	else if (type == 2)
+		show_response_list(emit, &response);
+	else
+		emit_hex(emit, "response", reader_rest(&response));
 }
 
 /* RFC 6961 section 2.2. */
@@ -178,13 +237,15 @@ static void show_status_request_v2(struct emit *emit, struct reader *body)
 /* RFC 4681 section 2. */
 static void show_user_mapping(struct emit *emit, struct reader *body)
 {
-	show_numbers(emit, reader_vec8(body, "user_mapping_types"), "user_mapping_types");
+	tell_names(emit, "user_mapping_types", REGISTRY_USER_MAPPING_TYPE,
+	           reader_vec8(body, "user_mapping_types"));
 }
 
 /* RFC 5878 section 2. */
 static void show_authz(struct emit *emit, struct reader *body)
 {
-	show_numbers(emit, reader_vec8(body, "authz_format_list"), "authz_format_list");
+	tell_names(emit, "authz_format_list", REGISTRY_AUTHORIZATION_DATA_FORMAT,
+	           reader_vec8(body, "authz_format_list"));
 }
 
 /* RFC 6091 section 3, RFC 7250 section 3. */
@@ -249,12 +310,6 @@ static void show_alpn(struct emit *emit, struct reader *body)
 	             emit_string);
 }
 
-/* RFC 6962 section 3.3. */
-static void show_timestamps(struct emit *emit, struct reader *body)
-{
-	show_vectors(emit, reader_vec16(body, "sct_list"), "sct_list", 2, emit_hex);
-}
-
 /* RFC 7685 section 3. */
 static void show_padding(struct emit *emit, struct reader *body)
 {
@@ -289,7 +344,8 @@ static void show_cached_info(struct emit *emit, struct reader *body)
 	emit_list(emit, "cached_info");
 	while (reader_left(&items) > 0) {
 		emit_item(emit, "Cached Object");
-		tell_u8(emit, &items, "cached_information_type");
+		tell_name(emit, &items, "cached_information_type",
+		          REGISTRY_CACHED_INFORMATION_TYPE);
 		tell_vec8(emit, &items, "hash_value");
 		emit_close(emit);
 	}
@@ -299,7 +355,8 @@ static void show_cached_info(struct emit *emit, struct reader *body)
 
 static void show_cached_info_types(struct emit *emit, struct reader *body)
 {
-	show_numbers(emit, reader_vec16(body, "cached_info"), "cached_info");
+	tell_names(emit, "cached_info", REGISTRY_CACHED_INFORMATION_TYPE,
+	           reader_vec16(body, "cached_info"));
 }
 
 /* RFC 8879 section 3. */
@@ -315,6 +372,40 @@ static void show_record_size_limit(struct emit *emit, struct reader *body)
 	tell_u16(emit, body, "record_size_limit");
 }
 
+/* RFC 8492 section 4: names, as text or encrypted, and a salt. */
+static void show_pwd_protect(struct emit *emit, struct reader *body)
+{
+	tell_vec8(emit, body, "protected_name");
+}
+
+static void show_pwd_clear(struct emit *emit, struct reader *body)
+{
+	struct reader name = reader_vec8(body, "name");
+
+	emit_string(emit, "name_text", reader_rest(&name));
+}
+
+static void show_password_salt(struct emit *emit, struct reader *body)
+{
+	tell_vec16(emit, body, "salt");
+}
+
+/* RFC 8672 section 3: either side may leave out what it has not. */
+static void show_pinning_ticket(struct emit *emit, struct reader *body)
+{
+	if (reader_left(body) > 0)
+		tell_vec16(emit, body, "ticket");
+}
+
+static void show_pinning_proof(struct emit *emit, struct reader *body)
+{
+	if (reader_left(body) > 0)
+		tell_vec8(emit, body, "proof");
+	if (reader_left(body) > 4)
+		tell_vec16(emit, body, "ticket");
+	tell_u32(emit, body, "lifetime");
+}
+
 /* DelegatedCredential, RFC 9345 section 4. */
 static void show_delegated_credential(struct emit *emit, struct reader *body)
 {
@@ -324,6 +415,8 @@ static void show_delegated_credential(struct emit *emit, struct reader *body)
 	tell_name(emit, body, "dc_cert_verify_algorithm", REGISTRY_SIGNATURE_SCHEME);
 	key = reader_vec24(body, "subject_public_key_info");
 	emit_hex(emit, "subject_public_key_info", reader_rest(&key));
+	public_key_tell(emit, &key);
+	reader_end(&key, "subject_public_key_info");
 	tell_name(emit, body, "algorithm", REGISTRY_SIGNATURE_SCHEME);
 	tell_vec16(emit, body, "signature");
 }
@@ -334,10 +427,16 @@ static void show_session_ticket(struct emit *emit, struct reader *body)
 	tell_rest(emit, body, "ticket");
 }
 
-/* RFC 8870 section 5.2. */
+/* RFC 8870 section 5.2.1. */
 static void show_ekt_ciphers(struct emit *emit, struct reader *body)
 {
-	show_numbers(emit, reader_vec8(body, "supported_ciphers"), "supported_ciphers");
+	tell_names(emit, "supported_ciphers", REGISTRY_EKT_CIPHER_TYPE,
+	           reader_vec8(body, "supported_ciphers"));
+}
+
+static void show_ekt_cipher(struct emit *emit, struct reader *body)
+{
+	tell_name(emit, body, "selected_cipher", REGISTRY_EKT_CIPHER_TYPE);
 }
 
 /* OfferedPsks, RFC 8446 section 4.2.11. */
@@ -393,10 +492,24 @@ static void show_psk_modes(struct emit *emit, struct reader *body)
 	tell_names(emit, "ke_modes", REGISTRY_PSK_KEY_EXCHANGE_MODE, reader_vec8(body, "ke_modes"));
 }
 
-/* RFC 8446 section 4.2.4: names in DER. */
+/* RFC 8446 section 4.2.4. */
 static void show_authorities(struct emit *emit, struct reader *body)
 {
-	show_vectors(emit, reader_vec16(body, "authorities"), "authorities", 2, emit_hex);
+	show_ders(emit, reader_vec16(body, "authorities"), "authorities", show_name_in_der);
+}
+
+/* The identifier in DER, as RFC 8446 has it; bytes that are none stay bytes. */
+static void show_filter_oid(struct emit *emit, struct reader oid)
+{
+	struct fault own;
+	struct reader der = reader_isolate(&oid, &own);
+	char text[OID_TEXT_MAX];
+	const char *name = der_oid(&der, "certificate_extension_oid", text);
+
+	if (own.kind == FAULT_NONE && reader_left(&der) == 0)
+		emit_text(emit, "certificate_extension_oid", name);
+	else
+		emit_hex(emit, "certificate_extension_oid", reader_rest(&oid));
 }
 
 /* RFC 8446 section 4.2.5. */
@@ -409,7 +522,7 @@ static void show_oid_filters(struct emit *emit, struct reader *body)
 	emit_list(emit, "filters");
 	while (reader_left(&filters) > 0) {
 		emit_item(emit, "OID Filter");
-		tell_vec8(emit, &filters, "certificate_extension_oid");
+		show_filter_oid(emit, reader_vec8(&filters, "certificate_extension_oid"));
 		tell_vec16(emit, &filters, "certificate_extension_values");
 		emit_close(emit);
 	}
@@ -475,15 +588,90 @@ static void show_ticket_hint(struct emit *emit, struct reader *body)
 }
 
 /* RFC 9102 section 2. */
-static void show_dnssec_chain(struct emit *emit, struct reader *body)
+static void show_dnssec_port(struct emit *emit, struct reader *body)
 {
 	tell_u16(emit, body, "port_number");
 }
 
-/* draft-ietf-tls-tlsflags: a bit string. */
+static void show_dnssec_chain(struct emit *emit, struct reader *body)
+{
+	tell_u16(emit, body, "ext_support_lifetime");
+	tell_rest(emit, body, "authentication_chain");
+}
+
+/* draft-ietf-tls-tlsflags: flag 0 is the lowest bit of the first byte. */
 static void show_tls_flags(struct emit *emit, struct reader *body)
 {
-	tell_vec8(emit, body, "flags");
+	struct reader flags = reader_vec8(body, "flags");
+	struct bytes bits = reader_rest(&flags);
+
+	emit_list(emit, "flags");
+	for (size_t i = 0; i < bits.len * 8; i++)
+		if (bits.data[i / 8] & 1 << i % 8)
+			emit_name(emit, NULL, REGISTRY_TLS_FLAG, (uint32_t)i);
+	emit_close(emit);
+}
+
+/* RFC 9000 section 16: an integer of 1, 2, 4 or 8 bytes, of which the first two bits tell. */
+static uint64_t read_varint(struct reader *reader, const char *field)
+{
+	uint64_t value = reader_u8(reader, field);
+	unsigned n = 1u << (value >> 6);
+
+	value &= 0x3f;
+	while (--n > 0)
+		value = value << 8 | reader_u8(reader, field);
+	return reader_ok(reader) ? value : 0;
+}
+
+/* Whether a transport parameter is one integer (RFC 9000 section 18.2, RFC 9221 section 3). */
+static bool is_varint_parameter(uint64_t id)
+{
+	return id == 0x01 || (id >= 0x03 && id <= 0x0b) || id == 0x0e || id == 0x20 ||
+	       id == 0x3127 || id == 0xff04de1b;
+}
+
+static void show_parameter_name(struct emit *emit, uint64_t id)
+{
+	const char *name = id <= UINT32_MAX ? registry_name(REGISTRY_QUIC_TRANSPORT_PARAMETER,
+	                                                    (uint32_t)id)
+	                                    : NULL;
+
+	if (name != NULL)
+		emit_text(emit, "name", name);
+	else if (id % 31 == 27) /* RFC 9000 section 18.1 */
+		emit_printf(emit, "name", "GREASE (0x%llx)", (unsigned long long)id);
+	else
+		emit_printf(emit, "name", "0x%llx", (unsigned long long)id);
+}
+
+static void show_quic_parameter(struct emit *emit, struct reader *parameters)
+{
+	uint64_t id = read_varint(parameters, "transport_parameter_id");
+	uint64_t length = read_varint(parameters, "transport_parameter_length");
+	struct reader value;
+
+	if (!reader_ok(parameters))
+		return;
+	value = reader_take(parameters, (size_t)length, "transport_parameter_value");
+	emit_item(emit, "Transport Parameter");
+	show_parameter_name(emit, id);
+	if (is_varint_parameter(id) && reader_ok(&value)) {
+		emit_uint(emit, "value", read_varint(&value, "transport_parameter_value"));
+		reader_end(&value, "transport_parameter_value");
+	} else {
+		emit_hex(emit, "value", reader_rest(&value));
+	}
+	emit_close(emit);
+}
+
+/* RFC 9001 section 8.2. */
+static void show_quic_parameters(struct emit *emit, struct reader *body)
+{
+	emit_list(emit, "transport_parameters");
+	while (reader_left(body) > 0)
+		show_quic_parameter(emit, body);
+	emit_close(emit);
 }
 
 /* draft-agl-tls-nextprotoneg: names without a length around them. */
@@ -493,7 +681,21 @@ static void show_next_protocols(struct emit *emit, struct reader *body)
 	             emit_string);
 }
 
+/* draft-balfanz-tls-channelid: a key of P-256 and a signature with it. */
+static void show_channel_id(struct emit *emit, struct reader *body)
+{
+	tell_bytes(emit, body, 32, "x");
+	tell_bytes(emit, body, 32, "y");
+	tell_bytes(emit, body, 32, "r");
+	tell_bytes(emit, body, 32, "s");
+}
+
 /* draft-vvv-tls-alps. */
+static void show_settings(struct emit *emit, struct reader *body)
+{
+	tell_rest(emit, body, "settings");
+}
+
 static void show_settings_protocols(struct emit *emit, struct reader *body)
 {
 	show_vectors(emit, reader_vec16(body, "supported_protocols"), "supported_protocols", 1,
@@ -512,7 +714,7 @@ static void show_encrypted_client_hello(struct emit *emit, struct reader *body)
 	uint8_t type = reader_u8(body, "type");
 
 	if (reader_ok(body))
-		emit_text(emit, "type", type == 0 ? "outer" : type == 1 ? "inner" : "unknown");
+		emit_name(emit, "type", REGISTRY_ECH_CLIENT_HELLO_TYPE, type);
 	if (type == 1)
 		return;
 	tell_name(emit, body, "kdf_id", REGISTRY_HPKE_KDF);
@@ -522,9 +724,90 @@ static void show_encrypted_client_hello(struct emit *emit, struct reader *body)
 	tell_vec16(emit, body, "payload");
 }
 
+static void show_hpke_suites(struct emit *emit, struct reader list)
+{
+	struct fault own;
+	struct reader suites = reader_isolate(&list, &own);
+
+	emit_list(emit, "cipher_suites");
+	while (reader_left(&suites) > 0) {
+		emit_item(emit, "HPKE Symmetric Cipher Suite");
+		tell_name(emit, &suites, "kdf_id", REGISTRY_HPKE_KDF);
+		tell_name(emit, &suites, "aead_id", REGISTRY_HPKE_AEAD);
+		emit_close(emit);
+	}
+	emit_close(emit);
+	tell_end(&list, &suites, "cipher_suites");
+}
+
+static void show_ech_extensions(struct emit *emit, struct reader list)
+{
+	struct extension extension;
+
+	emit_list(emit, "extensions");
+	while (extension_next(&list, &extension)) {
+		emit_item(emit, "ECH Extension");
+		emit_printf(emit, "type", "0x%04x", extension.type);
+		emit_hex(emit, "data", reader_rest(&extension.body));
+		emit_close(emit);
+	}
+	emit_close(emit);
+}
+
+/* ECHConfigContents, RFC 9849 section 4. */
+static void show_ech_contents(struct emit *emit, struct reader *contents)
+{
+	struct reader name;
+
+	tell_u8(emit, contents, "config_id");
+	tell_name(emit, contents, "kem_id", REGISTRY_HPKE_KEM);
+	tell_vec16(emit, contents, "public_key");
+	show_hpke_suites(emit, reader_vec16(contents, "cipher_suites"));
+	tell_u8(emit, contents, "maximum_name_length");
+	name = reader_vec8(contents, "public_name");
+	emit_string(emit, "public_name", reader_rest(&name));
+	show_ech_extensions(emit, reader_vec16(contents, "extensions"));
+	reader_end(contents, "ECHConfigContents");
+}
+
+static void show_ech_config(struct emit *emit, struct reader *configs)
+{
+	uint16_t version = reader_u16(configs, "version");
+	struct reader contents = reader_vec16(configs, "contents");
+	struct fault own;
+	struct reader fields = reader_isolate(&contents, &own);
+
+	emit_item(emit, "ECH Configuration");
+	emit_printf(emit, "version", "0x%04x", version);
+	if (version == EXTENSION_encrypted_client_hello)
+		show_ech_contents(emit, &fields);
+	else
+		tell_rest(emit, &fields, "contents");
+	emit_close(emit);
+	tell_end(configs, &fields, "ECHConfigContents");
+}
+
 static void show_ech_retry_configs(struct emit *emit, struct reader *body)
 {
-	tell_vec16(emit, body, "retry_configs");
+	struct reader list = reader_vec16(body, "retry_configs");
+	struct fault own;
+	struct reader configs = reader_isolate(&list, &own);
+
+	emit_list(emit, "retry_configs");
+	while (reader_left(&configs) > 0)
+		show_ech_config(emit, &configs);
+	emit_close(emit);
+	tell_end(&list, &configs, "retry_configs");
+}
+
+/* draft-ietf-tls-esni-06, before ECH. */
+static void show_encrypted_server_name(struct emit *emit, struct reader *body)
+{
+	tell_name(emit, body, "suite", REGISTRY_CIPHER_SUITE);
+	tell_name(emit, body, "group", REGISTRY_NAMED_GROUP);
+	tell_vec16(emit, body, "key_exchange");
+	tell_vec16(emit, body, "record_digest");
+	tell_vec16(emit, body, "encrypted_sni");
 }
 
 static void show_ech_confirmation(struct emit *emit, struct reader *body)
@@ -556,6 +839,7 @@ struct row {
 	show_extension *certificate; /* Certificate of TLS 1.3; `server` */
 	show_extension *retry;       /* HelloRetryRequest; `server` */
 	show_extension *ticket;      /* NewSessionTicket of TLS 1.3 */
+	show_extension *answer;      /* the client's EncryptedExtensions of drafts */
 };
 
 /* Sorted by type. Types without a row (GREASE, for one) are shown as bytes. */
@@ -567,7 +851,7 @@ static const struct row rows[] = {
 	{EXTENSION_trusted_ca_keys, .client = show_trusted_ca_keys, .server = show_empty},
 	{EXTENSION_truncated_hmac, .client = show_empty, .server = show_empty},
 	{EXTENSION_status_request, .client = show_status_request, .request = show_empty,
-	 .server = show_empty, .certificate = show_certificate_status},
+	 .server = show_empty, .certificate = certificate_status_tell},
 	{EXTENSION_user_mapping, .client = show_user_mapping, .server = show_user_mapping},
 	{EXTENSION_client_authz, .client = show_authz, .server = show_authz},
 	{EXTENSION_server_authz, .client = show_authz, .server = show_authz},
@@ -583,7 +867,7 @@ static const struct row rows[] = {
 	{EXTENSION_application_layer_protocol_negotiation, .client = show_alpn,
 	 .server = show_alpn},
 	{EXTENSION_status_request_v2, .client = show_status_request_v2, .server = show_empty},
-	{EXTENSION_signed_certificate_timestamp, .client = show_empty, .server = show_timestamps},
+	{EXTENSION_signed_certificate_timestamp, .client = show_empty, .server = sct_list_tell},
 	{EXTENSION_client_certificate_type, .client = show_certificate_types,
 	 .server = show_certificate_type},
 	{EXTENSION_server_certificate_type, .client = show_certificate_types,
@@ -593,14 +877,22 @@ static const struct row rows[] = {
 	{EXTENSION_extended_master_secret, .client = show_empty, .server = show_empty},
 	{EXTENSION_token_binding, .client = show_token_binding, .server = show_token_binding},
 	{EXTENSION_cached_info, .client = show_cached_info, .server = show_cached_info_types},
+	{EXTENSION_tls_lts, .client = show_data, .server = show_data},
 	{EXTENSION_compress_certificate, .client = show_compress_certificate},
 	{EXTENSION_record_size_limit, .client = show_record_size_limit,
 	 .server = show_record_size_limit},
+	{EXTENSION_pwd_protect, .client = show_pwd_protect},
+	{EXTENSION_pwd_clear, .client = show_pwd_clear},
+	{EXTENSION_password_salt, .client = show_password_salt, .server = show_password_salt},
+	{EXTENSION_ticket_pinning, .client = show_pinning_ticket, .server = show_pinning_proof},
 	{EXTENSION_tls_cert_with_extern_psk, .client = show_empty, .server = show_empty},
 	{EXTENSION_delegated_credential, .client = show_signature_algorithms,
 	 .certificate = show_delegated_credential},
 	{EXTENSION_session_ticket, .client = show_session_ticket, .server = show_empty},
-	{EXTENSION_supported_ekt_ciphers, .client = show_ekt_ciphers, .server = show_ekt_ciphers},
+	{EXTENSION_TLMSP, .client = show_data, .server = show_data},
+	{EXTENSION_TLMSP_proxying, .client = show_data, .server = show_data},
+	{EXTENSION_TLMSP_delegate, .client = show_data, .server = show_data},
+	{EXTENSION_supported_ekt_ciphers, .client = show_ekt_ciphers, .server = show_ekt_cipher},
 	{EXTENSION_key_share_draft, .client = show_client_shares, .server = show_share,
 	 .retry = show_selected_group},
 	{EXTENSION_pre_shared_key, .client = show_offered_psks, .server = show_selected_identity},
@@ -609,34 +901,47 @@ static const struct row rows[] = {
 	{EXTENSION_supported_versions, .client = show_versions, .server = show_selected_version},
 	{EXTENSION_cookie, .client = show_cookie, .retry = show_cookie},
 	{EXTENSION_psk_key_exchange_modes, .client = show_psk_modes},
+	{EXTENSION_ticket_early_data_info, .ticket = show_max_early_data_size},
 	{EXTENSION_certificate_authorities, .client = show_authorities},
 	{EXTENSION_oid_filters, .request = show_oid_filters},
 	{EXTENSION_post_handshake_auth, .client = show_empty},
 	{EXTENSION_signature_algorithms_cert, .client = show_signature_algorithms},
 	{EXTENSION_key_share, .client = show_client_shares, .server = show_share,
 	 .retry = show_selected_group},
+	{EXTENSION_transparency_info, .client = show_empty, .server = trans_item_list_tell},
 	{EXTENSION_connection_id_deprecated, .client = show_connection_id,
 	 .server = show_connection_id},
 	{EXTENSION_connection_id, .client = show_connection_id, .server = show_connection_id},
 	{EXTENSION_external_id_hash, .client = show_binding_hash, .server = show_binding_hash},
 	{EXTENSION_external_session_id, .client = show_external_session_id,
 	 .server = show_external_session_id},
+	{EXTENSION_quic_transport_parameters, .client = show_quic_parameters,
+	 .server = show_quic_parameters},
 	{EXTENSION_ticket_request, .client = show_ticket_request, .server = show_ticket_hint},
-	{EXTENSION_dnssec_chain, .client = show_dnssec_chain},
+	{EXTENSION_dnssec_chain, .client = show_dnssec_port, .server = show_dnssec_chain},
+	{EXTENSION_sequence_number_encryption_algorithms, .client = show_data, .server = show_data},
 	{EXTENSION_rrc, .client = show_empty, .server = show_empty},
 	{EXTENSION_tls_flags, .client = show_tls_flags, .server = show_tls_flags,
 	 .ticket = show_tls_flags},
 	{EXTENSION_next_protocol_negotiation, .client = show_empty, .server = show_next_protocols},
-	{EXTENSION_application_settings_old, .client = show_settings_protocols},
-	{EXTENSION_application_settings, .client = show_settings_protocols},
-	{EXTENSION_channel_id_old, .client = show_empty, .server = show_empty},
-	{EXTENSION_channel_id, .client = show_empty, .server = show_empty},
-	{EXTENSION_trust_anchors, .client = show_trust_anchors},
+	{EXTENSION_application_settings_old, .client = show_settings_protocols,
+	 .server = show_settings},
+	{EXTENSION_application_settings, .client = show_settings_protocols,
+	 .server = show_settings},
+	{EXTENSION_channel_id_old, .client = show_empty, .server = show_empty,
+	 .answer = show_channel_id},
+	{EXTENSION_channel_id, .client = show_empty, .server = show_empty,
+	 .answer = show_channel_id},
+	{EXTENSION_trust_anchors, .client = show_trust_anchors, .server = show_trust_anchors,
+	 .certificate = show_empty},
 	{EXTENSION_ech_outer_extensions, .client = show_outer_extensions},
 	{EXTENSION_encrypted_client_hello, .client = show_encrypted_client_hello,
 	 .server = show_ech_retry_configs, .retry = show_ech_confirmation},
 	{EXTENSION_renegotiation_info, .client = show_renegotiation_info,
 	 .server = show_renegotiation_info},
+	{EXTENSION_quic_transport_parameters_draft, .client = show_quic_parameters,
+	 .server = show_quic_parameters},
+	{EXTENSION_encrypted_server_name, .client = show_encrypted_server_name},
 };
 
 static const struct row *find_row(uint16_t type)
@@ -676,6 +981,8 @@ static show_extension *find_form(uint16_t type, enum extension_place place)
 		return row->retry != NULL ? row->retry : row->server;
 	case IN_NEW_SESSION_TICKET:
 		return row->ticket;
+	case IN_CLIENT_EXTENSIONS:
+		return row->answer;
 	}
 	return NULL;
 }

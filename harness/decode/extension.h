@@ -19,6 +19,7 @@ enum extension_place {
 	IN_CERTIFICATE,
 	IN_CERTIFICATE_REQUEST,
 	IN_NEW_SESSION_TICKET,
+	IN_CLIENT_EXTENSIONS, /* the client's answer under encryption, of drafts */
 };
 
 struct extension {
@@ -44,5 +45,11 @@ bool extension_find(const struct reader *block, uint16_t type, struct bytes *bod
  * parent.
  */
 void extensions_tell(const struct tell *tell, struct reader *block, enum extension_place place);
+
+/*
+ * Writes the members of a CertificateStatus (RFC 6066 section 8), which is also the body of
+ * status_request in a Certificate of TLS 1.3.
+ */
+void certificate_status_tell(struct emit *emit, struct reader *body);
 
 #endif

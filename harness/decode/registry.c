@@ -18,6 +18,15 @@ static const struct row alert_description[] = {
 static const struct row alert_level[] = {
 #include "decode/registry/alert_level.def"
 };
+static const struct row authorization_data_format[] = {
+#include "decode/registry/authorization_data_format.def"
+};
+static const struct row cached_information_type[] = {
+#include "decode/registry/cached_information_type.def"
+};
+static const struct row cert_chain_type[] = {
+#include "decode/registry/cert_chain_type.def"
+};
 static const struct row certificate_compression[] = {
 #include "decode/registry/certificate_compression.def"
 };
@@ -44,6 +53,12 @@ static const struct row ec_curve_type[] = {
 };
 static const struct row ec_point_format[] = {
 #include "decode/registry/ec_point_format.def"
+};
+static const struct row ech_client_hello_type[] = {
+#include "decode/registry/ech_client_hello_type.def"
+};
+static const struct row ekt_cipher_type[] = {
+#include "decode/registry/ekt_cipher_type.def"
 };
 static const struct row extension_type[] = {
 #include "decode/registry/extension_type.def"
@@ -81,17 +96,32 @@ static const struct row protocol_version[] = {
 static const struct row psk_key_exchange_mode[] = {
 #include "decode/registry/psk_key_exchange_mode.def"
 };
+static const struct row quic_transport_parameter[] = {
+#include "decode/registry/quic_transport_parameter.def"
+};
 static const struct row signature_scheme[] = {
 #include "decode/registry/signature_scheme.def"
 };
 static const struct row srtp_protection_profile[] = {
 #include "decode/registry/srtp_protection_profile.def"
 };
+static const struct row supplemental_data_type[] = {
+#include "decode/registry/supplemental_data_type.def"
+};
+static const struct row tls_flag[] = {
+#include "decode/registry/tls_flag.def"
+};
 static const struct row token_binding_key_parameter[] = {
 #include "decode/registry/token_binding_key_parameter.def"
 };
 static const struct row trusted_ca_identifier_type[] = {
 #include "decode/registry/trusted_ca_identifier_type.def"
+};
+static const struct row user_mapping_type[] = {
+#include "decode/registry/user_mapping_type.def"
+};
+static const struct row versioned_trans_type[] = {
+#include "decode/registry/versioned_trans_type.def"
 };
 #undef ROW
 
@@ -109,16 +139,23 @@ struct table {
 static const struct table tables[REGISTRY_MAX] = {
 	[REGISTRY_ALERT_DESCRIPTION] = {ROWS(alert_description), "Description", 1},
 	[REGISTRY_ALERT_LEVEL] = {ROWS(alert_level), "Level", 1},
+	[REGISTRY_AUTHORIZATION_DATA_FORMAT] = {ROWS(authorization_data_format),
+		"Authorization Data Format", 1},
+	[REGISTRY_CACHED_INFORMATION_TYPE] = {ROWS(cached_information_type),
+		"Cached Information Type", 1},
 	[REGISTRY_CERTIFICATE_COMPRESSION] = {ROWS(certificate_compression), "Algorithm", 2},
 	[REGISTRY_CERTIFICATE_STATUS_TYPE] = {ROWS(certificate_status_type), "Status Type", 1},
 	[REGISTRY_CERTIFICATE_TYPE] = {ROWS(certificate_type), "Certificate Type", 1},
+	[REGISTRY_CERT_CHAIN_TYPE] = {ROWS(cert_chain_type), "Chain Type", 1},
 	[REGISTRY_CIPHER_SUITE] = {ROWS(cipher_suite), "Cipher Suite", 2, .hex = true,
                                    .grease = true},
 	[REGISTRY_CLIENT_CERTIFICATE_TYPE] = {ROWS(client_certificate_type), "Certificate Type", 1},
 	[REGISTRY_COMPRESSION_METHOD] = {ROWS(compression_method), "Compression Method", 1},
 	[REGISTRY_CONTENT_TYPE] = {ROWS(content_type), "Content Type", 1},
+	[REGISTRY_ECH_CLIENT_HELLO_TYPE] = {ROWS(ech_client_hello_type), "ECH Type", 1},
 	[REGISTRY_EC_CURVE_TYPE] = {ROWS(ec_curve_type), "Curve Type", 1},
 	[REGISTRY_EC_POINT_FORMAT] = {ROWS(ec_point_format), "EC Point Format", 1},
+	[REGISTRY_EKT_CIPHER_TYPE] = {ROWS(ekt_cipher_type), "EKT Cipher Type", 1},
 	[REGISTRY_EXTENSION_TYPE] = {ROWS(extension_type), "Type", 2, .grease = true},
 	[REGISTRY_HANDSHAKE_TYPE] = {ROWS(handshake_type), "Handshake Type", 1},
 	[REGISTRY_HEARTBEAT_MODE] = {ROWS(heartbeat_mode), "Mode", 1},
@@ -134,14 +171,22 @@ static const struct table tables[REGISTRY_MAX] = {
                                        .grease = true},
 	[REGISTRY_PSK_KEY_EXCHANGE_MODE] = {ROWS(psk_key_exchange_mode), "PSK Key Exchange Mode", 1,
                                             .grease = true},
+	[REGISTRY_QUIC_TRANSPORT_PARAMETER] = {ROWS(quic_transport_parameter),
+		"QUIC Transport Parameter", 2, .hex = true},
 	[REGISTRY_SIGNATURE_SCHEME] = {ROWS(signature_scheme), "Signature Algorithm", 2,
                                        .hex = true, .grease = true},
 	[REGISTRY_SRTP_PROTECTION_PROFILE] = {ROWS(srtp_protection_profile),
                                               "SRTP Protection Profile", 2, .hex = true},
+	[REGISTRY_SUPPLEMENTAL_DATA_TYPE] = {ROWS(supplemental_data_type),
+		"Supplemental Data Type", 2},
+	[REGISTRY_TLS_FLAG] = {ROWS(tls_flag), "Flag", 1},
 	[REGISTRY_TOKEN_BINDING_KEY_PARAMETER] = {ROWS(token_binding_key_parameter),
                                                   "Key Parameter", 1},
 	[REGISTRY_TRUSTED_CA_IDENTIFIER_TYPE] = {ROWS(trusted_ca_identifier_type),
                                                  "Identifier Type", 1},
+	[REGISTRY_USER_MAPPING_TYPE] = {ROWS(user_mapping_type), "User Mapping Type", 1},
+	[REGISTRY_VERSIONED_TRANS_TYPE] = {ROWS(versioned_trans_type),
+		"Versioned Type", 2, .hex = true},
 };
 
 static const struct table *table_of(enum registry registry)

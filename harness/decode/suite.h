@@ -23,6 +23,9 @@ enum key_exchange {
 	KX_RSA_PSK,
 	KX_DHE_PSK,
 	KX_ECDHE_PSK,
+	KX_SRP,
+	KX_ECCPWD,
+	KX_KRB5,
 };
 
 enum cipher_mode { MODE_NULL, MODE_CBC, MODE_GCM, MODE_CCM, MODE_CHACHA20_POLY1305 };

@@ -6,13 +6,26 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+static struct buf sign_and_free(X509 *x509, EVP_PKEY *key, const EVP_MD *md)
+{
+	struct buf der = {0};
+	uint8_t *encoded = NULL;
+	int len;
+
+	X509_set_pubkey(x509, key);
+	assert_true(X509_sign(x509, key, md) > 0);
+	len = i2d_X509(x509, &encoded);
+	buf_add(&der, encoded, (size_t)len);
+	OPENSSL_free(encoded);
+	X509_free(x509);
+	return der;
+}
+
 static struct buf der_of(EVP_PKEY *key, const EVP_MD *md, const char *names)
 {
 	X509 *x509 = X509_new();
 	X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
-	struct buf der = {0};
-	uint8_t *encoded = NULL;
-	int len;
+	struct buf der;
 
 	X509_set_version(x509, X509_VERSION_3);
 	ASN1_INTEGER_set(X509_get_serialNumber(x509), 255);
@@ -23,14 +36,9 @@ static struct buf der_of(EVP_PKEY *key, const EVP_MD *md, const char *names)
 	X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_UTF8,
 	                           (const uint8_t *)"board", -1, -1, 0);
 	X509_set_issuer_name(x509, X509_get_subject_name(x509));
-	X509_set_pubkey(x509, key);
 	X509_add_ext(x509, extension, -1);
-	assert_true(X509_sign(x509, key, md) > 0);
-	len = i2d_X509(x509, &encoded);
-	buf_add(&der, encoded, (size_t)len);
-	OPENSSL_free(encoded);
+	der = sign_and_free(x509, key, md);
 	X509_EXTENSION_free(extension);
-	X509_free(x509);
 	return der;
 }
 
@@ -39,6 +47,7 @@ static json_t *told(struct bytes der, bool *is_certificate)
 {
 	uint8_t *exact = malloc(der.len > 0 ? der.len : 1);
 	struct buf out = {0};
+	struct fault fault;
 	struct emit emit;
 	json_t *value;
 
@@ -46,7 +55,7 @@ static json_t *told(struct bytes der, bool *is_certificate)
 		memcpy(exact, der.data, der.len);
 	emit_init(&emit, &out, EMIT_JSON);
 	buf_char(&out, '{');
-	*is_certificate = certificate_tell(&emit, (struct bytes){exact, der.len});
+	*is_certificate = certificate_tell(&emit, (struct bytes){exact, der.len}, &fault);
 	buf_char(&out, '}');
 	value = json_loadb(buf_string(&out), out.len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES,
 	                   NULL);
@@ -78,7 +87,7 @@ static void tells_names_times_key_and_signature(void **state)
 	assert_text(value, "names.2", "IP:2001:db8:0:0:0:0:0:1");
 	assert_text(value, "names.3", "email:a@b");
 	assert_text(value, "names.4", "URI:urn:x");
-	assert_text(value, "names.5", "other:8");
+	assert_text(value, "names.5", "RID:1.2.3");
 	assert_int_equal(strlen(json_text(value, "sha256")), 64);
 	json_decref(value);
 	buf_fini(&der);
@@ -131,6 +140,171 @@ static void names_every_kind_of_key(void **state)
 	}
 }
 
+/* A certificate with odd values: told as they are. */
+static struct buf odd_der(EVP_PKEY *key)
+{
+	static const struct {
+		int nid;
+		const char *value;
+	} extensions[] = {
+		{NID_basic_constraints, "critical,CA:TRUE,pathlen:3"},
+		{NID_key_usage, "critical,digitalSignature,decipherOnly"},
+		{NID_ext_key_usage, "serverAuth,1.2.3.4"},
+		{NID_name_constraints, "permitted;DNS:.a,excluded;IP:10.0.0.0/255.0.0.0"},
+		{NID_subject_key_identifier, "aabb"},
+		{NID_certificate_policies, "2.23.140.1.2.1,1.2.3"},
+		{NID_info_access, "OCSP;URI:http://o,caIssuers;URI:http://c"},
+		{NID_crl_distribution_points, "URI:http://d"},
+		{NID_tlsfeature, "status_request"},
+		{NID_policy_constraints, "requireExplicitPolicy:2"},
+		{NID_netscape_comment, "hello"},
+		{NID_issuer_alt_name, "email:a@b"},
+	};
+	X509 *x509 = X509_new();
+	ASN1_INTEGER *serial = X509_get_serialNumber(x509);
+	CONF *conf = NCONF_new(NULL); /* libcrypto reads no policies without */
+	X509V3_CTX context;
+	struct buf der;
+	uint8_t *not_utf8;
+
+	X509V3_set_ctx(&context, x509, x509, NULL, NULL, 0);
+	X509V3_set_nconf(&context, conf);
+	X509_set_version(x509, X509_VERSION_3);
+	ASN1_INTEGER_set(serial, -256);
+	ASN1_GENERALIZEDTIME_set_string(X509_getm_notBefore(x509), "20500101000000Z");
+	ASN1_TIME_set_string(X509_getm_notAfter(x509), "99991231235959Z");
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", V_ASN1_BMPSTRING,
+	                           (const uint8_t *)"\x01\x41\x20\xac", 4, -1, 0);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "O", V_ASN1_UTF8STRING,
+	                           (const uint8_t *)"#?\n ", 4, -1, 0);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "OU", V_ASN1_T61STRING,
+	                           (const uint8_t *)"caf\xe9", 4, -1, -1);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "1.2.3.4", V_ASN1_UTF8STRING,
+	                           (const uint8_t *)"x", 1, -1, 0);
+	for (size_t i = 0; i < sizeof(extensions) / sizeof(extensions[0]); i++) {
+		X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, extensions[i].nid,
+		                                                extensions[i].value);
+
+		if (extension == NULL)
+			fail_msg("libcrypto refuses %s", extensions[i].value);
+		X509_add_ext(x509, extension, -1);
+		X509_EXTENSION_free(extension);
+	}
+	NCONF_free(conf);
+	der = sign_and_free(x509, key, EVP_sha256());
+	not_utf8 = memmem(der.data, der.len, "#?\n ", 4);
+	not_utf8[1] = 0xff; /* libcrypto encodes none */
+	return der;
+}
+
+/* The extension of that name as compact JSON, without its name; the caller frees it. */
+static char *extension_text(const json_t *value, const char *name)
+{
+	json_t *extension = json_deep_copy(find_in(value, "extensions", "name", name));
+	char *text;
+
+	json_object_del(extension, "name");
+	text = json_dumps(extension, JSON_COMPACT);
+	json_decref(extension);
+	return text;
+}
+
+static void odd_values_are_told_as_they_are(void **state)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	struct buf der = odd_der(key);
+	bool is_certificate;
+	json_t *value = told(buf_view(&der), &is_certificate);
+
+	(void)state;
+	assert_true(is_certificate);
+	assert_int_equal(json_number(value, "version"), 3);
+	assert_text(value, "serial", "-0100");
+	assert_text(value, "not_before", "2050-01-01T00:00:00Z");
+	assert_text(value, "not_after", "9999-12-31T23:59:59Z");
+	assert_text(value, "subject", "1.2.3.4=#0c0178,O=\\#\xc3\xbf\\0A\\ +OU=caf\xc3\xa9,"
+	                              "CN=\xc5\x81\xe2\x82\xac");
+	json_decref(value);
+	buf_fini(&der);
+	EVP_PKEY_free(key);
+}
+
+static void every_extension_is_told_by_its_fields(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *told;
+	} cases[] = {
+		{"basicConstraints", "{\"critical\":true,\"ca\":true,\"path_len_constraint\":3}"},
+		{"keyUsage",
+	         "{\"critical\":true,\"key_usage\":[\"digitalSignature\",\"decipherOnly\"]}"},
+		{"extKeyUsage",
+	         "{\"critical\":false,\"key_purposes\":[\"serverAuth\",\"1.2.3.4\"]}"},
+		{"nameConstraints", "{\"critical\":false,\"permitted_subtrees\":[\"DNS:.a\"],"
+	                            "\"excluded_subtrees\":[\"IP:10.0.0.0/255.0.0.0\"]}"},
+		{"subjectKeyIdentifier", "{\"critical\":false,\"key_identifier\":\"aabb\"}"},
+		{"certificatePolicies",
+	         "{\"critical\":false,\"policies\":[{\"policy_identifier\":\"domainValidated\"},"
+	         "{\"policy_identifier\":\"1.2.3\"}]}"},
+		{"authorityInfoAccess",
+	         "{\"critical\":false,\"access_descriptions\":[{\"access_method\":\"ocsp\","
+	         "\"access_location\":\"URI:http://o\"},{\"access_method\":\"caIssuers\","
+	         "\"access_location\":\"URI:http://c\"}]}"},
+		{"cRLDistributionPoints", "{\"critical\":false,\"distribution_points\":["
+	                                  "{\"full_name\":[\"URI:http://d\"]}]}"},
+		{"tlsfeature", "{\"critical\":false,\"features\":[\"status_request\"]}"},
+		{"policyConstraints", "{\"critical\":false,\"require_explicit_policy\":2}"},
+		{"netscapeComment", "{\"critical\":false,\"comment\":\"hello\"}"},
+		{"issuerAltName", "{\"critical\":false,\"names\":[\"email:a@b\"]}"},
+	};
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	struct buf der = odd_der(key);
+	bool is_certificate;
+	json_t *value = told(buf_view(&der), &is_certificate);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *text = extension_text(value, cases[i].name);
+
+		assert_string_equal(text, cases[i].told);
+		free(text);
+	}
+	json_decref(value);
+	buf_fini(&der);
+	EVP_PKEY_free(key);
+}
+
+/* Damage in one place is said with its byte, and hides nothing else. */
+static void damage_is_said_and_hides_nothing_else(void **state)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	struct buf der = odd_der(key);
+	uint8_t *time = memmem(der.data, der.len, "20500101", 8);
+	bool is_certificate;
+	char expected[FAULT_TEXT_MAX];
+	json_t *value;
+
+	(void)state;
+	time[0] = 'x';
+	value = told(buf_view(&der), &is_certificate);
+	assert_false(is_certificate);
+	snprintf(expected, sizeof(expected), "notBefore at byte %td is not a time",
+	         time - 2 - der.data);
+	assert_text(value, "fault", expected);
+	assert_text(value, "not_before", "x0500101000000Z");
+	assert_text(value, "not_after", "9999-12-31T23:59:59Z");
+	assert_text(value, "key", "EC secp256r1");
+	assert_int_equal(json_array_size(json_object_get(value, "extensions")), 12);
+	json_decref(value);
+	value = told((struct bytes){der.data, (size_t)(time + 20 - der.data)}, &is_certificate);
+	assert_false(is_certificate);
+	assert_text(value, "serial", "-0100");
+	assert_null(json_object_get(value, "key"));
+	json_decref(value);
+	buf_fini(&der);
+	EVP_PKEY_free(key);
+}
+
 static void a_bare_public_key_is_told_as_a_key(void **state)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
@@ -157,7 +331,8 @@ static void garbage_is_said_to_be_no_certificate(void **state)
 	(void)state;
 	assert_false(is_certificate);
 	assert_int_equal(json_number(value, "length"), 14);
-	assert_text(value, "fault", "is neither a certificate nor a public key in DER");
+	assert_text(value, "fault",
+	            "cert_data at byte 0 is neither a certificate nor a public key in DER");
 	json_decref(value);
 }
 
@@ -184,6 +359,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_names_times_key_and_signature),
 		cmocka_unit_test(names_every_kind_of_key),
+		cmocka_unit_test(odd_values_are_told_as_they_are),
+		cmocka_unit_test(every_extension_is_told_by_its_fields),
+		cmocka_unit_test(damage_is_said_and_hides_nothing_else),
 		cmocka_unit_test(a_bare_public_key_is_told_as_a_key),
 		cmocka_unit_test(garbage_is_said_to_be_no_certificate),
 		cmocka_unit_test(every_prefix_and_every_changed_byte_is_told),

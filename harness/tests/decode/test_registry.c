@@ -92,9 +92,10 @@ static void assert_exchange(const SSL_CIPHER *cipher, struct suite suite)
 	} known[] = {{NID_kx_rsa, KX_RSA},         {NID_kx_dhe, KX_DHE},
 	             {NID_kx_ecdhe, KX_ECDHE},     {NID_kx_psk, KX_PSK},
 	             {NID_kx_rsa_psk, KX_RSA_PSK}, {NID_kx_dhe_psk, KX_DHE_PSK},
-	             {NID_kx_ecdhe_psk, KX_ECDHE_PSK}};
+	             {NID_kx_ecdhe_psk, KX_ECDHE_PSK}, {NID_kx_srp, KX_SRP}};
 	int auth = SSL_CIPHER_get_auth_nid(cipher);
-	bool ephemeral = suite.key_exchange == KX_DHE || suite.key_exchange == KX_ECDHE;
+	bool ephemeral = suite.key_exchange == KX_DHE || suite.key_exchange == KX_ECDHE ||
+	                 suite.key_exchange == KX_SRP;
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (known[i].nid == SSL_CIPHER_get_kx_nid(cipher))
