@@ -246,7 +246,8 @@ static int command_run(char **arguments, struct error *error)
 
 /* --- decode ----------------------------------------------------------------------------------- */
 
-enum { DECODE_FILE, DECODE_JSON, DECODE_KEYLOG, DECODE_FIELDS, DECODE_WRITE, DECODE_FILTERS };
+enum { DECODE_FILE, DECODE_JSON, DECODE_KEYLOG, DECODE_FIELDS, DECODE_WRITE, DECODE_KEY,
+       DECODE_FILTERS };
 
 /* The options of decode that stand for a filter each, after DECODE_FILTERS. */
 static int (*const filters[])(struct filter *filter, const char *word, struct error *error) = {
@@ -281,6 +282,7 @@ static int command_decode(char **arguments, struct error *error)
 		[DECODE_FIELDS] = {.name = "--fields",
 		                   .one = "paths in the JSON, such as client.address,version"},
 		[DECODE_WRITE] = {.name = "--write", .one = "the name of a new capture"},
+		[DECODE_KEY] = {.name = "--key", .one = "a file with a private RSA key"},
 		[DECODE_FILTERS] = {.name = "--port", .one = "a port"},
 		{.name = "--host", .one = "an address"},
 		{.name = "--sni", .one = "a server's name"},
@@ -301,6 +303,8 @@ static int command_decode(char **arguments, struct error *error)
 	request.path = only_word(&options[DECODE_FILE]);
 	request.format = options[DECODE_JSON].given ? EMIT_JSON : EMIT_TEXT;
 	request.keylog = only_word(&options[DECODE_KEYLOG]);
+	request.private_keys = options[DECODE_KEY].words;
+	request.n_private_keys = options[DECODE_KEY].n;
 	request.fields = only_word(&options[DECODE_FIELDS]);
 	request.write = only_word(&options[DECODE_WRITE]);
 	if (rc == 0)
@@ -317,8 +321,9 @@ static const struct command {
 	{"run", "SUITE... --board NAME... [--out FOLDER]",
 	 "run suites on boards and report", command_run},
 	{"report", "FOLDER", "print a run's matrix and write its reports again", command_report},
-	{"decode", "FILE [--json | --fields PATH,...] [--keylog FILE] [--port N]\n"
-	 "                   [--host ADDRESS] [--sni NAME] [--alert [N]] [--write OUT.pcapng]\n"
+	{"decode", "FILE [--json | --fields PATH,...] [--keylog FILE] [--key FILE]\n"
+	 "                   [--port N] [--host ADDRESS] [--sni NAME] [--alert [N]]\n"
+	 "                   [--write OUT.pcapng]\n"
 	 "                                                          ",
 	 "print the TLS connections of a capture", command_decode},
 	{"certs", "", "make the certificates that suites name", command_certs},

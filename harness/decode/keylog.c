@@ -3,6 +3,9 @@
 #include "base/assert.h"
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +25,9 @@ struct keylog {
 	size_t n_secrets;
 	size_t size;
 	size_t n_bad_lines;
+	size_t n_rsa; /* secrets with the label RSA */
+	EVP_PKEY *private_keys[KEYLOG_PRIVATE_KEYS_MAX]; /* a reference each */
+	size_t n_private_keys;
 };
 
 static const char *const label_names[KEYLOG_LABEL_MAX] = {
@@ -31,6 +37,8 @@ static const char *const label_names[KEYLOG_LABEL_MAX] = {
 	[KEYLOG_SERVER_HANDSHAKE] = "SERVER_HANDSHAKE_TRAFFIC_SECRET",
 	[KEYLOG_CLIENT_APPLICATION] = "CLIENT_TRAFFIC_SECRET_0",
 	[KEYLOG_SERVER_APPLICATION] = "SERVER_TRAFFIC_SECRET_0",
+	[KEYLOG_PREMASTER] = "PMS_CLIENT_RANDOM",
+	[KEYLOG_RSA] = "RSA",
 };
 
 struct keylog *keylog_new(void)
@@ -47,6 +55,8 @@ void keylog_free(struct keylog *keylog)
 		return;
 	if (keylog->secrets != NULL)
 		OPENSSL_cleanse(keylog->secrets, keylog->size * sizeof(*keylog->secrets));
+	for (size_t i = 0; i < keylog->n_private_keys; i++)
+		EVP_PKEY_free(keylog->private_keys[i]);
 	free(keylog->secrets);
 	free(keylog->slots);
 	free(keylog);
@@ -102,8 +112,10 @@ static bool insert(struct keylog *keylog, const struct secret *secret)
 		grow(keylog);
 	}
 	slot = find_slot(keylog, secret->client_random, secret->label);
-	if (*slot == 0)
+	if (*slot == 0) {
 		*slot = (uint32_t)++keylog->n_secrets;
+		keylog->n_rsa += secret->label == KEYLOG_RSA;
+	}
 	keylog->secrets[*slot - 1] = *secret;
 	return true;
 }
@@ -158,11 +170,12 @@ static bool add_line(struct keylog *keylog, struct reader line)
 	struct bytes name = word(&line);
 	enum keylog_label label = find_label(name);
 	struct secret secret = {.label = (uint8_t)label};
+	size_t id_len = label == KEYLOG_RSA ? KEYLOG_RSA_ID_LEN : KEYLOG_RANDOM_LEN;
 	bool good;
 
 	if (name.len == 0 || name.data[0] == '#')
 		return reader_left(&line) == 0 || (name.len > 0 && name.data[0] == '#');
-	good = from_hex(word(&line), secret.client_random, KEYLOG_RANDOM_LEN) == KEYLOG_RANDOM_LEN;
+	good = from_hex(word(&line), secret.client_random, KEYLOG_RANDOM_LEN) == id_len;
 	secret.len = (uint8_t)from_hex(word(&line), secret.bytes, sizeof(secret.bytes));
 	good = good && secret.len > 0 && reader_left(&line) == 0;
 	if (good && label != KEYLOG_LABEL_MAX)
@@ -205,20 +218,105 @@ struct bytes keylog_find(const struct keylog *keylog,
 	return (struct bytes){secret->bytes, secret->len};
 }
 
+const char *keylog_label_name(enum keylog_label label)
+{
+	return label_names[label];
+}
+
+bool keylog_knows(const struct keylog *keylog, const uint8_t client_random[KEYLOG_RANDOM_LEN])
+{
+	for (int i = 0; i < KEYLOG_LABEL_MAX; i++)
+		if (keylog_find(keylog, client_random, (enum keylog_label)i).len > 0)
+			return true;
+	return false;
+}
+
+bool keylog_add_private_key(struct keylog *keylog, EVP_PKEY *key)
+{
+	if (keylog->n_private_keys == KEYLOG_PRIVATE_KEYS_MAX)
+		return false;
+	CHECK(EVP_PKEY_up_ref(key) == 1);
+	keylog->private_keys[keylog->n_private_keys++] = key;
+	return true;
+}
+
+EVP_PKEY *keylog_private_key(const struct keylog *keylog, struct bytes certificate)
+{
+	const uint8_t *der = certificate.data;
+	EVP_PKEY *found = NULL;
+	X509 *x509;
+
+	if (keylog == NULL || keylog->n_private_keys == 0 || certificate.len == 0)
+		return NULL;
+	ERR_set_mark();
+	x509 = d2i_X509(NULL, &der, (long)certificate.len);
+	for (size_t i = 0; x509 != NULL && found == NULL && i < keylog->n_private_keys; i++) {
+		const EVP_PKEY *public = X509_get0_pubkey(x509);
+
+		if (public != NULL && EVP_PKEY_eq(public, keylog->private_keys[i]) == 1)
+			found = keylog->private_keys[i];
+	}
+	X509_free(x509);
+	ERR_pop_to_mark(); /* a certificate that does not parse is no error of the harness */
+	return found;
+}
+
+static bool session_digest(struct bytes session, uint8_t out[KEYLOG_RANDOM_LEN])
+{
+	return session.len > 0 &&
+	       EVP_Digest(session.data, session.len, out, NULL, EVP_sha256(), NULL) == 1;
+}
+
+void keylog_remember(struct keylog *keylog, struct bytes session, struct bytes master_secret)
+{
+	struct secret secret = {.label = KEYLOG_SESSION, .len = (uint8_t)master_secret.len};
+
+	CHECK(master_secret.len <= sizeof(secret.bytes));
+	memcpy(secret.bytes, master_secret.data, master_secret.len);
+	if (session_digest(session, secret.client_random))
+		insert(keylog, &secret);
+	OPENSSL_cleanse(&secret, sizeof(secret));
+}
+
+struct bytes keylog_recall(const struct keylog *keylog, struct bytes session)
+{
+	uint8_t digest[KEYLOG_RANDOM_LEN];
+
+	if (!session_digest(session, digest))
+		return (struct bytes){0};
+	return keylog_find(keylog, digest, KEYLOG_SESSION);
+}
+
+bool keylog_opens_exchanges(const struct keylog *keylog)
+{
+	return keylog != NULL && (keylog->n_private_keys > 0 || keylog->n_rsa > 0);
+}
+
+static void write_line(enum keylog_label label, const uint8_t *client_random, struct bytes secret,
+                       struct buf *out)
+{
+	buf_printf(out, "%s ", label_names[label]);
+	buf_hex(out, (struct bytes){client_random, KEYLOG_RANDOM_LEN});
+	buf_char(out, ' ');
+	buf_hex(out, secret);
+	buf_char(out, '\n');
+}
+
 void keylog_write(const struct keylog *keylog, const uint8_t client_random[KEYLOG_RANDOM_LEN],
                   struct buf *out)
 {
 	for (int i = 0; i < KEYLOG_LABEL_MAX; i++) {
 		struct bytes secret = keylog_find(keylog, client_random, (enum keylog_label)i);
 
-		if (secret.len == 0)
-			continue;
-		buf_printf(out, "%s ", label_names[i]);
-		buf_hex(out, (struct bytes){client_random, KEYLOG_RANDOM_LEN});
-		buf_char(out, ' ');
-		buf_hex(out, secret);
-		buf_char(out, '\n');
+		if (secret.len > 0)
+			write_line((enum keylog_label)i, client_random, secret, out);
 	}
+}
+
+void keylog_write_master(const uint8_t client_random[KEYLOG_RANDOM_LEN], struct bytes master_secret,
+                         struct buf *out)
+{
+	write_line(KEYLOG_CLIENT_RANDOM, client_random, master_secret, out);
 }
 
 size_t keylog_count(const struct keylog *keylog)

@@ -4,7 +4,8 @@
  *
  * Each side has the keys that it may use now, in the order in which they come into use. A record
  * is tried under the one that opened the last record, then under the others: an alert may come
- * under the keys of the handshake or of the application, whatever the peer expects.
+ * under the keys of the handshake or of the application, whatever the peer expects. Which keys are
+ * due is known from what the side has sent (RFC 8446 section 2 and appendix A).
  */
 #ifndef SHAKEDOWN_DECODE_KEYS_H
 #define SHAKEDOWN_DECODE_KEYS_H
@@ -15,22 +16,54 @@
 
 #define KEYS_EARLY_MAX 4                    /* suites tried for early data */
 #define KEYS_MAX (KEYS_EARLY_MAX + 2)       /* early data, handshake, application */
+#define KEYS_EXPLANATION_MAX 160            /* bytes of keys_explain's text */
+
+/* Which of a side's keys. */
+enum epoch {
+	EPOCH_NONE, /* plaintext */
+	EPOCH_EARLY,
+	EPOCH_HANDSHAKE,
+	EPOCH_APPLICATION,
+	EPOCH_BEFORE_UPDATE, /* those of the application before the last KeyUpdate */
+	EPOCH_CONNECTION,    /* TLS 1.2 and before: the one there is */
+	EPOCH_MAX,
+};
 
 /* One side's. */
 struct direction_keys {
 	struct protection *tries[KEYS_MAX]; /* owned */
+	enum epoch epochs[KEYS_MAX];
 	size_t n_tries;
 	size_t current;
+	struct protection *before_update; /* owned */
 	struct protection *pending; /* TLS 1.2: in use after ChangeCipherSpec; owned */
 	bool changed;               /* a ChangeCipherSpec came */
 	bool unsure;                /* one may have come in a gap */
+	bool hello;    /* of the handshake that is under way: the side's hello came */
+	bool flight;   /* and its ServerHelloDone, or its ClientKeyExchange */
+	bool finished; /* TLS 1.3: its Finished came */
+	unsigned n_changes;  /* handshakes that its ChangeCipherSpec has ended */
+	bool has_opened;     /* a record under its keys */
+	unsigned explained;  /* a bit for each epoch: keys_explain has spoken of it */
 };
 
-/* Zero-initialised storage with `keylog` set is ready; keys_fini frees it. */
+/*
+ * The caller's storage: keys_init makes it ready, keys_fini frees what it holds. Zero-initialised,
+ * with `keylog` set, it is ready too, and lets no record wait.
+ */
 struct keys {
 	const struct keylog *keylog; /* borrowed, may be NULL */
-	uint16_t version;            /* negotiated, 0 if not known yet */
+	bool hopeful; /* secrets may be there: what comes before they are known may wait */
+	bool has_tls13_secrets;
+	bool offers_early_data, early_data_over;
+	bool needs_exchange; /* the master secret is to be had from the key exchange alone */
+	uint16_t version; /* negotiated, 0 if not known yet */
+	uint16_t cipher_suite;
+	bool encrypt_then_mac, extended_master_secret;
 	uint8_t client_random[KEYLOG_RANDOM_LEN];
+	uint8_t server_random[KEYLOG_RANDOM_LEN];
+	uint8_t master_secret[MASTER_SECRET_LEN]; /* not of the log, where has_master_secret */
+	bool has_master_secret;
 	struct direction_keys directions[2]; /* of the client, of the server */
 };
 
@@ -38,32 +71,69 @@ enum seal {
 	SEAL_NONE,   /* the record is in plaintext */
 	SEAL_OPENED, /* it was protected, and its plaintext is known */
 	SEAL_CLOSED, /* it is protected, and no key opens it */
+	SEAL_WAITS,  /* the other side's messages, which have not come yet, will tell */
 };
 
+/* What keys_open says of a record that does not wait. */
+struct opening {
+	uint8_t type;     /* of its content */
+	enum epoch under; /* the keys it came under */
+	enum epoch due;   /* those that its side ought to have used */
+};
+
+/* `keylog` (or NULL) is borrowed. What comes ahead of the other side may wait. */
+void keys_init(struct keys *keys, const struct keylog *keylog);
 void keys_fini(struct keys *keys);
 
 /* Bytes of memory that that side's keys take, about. */
 size_t keys_memory(const struct keys *keys, bool from_server);
 
-/* What the hellos say. A HelloRetryRequest is no ServerHello here, but for its version. */
+/*
+ * What the hellos say, in whichever order they come. A HelloRetryRequest is no ServerHello here,
+ * but for its version.
+ */
 void keys_client_hello(struct keys *keys, const struct client_hello *hello);
 void keys_server_hello(struct keys *keys, const struct server_hello *hello);
 
+/* Another handshake message came whole, `is_protected` or not. */
+void keys_message(struct keys *keys, bool from_server, uint8_t handshake_type, bool is_protected);
+
+/*
+ * True if a ChangeCipherSpec that comes now needs the master secret of the key exchange: all of the
+ * exchange has come.
+ */
+bool keys_wants_exchange(const struct keys *keys);
+
+/* That master secret; empty if it is not to be had. */
+void keys_exchange(struct keys *keys, struct bytes master_secret);
+
 void keys_change_cipher_spec(struct keys *keys, bool from_server);
-void keys_update(struct keys *keys, bool from_server);
 void keys_gap(struct keys *keys, bool from_server);
 
-/* True if there are keys for that side's records, so that their bodies are wanted. */
+/* True if there are or may be keys for that side's records, so that their bodies are wanted. */
 bool keys_has(const struct keys *keys, bool from_server);
+
+/*
+ * True if that side is ahead of the other, as in captures with one direction wholly before the
+ * other, so that what it sends may have to wait. keys_give_up ends that for the connection.
+ */
+bool keys_undecided(const struct keys *keys, bool from_server);
+void keys_give_up(struct keys *keys);
+
+/*
+ * Why a record that has just been SEAL_CLOSED did not open though the key log knows the connection:
+ * one clause in `text`. False if there is nothing to say, or it was said.
+ */
+bool keys_explain(struct keys *keys, bool from_server, char text[KEYS_EXPLANATION_MAX]);
 
 /* True if `record`, this side's next one, is protected. Its body need not have come whole. */
 bool keys_is_sealed(const struct keys *keys, bool from_server, const struct record *record);
 
 /*
- * Says how `record` is protected; for SEAL_OPENED its plaintext is appended to `plain` and *type
- * set.
+ * Says how `record` is protected, and fills *opening; for SEAL_OPENED its plaintext is appended to
+ * `plain`.
  */
 enum seal keys_open(struct keys *keys, bool from_server, const struct record *record,
-                    struct buf *plain, uint8_t *type);
+                    struct buf *plain, struct opening *opening);
 
 #endif

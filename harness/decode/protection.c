@@ -78,31 +78,41 @@ bool hkdf_expand_label(const char *hash, struct bytes secret, const char *label,
 	return done;
 }
 
-/* The PRF of RFC 5246 section 5 and, with both hashes, of RFC 2246 section 5. */
-static bool expand_master(const struct protection_secrets *secrets, const char *hash, uint8_t *out,
-                          size_t len)
+bool protection_prf(uint16_t version, uint16_t cipher_suite, struct bytes secret, const char *label,
+                    struct bytes seed, uint8_t *out, size_t len)
 {
-	struct buf seed = {0};
+	const char *hash =
+		version < VERSION_TLS_1_2 ? "MD5-SHA1" : suite_describe(cipher_suite).hash;
+	struct buf whole = {0};
 	bool done;
 
-	buf_text(&seed, "key expansion");
-	buf_add(&seed, secrets->server_random, RANDOM_LEN);
-	buf_add(&seed, secrets->client_random, RANDOM_LEN);
-	if (secrets->version < VERSION_TLS_1_2)
-		hash = "MD5-SHA1";
+	if (hash == NULL)
+		return false;
+	buf_text(&whole, label);
+	buf_bytes(&whole, seed);
 	done = derive(
 		OSSL_KDF_NAME_TLS1_PRF,
 		(OSSL_PARAM[]){
 			OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)hash, 0),
 			OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET,
-	                                                  (void *)secrets->master_secret.data,
-	                                                  secrets->master_secret.len),
-			OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, seed.data, seed.len),
+	                                                  (void *)secret.data, secret.len),
+			OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, whole.data,
+	                                                  whole.len),
 			OSSL_PARAM_construct_end(),
 		},
 		out, len);
-	buf_fini(&seed);
+	buf_fini(&whole);
 	return done;
+}
+
+static bool expand_master(const struct protection_secrets *secrets, uint8_t *out, size_t len)
+{
+	uint8_t randoms[2 * RANDOM_LEN];
+
+	memcpy(randoms, secrets->server_random, RANDOM_LEN);
+	memcpy(randoms + RANDOM_LEN, secrets->client_random, RANDOM_LEN);
+	return protection_prf(secrets->version, secrets->cipher_suite, secrets->master_secret,
+	                      "key expansion", (struct bytes){randoms, sizeof(randoms)}, out, len);
 }
 
 static size_t hash_len(const char *name)
@@ -155,7 +165,7 @@ static bool set_traffic_keys(struct protection *protection)
 
 	protection->sequence = 0;
 	return hkdf_expand_label(hash, secret, "key", protection->key,
-	                    protection->suite.cipher->key_len) &&
+	                         protection->suite.cipher->key_len) &&
 	       hkdf_expand_label(hash, secret, "iv", protection->iv, IV_LEN);
 }
 
@@ -189,6 +199,18 @@ void protection_update(struct protection *protection)
 	memcpy(protection->secret, next, secret.len);
 	OPENSSL_cleanse(next, sizeof(next));
 	CHECK(set_traffic_keys(protection));
+}
+
+struct protection *protection_next(const struct protection *protection)
+{
+	struct protection *next = new_protection(protection->suite);
+
+	CHECK(protection->tls13 && next != NULL);
+	next->tls13 = true;
+	next->secret_len = protection->secret_len;
+	memcpy(next->secret, protection->secret, protection->secret_len);
+	protection_update(next);
+	return next;
 }
 
 /* Bytes of IV in the key block: GCM and CCM have a salt there, CBC a block until TLS 1.0. */
@@ -230,7 +252,7 @@ static bool set_connection_keys(struct protection *protection,
 	struct reader reader;
 
 	if (secrets->master_secret.len == 0 ||
-	    !expand_master(secrets, protection->suite.hash, block, needed))
+	    !expand_master(secrets, block, needed))
 		return false;
 	reader_init(&reader, block, needed, &fault);
 	pick(&reader, from_server, protection->mac_key, protection->mac_len);

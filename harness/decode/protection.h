@@ -16,6 +16,7 @@
 
 #define PROTECTION_LOST_MAX 64  /* records that a gap may hide, for the next to be opened */
 #define PROTECTION_SEARCH_MAX 8 /* records that are tried so before the gap counts as longer */
+#define MASTER_SECRET_LEN 48    /* bytes; RFC 5246 section 8.1 */
 
 #define PROTECTION_MEMORY 2048  /* bytes that one takes, about, with what libcrypto holds */
 
@@ -78,5 +79,15 @@ void protection_gap(struct protection *protection);
  * none, and stay as they are.
  */
 void protection_update(struct protection *protection);
+
+/* TLS 1.3: the next generation as a protection of its own, the caller's. */
+struct protection *protection_next(const struct protection *protection);
+
+/*
+ * The pseudorandom function of TLS 1.0 to 1.2 (RFC 5246 section 5) with `version`'s hash, which in
+ * TLS 1.2 is the cipher suite's: `len` bytes of PRF(secret, label, seed) to `out`.
+ */
+bool protection_prf(uint16_t version, uint16_t cipher_suite, struct bytes secret, const char *label,
+                    struct bytes seed, uint8_t *out, size_t len);
 
 #endif

@@ -16,8 +16,7 @@ void record_stream_fini(struct record_stream *stream)
 	buf_fini(&stream->held);
 }
 
-/* The fields of a header; the caller has seen to its length. */
-static struct record read_header(struct bytes data)
+struct record record_read(struct bytes data)
 {
 	struct record record = {.header = {data.data, RECORD_HEADER_LEN}};
 	struct fault fault;
@@ -32,7 +31,7 @@ static struct record read_header(struct bytes data)
 
 bool record_is_header(struct bytes data)
 {
-	struct record record = read_header(data);
+	struct record record = record_read(data);
 
 	return record.type >= CONTENT_change_cipher_spec && record.type <= CONTENT_heartbeat &&
 	       record.version >> 8 == 3 && (record.version & 0xff) <= 4 &&
@@ -133,7 +132,7 @@ static struct bytes take(struct bytes *data, size_t n)
 /* Whether `data`, RECORD_START_LEN bytes or more, begins with a record that begins with a hello. */
 static bool is_hello(struct bytes data)
 {
-	if (!record_is_header(data) || read_header(data).type != CONTENT_handshake)
+	if (!record_is_header(data) || record_read(data).type != CONTENT_handshake)
 		return false;
 	take(&data, RECORD_HEADER_LEN);
 	return begins_hello(data);
@@ -195,7 +194,7 @@ static enum record_event start(struct record_stream *stream, struct bytes *data,
 /* A record in the middle of a TLS stream: a header whose length fits its type. */
 static bool is_record_again(struct bytes data)
 {
-	struct record record = read_header(data);
+	struct record record = record_read(data);
 
 	if (!record_is_header(data) || record.version > VERSION_TLS_1_2)
 		return false;
@@ -287,7 +286,7 @@ static enum record_event flow(struct record_stream *stream, struct bytes *data,
 
 	if (head.len == 0)
 		return RECORD_NONE;
-	*record = read_header(head);
+	*record = record_read(head);
 	whole = RECORD_HEADER_LEN + (size_t)record->length;
 	if (!record_is_header(head)) {
 		record->body = (struct bytes){head.data, RECORD_HEADER_LEN};
@@ -348,7 +347,7 @@ void record_stream_gap(struct record_stream *stream, uint64_t n_bytes)
 
 	drop_handed_out(stream);
 	if (stream->state == RECORDS_FLOW && stream->held.len >= RECORD_HEADER_LEN)
-		left = RECORD_HEADER_LEN + read_header(buf_view(&stream->held)).length -
+		left = RECORD_HEADER_LEN + record_read(buf_view(&stream->held)).length -
 		       stream->held.len;
 	buf_clear(&stream->held);
 	stream->skip = 0;
@@ -374,7 +373,7 @@ bool record_stream_incomplete(const struct record_stream *stream, struct record 
 	take(&held, stream->handed_out);
 	if (stream->state != RECORDS_FLOW || held.len < RECORD_HEADER_LEN)
 		return false;
-	*record = read_header(held);
+	*record = record_read(held);
 	take(&held, RECORD_HEADER_LEN);
 	record->body = held;
 	return true;

@@ -54,7 +54,8 @@ enum registry {
 };
 
 /*
- * The values that code needs by name: EXTENSION_key_share, HANDSHAKE_client_hello, CONTENT_alert.
+ * The values that code needs by name: EXTENSION_key_share, HANDSHAKE_client_hello, CONTENT_alert,
+ * ALERT_decode_error.
  */
 #define ROW(value, name, source) EXTENSION_##name = value,
 enum extension_type {
@@ -69,6 +70,11 @@ enum handshake_type {
 #define ROW(value, name, source) CONTENT_##name = value,
 enum content_type {
 #include "decode/registry/content_type.def"
+};
+#undef ROW
+#define ROW(value, name, source) ALERT_##name = value,
+enum alert_description {
+#include "decode/registry/alert_description.def"
 };
 #undef ROW
 

@@ -4,6 +4,7 @@
 #include "base/prefetch.h"
 #include "decode/extension.h"
 #include "decode/handshake.h"
+#include "decode/exchange.h"
 #include "decode/transcript_state.h"
 
 #include <openssl/crypto.h>
@@ -19,16 +20,19 @@ static const char *const record_fault = "record";
 struct origin {
 	enum side from;
 	bool is_protected;
+	enum epoch under; /* the keys it came under, and those that were due */
+	enum epoch due;
 	uint16_t record_version;
 	uint64_t t_ns;
 };
 
-struct transcript *transcript_new(const struct keylog *keylog)
+struct transcript *transcript_new(struct keylog *keylog)
 {
 	struct transcript *transcript = calloc(1, sizeof(*transcript));
 
 	CHECK(transcript != NULL);
-	transcript->keys.keylog = keylog;
+	transcript->keylog = keylog;
+	keys_init(&transcript->keys, keylog);
 	return transcript;
 }
 
@@ -39,6 +43,7 @@ void transcript_free(struct transcript *transcript)
 	for (int i = 0; i < 2; i++) {
 		record_stream_fini(&transcript->sides[i].records);
 		buf_fini(&transcript->sides[i].kept);
+		buf_fini(&transcript->sides[i].held);
 	}
 	keys_fini(&transcript->keys);
 	faults_fini(&transcript->faults);
@@ -57,6 +62,7 @@ size_t transcript_memory(const struct transcript *transcript)
 	n += transcript->faults.items != NULL ? FAULTS_MAX * sizeof(*transcript->faults.items) : 0;
 	for (int i = 0; i < 2; i++) {
 		n += transcript->sides[i].kept.size + transcript->sides[i].records.held.size;
+		n += transcript->sides[i].held.size;
 		n += keys_memory(&transcript->keys, i == 1);
 	}
 	return n;
@@ -81,12 +87,17 @@ static struct entry *add_entry(struct transcript *transcript, const struct origi
 		transcript->entries_size = size;
 	}
 	entry = &transcript->entries[transcript->n_entries++];
+	for (; transcript->by_time && entry > transcript->entries &&
+	       entry[-1].t_ns > origin->t_ns; entry--)
+		*entry = entry[-1];
 	*entry = (struct entry){.t_ns = origin->t_ns,
 	                        .length = length,
 	                        .record_version = origin->record_version,
 	                        .content_type = content_type,
 	                        .from_server = origin->from == SIDE_SERVER,
-	                        .is_protected = origin->is_protected};
+	                        .is_protected = origin->is_protected,
+	                        .under = origin->under,
+	                        .due = origin->due};
 	return entry;
 }
 
@@ -100,9 +111,14 @@ static struct alert *add_alert(struct transcript *transcript, const struct origi
 		transcript->alerts = calloc(TRANSCRIPT_ALERTS_MAX, sizeof(*alert));
 	CHECK(transcript->alerts != NULL);
 	alert = &transcript->alerts[transcript->n_alerts++];
-	alert->t_ns = origin->t_ns;
-	alert->from_server = origin->from == SIDE_SERVER;
-	alert->is_protected = origin->is_protected;
+	for (; transcript->by_time && alert > transcript->alerts &&
+	       alert[-1].t_ns > origin->t_ns; alert--)
+		*alert = alert[-1];
+	*alert = (struct alert){.t_ns = origin->t_ns,
+	                        .from_server = origin->from == SIDE_SERVER,
+	                        .is_protected = origin->is_protected,
+	                        .under = origin->under,
+	                        .due = origin->due};
 	return alert;
 }
 
@@ -173,10 +189,6 @@ static void learn(struct transcript *transcript, const struct origin *origin, st
 			transcript->signature_algorithm =
 				certificate_verify_read(message, transcript->version);
 		break;
-	case HANDSHAKE_key_update:
-		if (origin->is_protected)
-			keys_update(&transcript->keys, from_server);
-		break;
 	default:
 		break;
 	}
@@ -189,6 +201,8 @@ static void end_message(struct transcript *transcript, enum side from)
 	struct assembly message = side->message;
 	struct origin origin = {.from = from,
 	                        .is_protected = message.is_protected,
+	                        .under = message.under,
+	                        .due = message.due,
 	                        .record_version = message.record_version,
 	                        .t_ns = message.t_ns};
 	bool whole = message.n_header == HANDSHAKE_HEADER_LEN && message.n_body == message.length;
@@ -204,6 +218,9 @@ static void end_message(struct transcript *transcript, enum side from)
 	if (whole && message.kept_len == HANDSHAKE_HEADER_LEN + message.length)
 		learn(transcript, &origin,
 		      (struct bytes){side->kept.data + message.kept_at, message.kept_len});
+	if (whole)
+		keys_message(&transcript->keys, from == SIDE_SERVER, message.header[0],
+		             message.is_protected);
 }
 
 /* Something else came in the middle of a message. */
@@ -244,6 +261,8 @@ static void begin_message(struct side_state *side, const struct origin *origin, 
 	                                  .kept_at = (uint32_t)side->kept.len,
 	                                  .record_version = origin->record_version,
 	                                  .is_protected = origin->is_protected,
+	                                  .under = origin->under,
+	                                  .due = origin->due,
 	                                  .t_ns = origin->t_ns};
 }
 
@@ -293,12 +312,40 @@ static void handshake_bytes(struct transcript *transcript, const struct origin *
 	}
 }
 
-static void alert_bytes(struct transcript *transcript, const struct origin *origin,
+/*
+ * A client that cannot do with the ServerHello has no keys for what it says of it: alerts that may
+ * mean the ServerHello are due in plaintext (RFC 8446 section 6).
+ */
+static bool may_mean_server_hello(uint8_t description)
+{
+	static const uint8_t descriptions[] = {
+		ALERT_close_notify,          ALERT_unexpected_message,   ALERT_handshake_failure,
+		ALERT_illegal_parameter,     ALERT_decode_error,         ALERT_protocol_version,
+		ALERT_insufficient_security, ALERT_internal_error,       ALERT_user_canceled,
+		ALERT_missing_extension,     ALERT_unsupported_extension};
+
+	return memchr(descriptions, description, sizeof(descriptions)) != NULL;
+}
+
+/* The keys that are due for an alert; `origin` says it for any record. */
+static enum epoch due_for_alert(const struct transcript *transcript, const struct origin *origin,
+                                uint8_t description)
+{
+	bool silent = !transcript->keys.directions[origin->from].has_opened;
+
+	if (origin->from == SIDE_CLIENT && origin->under == EPOCH_NONE &&
+	    origin->due == EPOCH_HANDSHAKE && silent && may_mean_server_hello(description))
+		return EPOCH_NONE;
+	return origin->due;
+}
+
+static void alert_bytes(struct transcript *transcript, const struct origin *record,
                         struct bytes data)
 {
-	struct side_state *side = &transcript->sides[origin->from];
+	struct side_state *side = &transcript->sides[record->from];
 
 	for (size_t i = 0; i < data.len; i++) {
+		struct origin origin = *record;
 		struct alert *alert;
 
 		if (!side->has_alert_level) {
@@ -308,13 +355,123 @@ static void alert_bytes(struct transcript *transcript, const struct origin *orig
 		}
 		side->has_alert_level = false;
 		transcript->is_tls = true;
-		add_entry(transcript, origin, CONTENT_alert, 2);
-		alert = add_alert(transcript, origin);
+		origin.due = due_for_alert(transcript, record, data.data[i]);
+		add_entry(transcript, &origin, CONTENT_alert, 2);
+		alert = add_alert(transcript, &origin);
 		if (alert != NULL) {
 			alert->level = side->alert_level;
 			alert->description = data.data[i];
 		}
 	}
+}
+
+/* The last message of that type from one side: its place, or `n_entries`. */
+static size_t last_of(const struct transcript *transcript, enum side from, uint8_t handshake_type)
+{
+	for (size_t i = transcript->n_entries; i-- > 0;) {
+		const struct entry *entry = &transcript->entries[i];
+
+		if (entry->content_type == CONTENT_handshake && !entry->sealed &&
+		    entry->from_server == (from == SIDE_SERVER) &&
+		    entry->handshake_type == handshake_type)
+			return i;
+	}
+	return transcript->n_entries;
+}
+
+/* Appends one side's messages from entry `first` to its first of type `last`, which is returned. */
+static struct bytes add_messages(const struct transcript *transcript, enum side from, size_t first,
+                                 uint8_t last, struct buf *out)
+{
+	for (size_t i = first; i < transcript->n_entries; i++) {
+		const struct entry *entry = &transcript->entries[i];
+		struct bytes message = entry_message(transcript, entry);
+
+		if (entry->content_type != CONTENT_handshake || entry->sealed ||
+		    entry->from_server != (from == SIDE_SERVER) ||
+		    entry->handshake_type == HANDSHAKE_hello_request)
+			continue;
+		buf_bytes(out, message);
+		if (entry->handshake_type == last)
+			return message;
+	}
+	return (struct bytes){0};
+}
+
+/*
+ * Makes the connection's keys from its key exchange. The session hash covers the ClientHello, the
+ * server's flight and the client's messages up to its ClientKeyExchange (RFC 7627 section 3).
+ */
+static void exchange_keys(struct transcript *transcript)
+{
+	struct keys *keys = &transcript->keys;
+	size_t client = last_of(transcript, SIDE_CLIENT, HANDSHAKE_client_hello);
+	size_t server = last_of(transcript, SIDE_SERVER, HANDSHAKE_server_hello);
+	struct exchange exchange = {.keylog = keys->keylog,
+	                                .version = keys->version,
+	                                .cipher_suite = keys->cipher_suite,
+	                                .client_random = keys->client_random,
+	                                .server_random = keys->server_random,
+	                                .extended_master_secret = keys->extended_master_secret};
+	struct buf messages = {0}, flight = {0};
+	uint8_t master_secret[MASTER_SECRET_LEN];
+	bool done;
+
+	add_messages(transcript, SIDE_CLIENT, client, HANDSHAKE_client_hello, &messages);
+	exchange.certificate = add_messages(transcript, SIDE_SERVER, server, HANDSHAKE_certificate,
+	                                    &flight);
+	add_messages(transcript, SIDE_SERVER, server, HANDSHAKE_server_hello_done, &messages);
+	exchange.client_key_exchange = add_messages(transcript, SIDE_CLIENT, client + 1,
+	                                            HANDSHAKE_client_key_exchange, &messages);
+	exchange.messages = buf_view(&messages);
+	done = exchange_master(&exchange, master_secret);
+	keys_exchange(keys, (struct bytes){master_secret, done ? sizeof(master_secret) : 0});
+	if (!done)
+		faults_add(&transcript->faults, false, "client_key_exchange",
+		           "no private key or premaster secret at hand opens it");
+	OPENSSL_cleanse(master_secret, sizeof(master_secret));
+	buf_fini(&messages);
+	buf_fini(&flight);
+}
+
+/* A session ticket's bytes: RFC 5077 section 3.3. */
+static struct bytes ticket_of(struct bytes message)
+{
+	struct fault fault;
+	struct reader reader, ticket;
+
+	reader_init(&reader, message.data, message.len, &fault);
+	reader_bytes(&reader, HANDSHAKE_HEADER_LEN, "header");
+	reader_u32(&reader, "ticket_lifetime_hint");
+	ticket = reader_vec16(&reader, "ticket");
+	return reader_ok(&ticket) ? reader_rest(&ticket) : (struct bytes){0};
+}
+
+/* Keeps what is known of a session, for connections that resume it by its id or a ticket. */
+static void remember_session(struct transcript *transcript, struct bytes session)
+{
+	const struct keys *keys = &transcript->keys;
+
+	if (session.len > 0)
+		keylog_remember(transcript->keylog, session,
+		                (struct bytes){keys->master_secret, MASTER_SECRET_LEN});
+}
+
+/* At the server's ChangeCipherSpec: by now its hello and its ticket have come. */
+static void remember_exchange(struct transcript *transcript)
+{
+	size_t at = last_of(transcript, SIDE_SERVER, HANDSHAKE_server_hello);
+	size_t ticket = last_of(transcript, SIDE_SERVER, HANDSHAKE_new_session_ticket);
+	struct server_hello hello;
+
+	if (at == transcript->n_entries)
+		return;
+	server_hello_read(&hello, entry_message(transcript, &transcript->entries[at]));
+	if (hello.legacy_session_id_echo.data != NULL)
+		remember_session(transcript, reader_rest(&hello.legacy_session_id_echo));
+	if (ticket < transcript->n_entries)
+		remember_session(transcript, ticket_of(entry_message(transcript,
+		                                       &transcript->entries[ticket])));
 }
 
 static void change_cipher_spec(struct transcript *transcript, const struct origin *origin,
@@ -326,6 +483,10 @@ static void change_cipher_spec(struct transcript *transcript, const struct origi
 	if (data.len != 1 || data.data[0] != 1)
 		faults_add(&transcript->faults, from_server, "change_cipher_spec",
 		           "is not the one byte 1 (RFC 8446 section 5)");
+	if (keys_wants_exchange(&transcript->keys))
+		exchange_keys(transcript);
+	if (from_server && transcript->keys.has_master_secret)
+		remember_exchange(transcript);
 	keys_change_cipher_spec(&transcript->keys, from_server);
 }
 
@@ -367,28 +528,138 @@ static void sealed(struct transcript *transcript, struct origin *origin,
 		alert->sealed = true;
 }
 
+/* A record that no key opened, though there may be some. */
+static void unopened(struct transcript *transcript, struct origin *origin,
+                     const struct record *record)
+{
+	bool from_server = origin->from == SIDE_SERVER;
+	char why[KEYS_EXPLANATION_MAX];
+
+	if (keys_explain(&transcript->keys, from_server, why))
+		faults_add(&transcript->faults, from_server, record_fault,
+		           "a protected record of %u bytes stays closed: %s", record->length, why);
+	sealed(transcript, origin, record);
+}
+
+/* Decodes the record; false if it has to wait for what the other side sends. */
+static bool open_record(struct transcript *transcript, struct origin *origin,
+                        const struct record *record)
+{
+	struct buf *plain = &transcript->plain;
+	struct opening opening;
+	enum seal seal =
+		keys_open(&transcript->keys, origin->from == SIDE_SERVER, record, plain, &opening);
+
+	if (seal == SEAL_WAITS)
+		return false;
+	if (seal == SEAL_CLOSED) {
+		unopened(transcript, origin, record);
+		return true;
+	}
+	origin->under = opening.under;
+	origin->due = opening.due;
+	if (seal == SEAL_NONE) {
+		if (record->type != CONTENT_alert)
+			origin->due = EPOCH_NONE;
+		content(transcript, origin, record->type, record->body);
+		return true;
+	}
+	origin->is_protected = true;
+	content(transcript, origin, opening.type, buf_view(plain));
+	OPENSSL_cleanse(plain->data, plain->len);
+	if (plain->size > PLAIN_IDLE_MAX)
+		buf_fini(plain);
+	buf_clear(plain);
+	return true;
+}
+
+static bool has_held(const struct transcript *transcript, enum side from)
+{
+	return transcript->sides[from].held.len > 0;
+}
+
+/*
+ * Decodes into `out` what a side's records hold that waited, from `*at` on, which is moved. Returns
+ * how many were decoded.
+ */
+static size_t replay(struct transcript *out, enum side from, struct bytes held, size_t *at)
+{
+	size_t n = 0;
+
+	while (*at < held.len) {
+		struct origin origin = {.from = from};
+		struct record record;
+		struct fault fault;
+		struct reader reader;
+
+		reader_init(&reader, held.data + *at, held.len - *at, &fault);
+		origin.t_ns = reader_u64(&reader, "t_ns");
+		record = record_read(reader_bytes(&reader, RECORD_HEADER_LEN, "header"));
+		record.body = reader_bytes(&reader, record.length, "body");
+		origin.record_version = record.version;
+		if (!open_record(out, &origin, &record))
+			break;
+		*at += reader_offset(&reader);
+		n++;
+	}
+	return n;
+}
+
+static bool release_side(struct transcript *transcript, enum side from)
+{
+	struct side_state *side = &transcript->sides[from];
+	size_t n;
+
+	if (!has_held(transcript, from) || keys_undecided(&transcript->keys, from == SIDE_SERVER))
+		return false;
+	n = replay(transcript, from, buf_view(&side->held), &side->held_at);
+	if (side->held_at == side->held.len) {
+		buf_fini(&side->held);
+		side->held = (struct buf){0};
+		side->held_at = 0;
+	}
+	return n > 0;
+}
+
+/* Decodes what need not wait any longer. What one side sent may tell what the other's means. */
+static void release(struct transcript *transcript)
+{
+	while (release_side(transcript, SIDE_CLIENT) || release_side(transcript, SIDE_SERVER))
+		;
+}
+
+/* Nothing waits in this connection any more. */
+static void give_up(struct transcript *transcript)
+{
+	keys_give_up(&transcript->keys);
+	release(transcript);
+}
+
+static void hold(struct transcript *transcript, const struct origin *origin,
+                 const struct record *record)
+{
+	struct buf *held = &transcript->sides[origin->from].held;
+
+	transcript->by_time = true;
+	buf_u32(held, (uint32_t)(origin->t_ns >> 32));
+	buf_u32(held, (uint32_t)origin->t_ns);
+	buf_bytes(held, record->header);
+	buf_bytes(held, record->body);
+	if (held->len <= TRANSCRIPT_HELD_MAX)
+		return;
+	faults_add(&transcript->faults, origin->from == SIDE_SERVER, record_fault,
+	           "more than %u bytes came before what the other side says of their keys",
+	           TRANSCRIPT_HELD_MAX);
+	give_up(transcript);
+}
+
 static void whole_record(struct transcript *transcript, struct origin *origin,
                          const struct record *record)
 {
-	struct buf *plain = &transcript->plain;
-	uint8_t type = record->type;
-
-	switch (keys_open(&transcript->keys, origin->from == SIDE_SERVER, record, plain, &type)) {
-	case SEAL_NONE:
-		content(transcript, origin, type, record->body);
-		break;
-	case SEAL_OPENED:
-		origin->is_protected = true;
-		content(transcript, origin, type, buf_view(plain));
-		OPENSSL_cleanse(plain->data, plain->len);
-		if (plain->size > PLAIN_IDLE_MAX)
-			buf_fini(plain);
-		buf_clear(plain);
-		break;
-	case SEAL_CLOSED:
-		sealed(transcript, origin, record);
-		break;
-	}
+	if (has_held(transcript, origin->from) || !open_record(transcript, origin, record))
+		hold(transcript, origin, record);
+	if (has_held(transcript, SIDE_CLIENT) || has_held(transcript, SIDE_SERVER))
+		release(transcript);
 }
 
 /* The SSLv2-style hello is kept like a message, but without a message's header. */
@@ -437,7 +708,7 @@ static void handle(struct transcript *transcript, enum record_event event, struc
 		whole_record(transcript, origin, record);
 		break;
 	case RECORD_PASSED_OVER:
-		sealed(transcript, origin, record);
+		unopened(transcript, origin, record);
 		break;
 	case RECORD_SSLV2:
 		sslv2_record(transcript, origin, record);
@@ -493,6 +764,8 @@ static void cut_record(struct transcript *transcript, enum side from, uint64_t t
 
 void transcript_gap(struct transcript *transcript, enum side from, uint64_t n_bytes, uint64_t t_ns)
 {
+	if (has_held(transcript, from))
+		give_up(transcript);
 	transcript->sides[from].message.t_ns = t_ns;
 	transcript->sides[from].has_alert_level = false;
 	cut_record(transcript, from, t_ns);
@@ -543,6 +816,15 @@ enum guess transcript_guess(struct bytes first_payload)
 	}
 }
 
+void transcript_write_secrets(const struct transcript *transcript, struct buf *out)
+{
+	const struct keys *keys = &transcript->keys;
+
+	if (keys->has_master_secret)
+		keylog_write_master(keys->client_random,
+		                    (struct bytes){keys->master_secret, MASTER_SECRET_LEN}, out);
+}
+
 struct bytes transcript_client_hello(const struct transcript *transcript)
 {
 	for (size_t i = 0; i < transcript->n_entries; i++) {
@@ -560,22 +842,25 @@ static bool is_unfinished(const struct transcript *transcript, enum side from)
 {
 	const struct side_state *side = &transcript->sides[from];
 
-	return side->message.n_header > 0 || side->has_alert_level ||
+	return side->message.n_header > 0 || side->has_alert_level || side->held.len > 0 ||
 	       record_stream_pending(&side->records) > 0;
 }
 
-/* A copy of what is told; it has no keys. */
+/* A copy of what is told; it has no keys, but knows what is protected. */
 static struct transcript *copy(const struct transcript *transcript)
 {
 	struct transcript *made = transcript_new(NULL);
 
+	made->keys.version = transcript->keys.version;
 	made->is_tls = transcript->is_tls;
+	made->by_time = transcript->by_time;
 	made->version = transcript->version;
 	made->cipher_suite = transcript->cipher_suite;
 	made->group = transcript->group;
 	made->signature_algorithm = transcript->signature_algorithm;
 	made->entries_cut = transcript->entries_cut;
 	for (int i = 0; i < 2; i++) {
+		made->keys.directions[i].changed = transcript->keys.directions[i].changed;
 		made->sides[i].message = transcript->sides[i].message;
 		buf_bytes(&made->sides[i].kept, buf_view(&transcript->sides[i].kept));
 	}
@@ -602,8 +887,15 @@ static void finish(struct transcript *made, const struct transcript *transcript,
 	const struct record_stream *records = &transcript->sides[from].records;
 	struct origin origin = {.from = from, .t_ns = transcript->sides[from].message.t_ns};
 	size_t n = record_stream_pending(records);
+	size_t held_at = transcript->sides[from].held_at;
 	struct record record;
 
+	if (has_held(transcript, from)) {
+		replay(made, from, buf_view(&transcript->sides[from].held), &held_at);
+		faults_add(&made->faults, from == SIDE_SERVER, record_fault,
+		           "protected records stay closed: the capture lacks the %s's part of "
+		           "their handshake", from == SIDE_SERVER ? "client" : "server");
+	}
 	if (n > 0)
 		faults_add(&made->faults, from == SIDE_SERVER, record_fault,
 		           "the stream ends inside a record, of which %zu bytes came", n);

@@ -8,6 +8,9 @@
  * transcript_emit tells what was seen. Whatever the peers send is data: a fault is noted and told,
  * never an error.
  *
+ * The sides need not come in step: with secrets at hand, what one side sends ahead of the other
+ * side's hello waits for it, and then takes its place by its time.
+ *
  * TLS that begins after other text (STARTTLS, a proxy's CONNECT) is found. Bytes that are not TLS
  * are passed over without being kept.
  *
@@ -23,6 +26,7 @@
 #define TRANSCRIPT_MESSAGES_MAX 256      /* messages told in order; then "messages_cut" */
 #define TRANSCRIPT_ALERTS_MAX 32         /* alerts told */
 #define TRANSCRIPT_KEPT_MAX (256u << 10) /* bytes of handshake messages kept of each side */
+#define TRANSCRIPT_HELD_MAX (256u << 10) /* bytes of records that wait for the other side's hello */
 
 enum side { SIDE_CLIENT, SIDE_SERVER };
 
@@ -32,10 +36,10 @@ struct transcript;
 
 /*
  * A new transcript, the caller's to free. `keylog` is borrowed for the transcript's life and may
- * be NULL; its secrets are looked up when a hello of the server comes. transcript_free(NULL) does
- * nothing.
+ * be NULL; its secrets are looked up when the hellos have come, and sessions that are resumed later
+ * are remembered in it. transcript_free(NULL) does nothing.
  */
-struct transcript *transcript_new(const struct keylog *keylog);
+struct transcript *transcript_new(struct keylog *keylog);
 void transcript_free(struct transcript *transcript);
 
 /*
@@ -73,6 +77,12 @@ void transcript_emit(const struct transcript *transcript, uint64_t t0_ns, struct
  * apart: the transcript, what it points to.
  */
 void transcript_fetch(const struct transcript *transcript, int stage);
+
+/*
+ * Appends the lines of a key log that open the connection again without the private key or the
+ * premaster secret by which it was opened; nothing if none was.
+ */
+void transcript_write_secrets(const struct transcript *transcript, struct buf *out);
 
 /*
  * The first ClientHello message, with its 4-byte header; empty if none came whole. Valid until the

@@ -24,6 +24,8 @@ struct entry {
 	bool is_protected;
 	bool sealed; /* no key opened it */
 	bool sslv2;
+	uint8_t under; /* enum epoch: the keys it came under, and those that were due */
+	uint8_t due;
 };
 
 struct alert {
@@ -33,6 +35,8 @@ struct alert {
 	bool from_server;
 	bool is_protected;
 	bool sealed;
+	uint8_t under; /* as in struct entry */
+	uint8_t due;
 };
 
 /* A handshake message that is not whole yet. */
@@ -45,6 +49,8 @@ struct assembly {
 	uint32_t kept_len;
 	uint16_t record_version;
 	bool is_protected;
+	enum epoch under; /* of its first bytes */
+	enum epoch due;
 	uint64_t t_ns; /* of its last bytes */
 };
 
@@ -55,9 +61,16 @@ struct side_state {
 	size_t n_not_kept; /* messages for which there was no room */
 	uint8_t alert_level;
 	bool has_alert_level; /* half of an alert came */
+	/*
+	 * Records that wait for the other side's messages: when each came (8 bytes), its header and
+	 * body. What stands before `held_at` is done with.
+	 */
+	struct buf held;
+	size_t held_at;
 };
 
 struct transcript {
+	struct keylog *keylog; /* borrowed, may be NULL; sessions are remembered in it */
 	struct keys keys;
 	struct side_state sides[2];
 	struct entry *entries; /* owned */
@@ -67,6 +80,7 @@ struct transcript {
 	struct alert *alerts; /* owned */
 	size_t n_alerts;
 	bool is_tls;
+	bool by_time; /* the sides do not come in step: entries go where their times belong */
 	uint16_t version; /* what was agreed on, 0 if it was not seen; so the next three */
 	uint16_t cipher_suite;
 	uint16_t group;

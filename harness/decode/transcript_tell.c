@@ -2,6 +2,8 @@
 
 #include "decode/handshake.h"
 
+#include <stdio.h>
+
 #define HELLOS_MAX 4 /* of one handshake, with a HelloRetryRequest */
 
 /* What the tellers of one transcript share. */
@@ -203,6 +205,35 @@ static void tell_kind(struct teller *teller, const struct handshake_kind *kind)
 	emit_close(teller->emit);
 }
 
+#define KEYS_TEXT_MAX 80
+
+/* What is to be said if a message came under other keys than it should have; else empty. */
+static const char *keys_text(uint8_t under, uint8_t due, char text[KEYS_TEXT_MAX])
+{
+	static const char *const names[EPOCH_MAX] = {
+		[EPOCH_NONE] = "no keys",
+		[EPOCH_EARLY] = "early data keys",
+		[EPOCH_HANDSHAKE] = "handshake keys",
+		[EPOCH_APPLICATION] = "application keys",
+		[EPOCH_BEFORE_UPDATE] = "the keys before the KeyUpdate",
+		[EPOCH_CONNECTION] = "the connection's keys",
+	};
+
+	text[0] = '\0';
+	if (under != due)
+		snprintf(text, KEYS_TEXT_MAX, "%s, where %s are due", names[under],
+		         due == EPOCH_NONE ? "none" : names[due]);
+	return text;
+}
+
+static void tell_keys(const struct teller *teller, uint8_t under, uint8_t due)
+{
+	char text[KEYS_TEXT_MAX];
+
+	if (under != due)
+		emit_text(teller->emit, "protected_with", keys_text(under, due, text));
+}
+
 static double ms_since(uint64_t t_ns, uint64_t t0_ns)
 {
 	return t_ns > t0_ns ? (double)(t_ns - t0_ns) / 1e6 : 0;
@@ -232,7 +263,7 @@ static void tell_entry_kind(struct emit *emit, const struct entry *entry, enum r
 static void tell_entry(const struct teller *teller, const struct entry *entry)
 {
 	struct emit *emit = teller->emit;
-	char type[REGISTRY_LABEL_MAX];
+	char type[REGISTRY_LABEL_MAX], keys[KEYS_TEXT_MAX];
 	enum registry registry = entry->content_type == CONTENT_handshake && !entry->sealed
 	                                 ? REGISTRY_HANDSHAKE_TYPE
 	                                 : REGISTRY_CONTENT_TYPE;
@@ -240,16 +271,19 @@ static void tell_entry(const struct teller *teller, const struct entry *entry)
 	                                                     : entry->content_type;
 
 	if (emit->format == EMIT_TEXT) {
-		emit_line(emit, "%10.3f ms  %s: %s%s, %u bytes%s",
+		emit_line(emit, "%10.3f ms  %s: %s%s, %u bytes%s%s%s",
 		          ms_since(entry->t_ns, teller->t0_ns), side_name(entry->from_server),
 		          entry->sealed ? "encrypted " : "", registry_label(registry, value, type),
 		          entry->length,
-		          entry->is_protected && !entry->sealed ? ", decrypted" : "");
+		          entry->is_protected && !entry->sealed ? ", decrypted" : "",
+		          entry->under != entry->due ? "; with " : "",
+		          keys_text(entry->under, entry->due, keys));
 		return;
 	}
 	emit_item(emit, "Message");
 	emit_ms(emit, "t_ms", entry->t_ns, teller->t0_ns);
 	tell_entry_kind(emit, entry, registry, value);
+	tell_keys(teller, entry->under, entry->due);
 	emit_close(emit);
 }
 
@@ -283,6 +317,7 @@ static void tell_alert(const struct teller *teller, const struct alert *alert)
 		emit_number(emit, "number", alert->description);
 	}
 	emit_bool(emit, "protected", alert->is_protected);
+	tell_keys(teller, alert->under, alert->due);
 	emit_ms(emit, "t_ms", alert->t_ns, teller->t0_ns);
 	emit_close(emit);
 }

@@ -36,7 +36,7 @@ static void learn_isn(struct connection *connection, enum side side, uint32_t is
 }
 
 struct connection *connection_new(const struct segment *first, enum side from, bool decode,
-                                  const struct keylog *keylog, size_t *budget)
+                                  struct keylog *keylog, size_t *budget)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
 

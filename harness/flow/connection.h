@@ -43,7 +43,7 @@ struct connection {
  * (borrowed, or NULL). `budget`: see stream.h.
  */
 struct connection *connection_new(const struct segment *first, enum side from, bool decode,
-                                  const struct keylog *keylog, size_t *budget);
+                                  struct keylog *keylog, size_t *budget);
 void connection_free(struct connection *connection);
 
 /* The side that sent `segment`, which is one of this connection's two ends. */

@@ -6,6 +6,7 @@
 #include "flow/keylog_file.h"
 #include "flow/link_layer.h"
 #include "flow/pick.h"
+#include "flow/private_key_file.h"
 #include "flow/tracker.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@
 struct decoding {
 	const struct decode_request *request;
 	FILE *out, *notes;
-	const struct keylog *keylog;
+	struct keylog *keylog;
 	struct pick *pick; /* NULL: nothing is picked */
 	struct buf text;   /* not written yet */
 	struct buf json;   /* of one connection that is looked into */
@@ -226,16 +227,20 @@ static int judge_end(const struct capture *capture, const char *path, const stru
 }
 
 /*
- * Adds the secrets of the capture and of the key log beside it. Tells whether the packets are in
+ * Adds the secrets of the capture and of the files beside it. Tells whether the packets are in
  * order.
  */
 static int survey(struct capture *capture, const struct decode_request *request, FILE *notes,
                   struct keylog *keylog, bool *in_order, struct error *error)
 {
+	int rc = 0;
+
 	*in_order = capture_survey(capture, keylog);
-	if (request->keylog == NULL)
-		return 0;
-	return keylog_file_read(keylog, request->keylog, notes, error);
+	for (size_t i = 0; rc == 0 && i < request->n_private_keys; i++)
+		rc = private_key_file_read(keylog, request->private_keys[i], error);
+	if (rc == 0 && request->keylog != NULL)
+		rc = keylog_file_read(keylog, request->keylog, notes, error);
+	return rc;
 }
 
 static int check(const struct decode_request *request, struct error *error)

@@ -15,6 +15,8 @@
 struct decode_request {
 	const char *path;     /* of the capture; "-": standard input */
 	const char *keylog;   /* path of a key log (SSLKEYLOGFILE); NULL: none */
+	const char *const *private_keys; /* paths of private RSA keys */
+	size_t n_private_keys;
 	enum emit_format format;
 	const char *fields;   /* instead of it: a line of these values (fields.h); NULL: none */
 	struct filter filter; /* which connections are told */
@@ -25,8 +27,8 @@ struct decode_request {
  * Decodes the capture to `out`. EMIT_TEXT: a heading and a tree for
  * each connection, and a line that sums up. EMIT_JSON: a line of JSON for each connection. A
  * connection is written when it is over, those without an end at the end of the file, in the order
- * in which they began. Secrets in the file, and in the key log beside it,
- * open what they can. `notes` gets a line on each oddity that hinders nothing.
+ * in which they began. Secrets in the file, in the key log beside it and in
+ * the private keys open what they can. `notes` gets a line on each oddity that hinders nothing.
  *
  * ERR_INPUT, with one sentence, if the file is not a capture, is cut off or damaged, or is of a
  * link type that is not read; what could be read has been written all the same. ERR_INPUT, before

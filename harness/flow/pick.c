@@ -74,6 +74,7 @@ void pick_connection(struct pick *pick, const struct connection *connection,
 	pick->wanted.data[connection->number] = 1;
 	if (hello.len >= RANDOM_AT + KEYLOG_RANDOM_LEN)
 		keylog_write(keylog, hello.data + RANDOM_AT, &pick->secrets);
+	transcript_write_secrets(connection->transcript, &pick->secrets);
 }
 
 static bool is_wanted(const struct pick *pick, const struct picked *picked)

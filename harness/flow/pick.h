@@ -25,7 +25,10 @@ void pick_free(struct pick *pick);
 void pick_packet(struct pick *pick, const struct packet *packet,
                  const struct connection *connection);
 
-/* The connection is wanted, and the secrets in `keylog` that open it. */
+/*
+ * The connection is wanted, and the secrets that open it: those in `keylog`, or what a private key
+ * gave.
+ */
 void pick_connection(struct pick *pick, const struct connection *connection,
                      const struct keylog *keylog);
 

@@ -14,7 +14,7 @@ TAILQ_HEAD(order, connection);
 
 struct tracker {
 	enum tracker_mode mode;
-	const struct keylog *keylog;
+	struct keylog *keylog;
 	const struct tracker_events *events;
 	void *context;
 	struct bucket buckets[BUCKETS];
@@ -28,7 +28,7 @@ struct tracker {
 	struct fragments *fragments;
 };
 
-struct tracker *tracker_new(enum tracker_mode mode, const struct keylog *keylog,
+struct tracker *tracker_new(enum tracker_mode mode, struct keylog *keylog,
                             const struct tracker_events *events, void *context)
 {
 	struct tracker *tracker = calloc(1, sizeof(*tracker));

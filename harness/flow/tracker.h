@@ -40,7 +40,7 @@ struct tracker;
  * A new tracker, the caller's to free; tracker_free(NULL) does nothing. `keylog` (or NULL),
  * `events` and `context` are borrowed for its life.
  */
-struct tracker *tracker_new(enum tracker_mode mode, const struct keylog *keylog,
+struct tracker *tracker_new(enum tracker_mode mode, struct keylog *keylog,
                             const struct tracker_events *events, void *context);
 
 /*

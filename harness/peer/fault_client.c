@@ -144,13 +144,13 @@ static void note_closed(struct watch *watch, uint8_t type)
 static void note_record(struct watch *watch, const struct record *record)
 {
 	struct buf plain = {0};
-	uint8_t type = record->type;
-	enum seal seal = keys_open(&watch->keys, false, record, &plain, &type);
+	struct opening opening;
+	enum seal seal = keys_open(&watch->keys, false, record, &plain, &opening);
 
 	if (seal == SEAL_NONE)
 		note_content(watch, record->type, record->body);
 	else if (seal == SEAL_OPENED)
-		note_content(watch, type, buf_view(&plain));
+		note_content(watch, opening.type, buf_view(&plain));
 	else
 		note_closed(watch, record->type);
 	if (watch->finished_late && !watch->gave_up)

@@ -172,20 +172,61 @@ static void free_ends(struct ends *ends)
 }
 
 /* What a transcript makes of the wire, fed in chunks of `step` bytes. */
-static json_t *decode_wire(const struct wire *wire, bool with_keys, size_t step)
+static json_t *decode_with(const struct wire *wire, struct keylog *keylog, size_t step)
 {
-	struct keylog *keylog = keylog_new();
 	struct transcript *transcript = transcript_new(keylog);
 	json_t *value;
 
-	if (with_keys)
-		keylog_add(keylog, buf_string(&wire->keylog), wire->keylog.len);
 	for (size_t i = 0; i < wire->n_chunks; i++)
 		feed_in_steps(transcript, wire->chunks[i].from, buf_view(&wire->chunks[i].bytes),
 		              step, T0_NS + i * 1000000);
 	value = emit_json(transcript);
 	transcript_free(transcript);
+	return value;
+}
+
+static json_t *decode_wire(const struct wire *wire, bool with_keys, size_t step)
+{
+	struct keylog *keylog = keylog_new();
+	json_t *value;
+
+	if (with_keys)
+		keylog_add(keylog, buf_string(&wire->keylog), wire->keylog.len);
+	value = decode_with(wire, keylog, step);
 	keylog_free(keylog);
+	return value;
+}
+
+/* The lines of the wire's key log that begin with `label`. */
+static struct keylog *keylog_of(const struct wire *wire, const char *label)
+{
+	struct keylog *keylog = keylog_new();
+	struct buf copy = {0};
+	char *rest, *line;
+
+	buf_bytes(&copy, buf_view(&wire->keylog));
+	buf_string(&copy);
+	for (rest = (char *)copy.data; (line = strsep(&rest, "\n")) != NULL;)
+		if (strncmp(line, label, strlen(label)) == 0)
+			keylog_add(keylog, line, strlen(line));
+	buf_fini(&copy);
+	return keylog;
+}
+
+/* The same with another order: all that one side sent, then all of the other, at the same times. */
+static json_t *decode_sides(const struct wire *wire, struct keylog *keylog, enum side first)
+{
+	struct transcript *transcript = transcript_new(keylog);
+	json_t *value;
+
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < wire->n_chunks; i++)
+			if ((wire->chunks[i].from == first) == (pass == 0))
+				transcript_feed(transcript, wire->chunks[i].from,
+				                buf_view(&wire->chunks[i].bytes),
+				                T0_NS + i * 1000000);
+	value = emit_json(transcript);
+	transcript_free(transcript);
 	return value;
 }
 
@@ -204,9 +245,35 @@ static void assert_alert(const json_t *value, size_t index, const char *from,
 	assert_int_equal(json_is_true(json_object_get(alert, "protected")), is_protected);
 }
 
+static void assert_same(const json_t *value, const json_t *expected)
+{
+	char *text, *expected_text;
+
+	if (json_equal(value, expected))
+		return;
+	text = json_dumps(json_object_get(value, "messages"), JSON_INDENT(1));
+	expected_text = json_dumps(json_object_get(expected, "messages"), JSON_INDENT(1));
+	print_error("%s\nis not\n%s\n", text, expected_text);
+	free(text);
+	free(expected_text);
+	fail();
+}
+
+/* What is told does not depend on which side's bytes come first. */
+static void check_order(const struct wire *wire, struct keylog *keylog, const json_t *expected)
+{
+	for (int first = 0; first < 2; first++) {
+		json_t *value = decode_sides(wire, keylog, (enum side)first);
+
+		assert_same(value, expected);
+		json_decref(value);
+	}
+}
+
 /* A whole connection: handshake, data both ways, close_notify both ways, nothing opaque. */
 static void check_connection(struct ends *ends, const char *version, const char *suite)
 {
+	struct keylog *keylog;
 	json_t *value;
 
 	connect_ends(ends);
@@ -224,6 +291,10 @@ static void check_connection(struct ends *ends, const char *version, const char 
 	assert_alert(value, 0, "client", "close_notify", true);
 	assert_alert(value, 1, "server", "close_notify", true);
 	assert_int_equal(json_array_size(at_path(value, "finished")), 2);
+	keylog = keylog_new();
+	keylog_add(keylog, buf_string(&ends->wire.keylog), ends->wire.keylog.len);
+	check_order(&ends->wire, keylog, value);
+	keylog_free(keylog);
 	json_decref(value);
 }
 
@@ -513,31 +584,40 @@ static void expand(struct bytes secret, const char *label, uint8_t *out, size_t 
 	EVP_KDF_free(kdf);
 }
 
-/*
- * A record of AES-256-GCM with sequence number 0 under a traffic secret: an alert and some zeros.
- */
-static struct buf sealed_alert(struct bytes secret)
+/* Appends `inner`, encrypted by AES-256-GCM, and its tag. */
+static void seal(struct buf *out, const uint8_t *key, const uint8_t *nonce, struct bytes additional,
+                 struct bytes inner)
 {
-	static const uint8_t inner[] = {2, 42, CONTENT_alert, 0, 0, 0};
-	struct buf record = from_hex("1703030016");
 	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-	uint8_t key[32], iv[12], sealed[sizeof(inner)], tag[16];
+	uint8_t sealed[64], tag[16];
 	int n;
 
-	expand(secret, "key", key, sizeof(key));
-	expand(secret, "iv", iv, sizeof(iv));
-	EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), NULL, key, iv);
-	EVP_EncryptUpdate(context, NULL, &n, record.data, (int)record.len);
-	EVP_EncryptUpdate(context, sealed, &n, inner, sizeof(inner));
+	EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), NULL, key, nonce);
+	EVP_EncryptUpdate(context, NULL, &n, additional.data, (int)additional.len);
+	EVP_EncryptUpdate(context, sealed, &n, inner.data, (int)inner.len);
 	EVP_EncryptFinal_ex(context, sealed, &n);
 	EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, sizeof(tag), tag);
 	EVP_CIPHER_CTX_free(context);
-	buf_add(&record, sealed, sizeof(sealed));
-	buf_add(&record, tag, sizeof(tag));
+	buf_add(out, sealed, inner.len);
+	buf_add(out, tag, sizeof(tag));
+}
+
+/* A record of AES-256-GCM under a traffic secret: an alert and some zeros. */
+static struct buf sealed_alert(struct bytes secret, uint8_t sequence)
+{
+	static const uint8_t inner[] = {2, 42, CONTENT_alert, 0, 0, 0};
+	struct buf record = from_hex("1703030016");
+	struct buf header = from_hex("1703030016");
+	uint8_t key[32], iv[12];
+
+	expand(secret, "key", key, sizeof(key));
+	expand(secret, "iv", iv, sizeof(iv));
+	iv[11] ^= sequence;
+	seal(&record, key, iv, buf_view(&header), (struct bytes){inner, sizeof(inner)});
+	buf_fini(&header);
 	return record;
 }
 
-/* A client that refuses the certificate may already use either of its keys, before its Finished. */
 /* The client's second flight is missing, with its ChangeCipherSpec and Finished. */
 static void opens_records_after_a_gap_with_the_change_cipher_spec(void **state)
 {
@@ -592,39 +672,442 @@ static void reads_suites_that_do_not_encrypt_without_a_key_log(void **state)
 	free_ends(ends);
 }
 
-static void opens_a_client_alert_under_either_of_its_keys(void **state)
+/* The member of the alert and of its message, "" if both lack it; they have to agree. */
+static const char *protected_with(const json_t *value)
 {
-	static const enum keylog_label labels[] = {KEYLOG_CLIENT_HANDSHAKE,
-	                                           KEYLOG_CLIENT_APPLICATION};
+	const json_t *alert = json_array_get(at_path(value, "alerts"), 0);
+	const char *text = json_text(alert, "protected_with");
+
+	assert_string_equal(
+		json_text(find_in(value, "messages", "type", "alert"), "protected_with"), text);
+	return text;
+}
+
+/*
+ * What is told of a TLS 1.3 connection if the client sends an alert under the secret `label` after
+ * `n_chunks` of a whole handshake, in plaintext if the label is KEYLOG_LABEL_MAX.
+ */
+static json_t *with_client_alert(struct ends *ends, size_t n_chunks, enum keylog_label label)
+{
+	struct keylog *keylog = keylog_new();
+	struct transcript *transcript = transcript_new(keylog);
+	struct buf alert = from_hex("1503030002022a");
+	json_t *value;
+
+	keylog_add(keylog, buf_string(&ends->wire.keylog), ends->wire.keylog.len);
+	for (size_t i = 0; i < n_chunks; i++)
+		transcript_feed(transcript, ends->wire.chunks[i].from,
+		                buf_view(&ends->wire.chunks[i].bytes), T0_NS);
+	if (label != KEYLOG_LABEL_MAX) {
+		buf_fini(&alert);
+		alert = sealed_alert(keylog_find(
+			keylog, ends->wire.chunks[0].bytes.data + 11 /* random */, label),
+			n_chunks > 4 /* after a KeyUpdate */);
+	}
+	transcript_feed(transcript, SIDE_CLIENT, buf_view(&alert), T0_NS);
+	value = emit_json(transcript);
+	buf_fini(&alert);
+	transcript_free(transcript);
+	keylog_free(keylog);
+	return value;
+}
+
+/* A client that refuses the certificate may already use either of its keys, before its Finished. */
+static void says_under_which_keys_an_alert_came(void **state)
+{
+	static const struct {
+		size_t n_chunks; /* 2: up to the server's Finished; 3: up to the client's */
+		enum keylog_label label;
+		const char *said;
+	} cases[] = {
+		{2, KEYLOG_CLIENT_HANDSHAKE, ""},
+		{2, KEYLOG_CLIENT_APPLICATION, "application keys, where handshake keys are due"},
+		{2, KEYLOG_LABEL_MAX, "no keys, where handshake keys are due"},
+		{3, KEYLOG_CLIENT_APPLICATION, ""},
+		{3, KEYLOG_LABEL_MAX, "no keys, where application keys are due"},
+	};
 
 	(void)state;
-	for (int i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct ends *ends = make_ends(TLS1_3_VERSION);
-		struct keylog *keylog = keylog_new();
-		struct transcript *transcript = transcript_new(keylog);
-		const struct chunk *hello, *flight;
-		struct buf alert;
 		json_t *value;
 
 		connect_ends(ends);
 		run(ends);
-		keylog_add(keylog, buf_string(&ends->wire.keylog), ends->wire.keylog.len);
-		hello = &ends->wire.chunks[0];
-		flight = &ends->wire.chunks[1];
-		transcript_feed(transcript, hello->from, buf_view(&hello->bytes), T0_NS);
-		transcript_feed(transcript, flight->from, buf_view(&flight->bytes), T0_NS);
-		alert = sealed_alert(
-			keylog_find(keylog, hello->bytes.data + 11 /* random */, labels[i]));
-		transcript_feed(transcript, SIDE_CLIENT, buf_view(&alert), T0_NS);
-		value = emit_json(transcript);
-		assert_alert(value, 0, "client", "bad_certificate", true);
+		value = with_client_alert(ends, cases[i].n_chunks, cases[i].label);
+		assert_alert(value, 0, "client", "bad_certificate",
+		             cases[i].label != KEYLOG_LABEL_MAX);
+		assert_string_equal(protected_with(value), cases[i].said);
 		assert_no_faults(value);
 		json_decref(value);
-		buf_fini(&alert);
-		transcript_free(transcript);
-		keylog_free(keylog);
 		free_ends(ends);
 	}
+}
+
+/* Its keys are made of the ServerHello: what it has against that, it says without them. */
+static void a_plaintext_alert_on_the_server_hello_is_as_it_should_be(void **state)
+{
+	struct ends *ends = make_ends(TLS1_3_VERSION);
+	struct transcript *transcript = transcript_new(NULL);
+	struct buf alert = from_hex("1503030002022f");
+	json_t *value;
+
+	(void)state;
+	connect_ends(ends);
+	run(ends);
+	for (size_t i = 0; i < 2; i++)
+		transcript_feed(transcript, ends->wire.chunks[i].from,
+		                buf_view(&ends->wire.chunks[i].bytes), T0_NS);
+	transcript_feed(transcript, SIDE_CLIENT, buf_view(&alert), T0_NS);
+	value = emit_json(transcript);
+	assert_alert(value, 0, "client", "illegal_parameter", false);
+	assert_string_equal(protected_with(value), "");
+	json_decref(value);
+	buf_fini(&alert);
+	transcript_free(transcript);
+	free_ends(ends);
+}
+
+static void says_that_an_alert_in_tls_1_2_lacks_protection(void **state)
+{
+	struct ends *ends = make_ends(TLS1_2_VERSION);
+	json_t *value;
+
+	(void)state;
+	connect_ends(ends);
+	run(ends);
+	value = with_client_alert(ends, 3, KEYLOG_LABEL_MAX);
+	assert_alert(value, 0, "client", "bad_certificate", false);
+	assert_string_equal(protected_with(value), "no keys, where the connection's keys are due");
+	json_decref(value);
+	free_ends(ends);
+}
+
+/* A client's first record of AES-256-GCM in TLS 1.2 (RFC 5246 section 6.3, RFC 5288): an alert. */
+static struct buf sealed_tls12_alert(struct bytes master_secret, const uint8_t *client_random,
+                                     const uint8_t *server_random)
+{
+	struct buf seed = {0}, record = from_hex("150303001a0000000000000000");
+	struct buf additional = from_hex("00000000000000001503030002");
+	uint8_t block[72], nonce[12] = {0};
+	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS1-PRF", NULL);
+	EVP_KDF_CTX *context = EVP_KDF_CTX_new(kdf);
+
+	buf_text(&seed, "key expansion");
+	buf_add(&seed, server_random, KEYLOG_RANDOM_LEN);
+	buf_add(&seed, client_random, KEYLOG_RANDOM_LEN);
+	EVP_KDF_derive(context, block, sizeof(block), (OSSL_PARAM[]){
+		OSSL_PARAM_construct_utf8_string("digest", "SHA384", 0),
+		OSSL_PARAM_construct_octet_string("secret", (void *)master_secret.data,
+		                                  master_secret.len),
+		OSSL_PARAM_construct_octet_string("seed", seed.data, seed.len),
+		OSSL_PARAM_construct_end()});
+	memcpy(nonce, block + 64, 4);
+	seal(&record, block, nonce, buf_view(&additional),
+	     (struct bytes){(const uint8_t *)"\x02\x2a", 2});
+	EVP_KDF_CTX_free(context);
+	EVP_KDF_free(kdf);
+	buf_fini(&seed);
+	buf_fini(&additional);
+	return record;
+}
+
+static void opens_a_tls_1_2_alert_before_its_change_cipher_spec(void **state)
+{
+	struct ends *ends = make_ends(TLS1_2_VERSION);
+	const uint8_t *client_random, *server_random;
+	struct keylog *keylog;
+	struct buf alert;
+	json_t *value;
+
+	(void)state;
+	connect_ends(ends);
+	run(ends);
+	keylog = keylog_of(&ends->wire, "CLIENT_RANDOM");
+	client_random = ends->wire.chunks[0].bytes.data + 11;
+	server_random = ends->wire.chunks[1].bytes.data + 11;
+	alert = sealed_tls12_alert(keylog_find(keylog, client_random, KEYLOG_CLIENT_RANDOM),
+	                           client_random, server_random);
+	buf_clear(&ends->wire.chunks[2].bytes);
+	buf_bytes(&ends->wire.chunks[2].bytes, buf_view(&alert));
+	buf_fini(&ends->wire.chunks[--ends->wire.n_chunks].bytes); /* the server's Finished */
+	assert_int_equal(ends->wire.n_chunks, 3);
+	value = decode_with(&ends->wire, keylog, SIZE_MAX / 2);
+	assert_alert(value, 0, "client", "bad_certificate", true);
+	assert_string_equal(protected_with(value), "the connection's keys, where none are due");
+	json_decref(value);
+	buf_fini(&alert);
+	keylog_free(keylog);
+	free_ends(ends);
+}
+
+/* A client that says it has new keys, and goes on with the old ones. */
+static void says_that_an_alert_came_under_the_keys_before_a_key_update(void **state)
+{
+	struct ends *ends = make_ends(TLS1_3_VERSION);
+	json_t *value;
+	size_t n;
+
+	(void)state;
+	connect_ends(ends);
+	run(ends);
+	SSL_key_update(ends->ssl[SIDE_CLIENT], SSL_KEY_UPDATE_NOT_REQUESTED);
+	SSL_do_handshake(ends->ssl[SIDE_CLIENT]);
+	n = ends->wire.n_chunks;
+	move_bytes(ends, SIDE_CLIENT);
+	assert_int_equal(ends->wire.n_chunks, n + 1);
+	value = with_client_alert(ends, ends->wire.n_chunks, KEYLOG_CLIENT_APPLICATION);
+	assert_string_equal(protected_with(value),
+	                    "the keys before the KeyUpdate, where application keys are due");
+	assert_no_faults(value);
+	json_decref(value);
+	free_ends(ends);
+}
+
+static struct keylog *private_key_alone(void)
+{
+	struct keylog *keylog = keylog_new();
+
+	assert_true(keylog_add_private_key(keylog, client_key)); /* one that does not fit, too */
+	assert_true(keylog_add_private_key(keylog, server_key));
+	return keylog;
+}
+
+/* Nothing but `keylog` opens the connection, whichever side comes first. Frees it. */
+static void check_opened(const struct wire *wire, struct keylog *keylog)
+{
+	json_t *value = decode_with(wire, keylog, SIZE_MAX / 2);
+
+	assert_no_faults(value);
+	assert_null(find_in(value, "messages", "type", "encrypted"));
+	assert_alert(value, 0, "client", "close_notify", true);
+	assert_alert(value, 1, "server", "close_notify", true);
+	check_order(wire, keylog, value);
+	json_decref(value);
+	keylog_free(keylog);
+}
+
+/* Connections with static RSA in all versions that have it, with and without the session hash. */
+static struct ends *static_rsa(int version, bool extended, bool with_client_certificate)
+{
+	struct ends *ends = make_ends(version);
+
+	for (int i = 0; i < 2; i++)
+		SSL_CTX_set_cipher_list(ends->contexts[i], version == TLS1_2_VERSION
+		                                                   ? "AES256-GCM-SHA384"
+		                                                   : "AES128-SHA");
+	/* Only the client tells the premaster secret. */
+	SSL_CTX_set_keylog_callback(ends->contexts[SIDE_CLIENT], on_keylog);
+	if (!extended)
+		SSL_CTX_set_options(ends->contexts[SIDE_SERVER], SSL_OP_NO_EXTENDED_MASTER_SECRET);
+	if (with_client_certificate) {
+		SSL_CTX_use_certificate(ends->contexts[SIDE_CLIENT], client_certificate);
+		SSL_CTX_use_PrivateKey(ends->contexts[SIDE_CLIENT], client_key);
+		SSL_CTX_set_verify(ends->contexts[SIDE_SERVER], SSL_VERIFY_PEER, accept_any);
+	}
+	connect_ends(ends);
+	run(ends);
+	send_data(ends, SIDE_CLIENT, "ping");
+	send_data(ends, SIDE_SERVER, "pong");
+	return ends;
+}
+
+static void opens_static_rsa_with_the_private_key(void **state)
+{
+	static const int versions[] = {TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
+		for (int kind = 0; kind < 4; kind++) {
+			struct ends *ends = static_rsa(versions[i], kind & 1, kind & 2);
+
+			close_both(ends);
+			check_opened(&ends->wire, private_key_alone());
+			free_ends(ends);
+		}
+}
+
+static void opens_static_rsa_with_the_premaster_secret(void **state)
+{
+	struct ends *ends = static_rsa(TLS1_2_VERSION, true, false);
+	struct bytes hello = {ends->wire.chunks[0].bytes.data + 11, KEYLOG_RANDOM_LEN};
+	struct keylog *keylog = keylog_new();
+	struct buf line = {0};
+
+	(void)state;
+	close_both(ends);
+	check_opened(&ends->wire, keylog_of(&ends->wire, "RSA "));
+	buf_text(&line, "PMS_CLIENT_RANDOM ");
+	buf_hex(&line, hello);
+	buf_text(&line, strchr(strstr(buf_string(&ends->wire.keylog), "RSA ") + 4, ' '));
+	line.len = (size_t)(strchr(buf_string(&line), '\n') - buf_string(&line));
+	keylog_add(keylog, buf_string(&line), line.len);
+	check_opened(&ends->wire, keylog);
+	buf_fini(&line);
+	free_ends(ends);
+}
+
+static void a_private_key_of_another_server_is_said_not_to_fit(void **state)
+{
+	struct ends *ends = static_rsa(TLS1_2_VERSION, true, false);
+	struct keylog *keylog = keylog_new();
+	EVP_PKEY *other = EVP_RSA_gen(2048);
+	json_t *value;
+
+	(void)state;
+	keylog_add_private_key(keylog, other);
+	value = decode_with(&ends->wire, keylog, SIZE_MAX / 2);
+	assert_text(value, "faults.0.where", "client_key_exchange");
+	assert_text(value, "faults.0.text", "no private key or premaster secret at hand opens it");
+	assert_non_null(find_in(value, "messages", "type", "encrypted"));
+	json_decref(value);
+	EVP_PKEY_free(other);
+	keylog_free(keylog);
+	free_ends(ends);
+}
+
+/* What the private key gave, written as a key log, opens the connection without it. */
+static void a_master_secret_from_the_private_key_can_be_written_down(void **state)
+{
+	struct ends *ends = static_rsa(TLS1_2_VERSION, true, false);
+	struct keylog *keylog = private_key_alone();
+	struct keylog *written = keylog_new();
+	struct transcript *transcript = transcript_new(keylog);
+	struct buf lines = {0};
+
+	(void)state;
+	close_both(ends);
+	for (size_t i = 0; i < ends->wire.n_chunks; i++)
+		transcript_feed(transcript, ends->wire.chunks[i].from,
+		                buf_view(&ends->wire.chunks[i].bytes), T0_NS);
+	transcript_write_secrets(transcript, &lines);
+	keylog_add(written, buf_string(&lines), lines.len);
+	check_opened(&ends->wire, written);
+	buf_fini(&lines);
+	transcript_free(transcript);
+	keylog_free(keylog);
+	free_ends(ends);
+}
+
+/* Another connection between the same ends, with the session of the first. */
+static struct ends *resume(const struct ends *ends)
+{
+	struct ends *again = calloc(1, sizeof(*again));
+
+	for (int i = 0; i < 2; i++) {
+		again->contexts[i] = ends->contexts[i];
+		SSL_CTX_up_ref(again->contexts[i]);
+	}
+	connect_ends(again);
+	SSL_set_session(again->ssl[SIDE_CLIENT], SSL_get_session(ends->ssl[SIDE_CLIENT]));
+	return again;
+}
+
+static void check_resumption(int version, const char *suite, uint64_t options)
+{
+	struct ends *ends = make_ends(version), *again;
+
+	for (int i = 0; i < 2; i++) {
+		SSL_CTX_set_cipher_list(ends->contexts[i], suite);
+		SSL_CTX_set_options(ends->contexts[i], options);
+	}
+	SSL_CTX_set_session_id_context(ends->contexts[SIDE_SERVER], (const uint8_t *)"test", 4);
+	connect_ends(ends);
+	run(ends);
+	again = resume(ends);
+	run(again);
+	assert_true(SSL_session_reused(again->ssl[SIDE_SERVER]));
+	send_data(again, SIDE_CLIENT, "ping");
+	send_data(again, SIDE_SERVER, "pong");
+	close_both(ends);
+	close_both(again);
+	check_opened(&again->wire, keylog_of(&again->wire, "CLIENT_RANDOM"));
+	free_ends(again);
+	free_ends(ends);
+}
+
+static void opens_resumed_sessions_of_tls_1_2(void **state)
+{
+	static const char *const suites[] = {"ECDHE-RSA-AES128-GCM-SHA256", "AES128-CCM8",
+	                                     "ECDHE-RSA-CHACHA20-POLY1305", "AES128-SHA"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
+		check_resumption(TLS1_2_VERSION, suites[i], 0); /* by ticket */
+		check_resumption(TLS1_2_VERSION, suites[i], SSL_OP_NO_TICKET);
+		check_resumption(TLS1_2_VERSION, suites[i],
+		                 SSL_OP_NO_TICKET | SSL_OP_NO_EXTENDED_MASTER_SECRET |
+		                         SSL_OP_NO_ENCRYPT_THEN_MAC);
+	}
+	check_resumption(TLS1_VERSION, "AES128-SHA", SSL_OP_NO_TICKET);
+}
+
+/* The private key opens a connection, and with what it left, those that resume its session. */
+static void opens_resumed_sessions_after_static_rsa(void **state)
+{
+	(void)state;
+	for (int by_ticket = 0; by_ticket < 2; by_ticket++) {
+		struct ends *ends = make_ends(TLS1_2_VERSION), *again, *third;
+		struct keylog *keylog = private_key_alone();
+
+		for (int i = 0; i < 2; i++)
+			SSL_CTX_set_cipher_list(ends->contexts[i], "AES128-GCM-SHA256");
+		if (!by_ticket)
+			SSL_CTX_set_options(ends->contexts[SIDE_SERVER], SSL_OP_NO_TICKET);
+		SSL_CTX_set_session_id_context(ends->contexts[SIDE_SERVER], (const uint8_t *)"t",
+		                               1);
+		connect_ends(ends);
+		run(ends);
+		again = resume(ends);
+		run(again);
+		third = resume(again);
+		run(third);
+		assert_true(SSL_session_reused(third->ssl[SIDE_SERVER]));
+		close_both(ends);
+		close_both(again);
+		close_both(third);
+		json_decref(decode_with(&ends->wire, keylog, SIZE_MAX / 2));
+		json_decref(decode_with(&again->wire, keylog, SIZE_MAX / 2));
+		check_opened(&third->wire, keylog);
+		free_ends(third);
+		free_ends(again);
+		free_ends(ends);
+	}
+}
+
+static void check_renegotiation(const char *suite, enum side by, bool with_key)
+{
+	struct ends *ends = make_ends(TLS1_2_VERSION);
+
+	for (int i = 0; i < 2; i++)
+		SSL_CTX_set_cipher_list(ends->contexts[i], suite);
+	SSL_CTX_set_options(ends->contexts[SIDE_SERVER], SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
+	connect_ends(ends);
+	run(ends);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(SSL_renegotiate(ends->ssl[by]), 1);
+		SSL_do_handshake(ends->ssl[by]);
+		run(ends);
+		send_data(ends, SIDE_CLIENT, "ping");
+		send_data(ends, SIDE_SERVER, "pong");
+	}
+	close_both(ends);
+	check_opened(&ends->wire, with_key ? private_key_alone()
+	                                   : keylog_of(&ends->wire, "CLIENT_RANDOM"));
+	free_ends(ends);
+}
+
+static void opens_renegotiated_connections(void **state)
+{
+	static const char *const suites[] = {"ECDHE-RSA-AES256-GCM-SHA384", "AES128-SHA256",
+	                                     "AES256-CCM"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
+		for (int by = 0; by < 2; by++)
+			check_renegotiation(suites[i], (enum side)by, false);
+	check_renegotiation("AES128-GCM-SHA256", SIDE_CLIENT, true);
+	check_renegotiation("AES128-SHA", SIDE_SERVER, true);
 }
 
 /* A session ticket that came, for resumption with early data. */
@@ -675,21 +1158,150 @@ static void opens_early_data(void **state)
 	free_ends(ends);
 }
 
-static void a_wrong_key_log_leaves_records_encrypted(void **state)
+/* Changes the last digit of the secrets in lines that begin with `label`. */
+static void spoil(struct wire *wire, const char *label)
+{
+	char *line = (char *)wire->keylog.data;
+
+	buf_string(&wire->keylog);
+	for (char *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
+		if (strncmp(line, label, strlen(label)) == 0)
+			end[-1] = end[-1] == '0' ? '1' : '0';
+}
+
+static void a_wrong_secret_is_said_to_be_wrong(void **state)
+{
+	static const struct {
+		int version;
+		const char *label, *from, *text;
+	} cases[] = {
+		{TLS1_3_VERSION, "SERVER_HANDSHAKE_TRAFFIC_SECRET", "server",
+		 "the key log's SERVER_HANDSHAKE_TRAFFIC_SECRET does not open it"},
+		{TLS1_3_VERSION, "CLIENT_TRAFFIC_SECRET_0", "client",
+		 "the key log's CLIENT_TRAFFIC_SECRET_0 does not open it"},
+		{TLS1_2_VERSION, "CLIENT_RANDOM", "client",
+		 "the key log's CLIENT_RANDOM does not open it"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ends *ends = make_ends(cases[i].version);
+		json_t *value;
+
+		connect_ends(ends);
+		run(ends);
+		send_data(ends, SIDE_CLIENT, "ping");
+		spoil(&ends->wire, cases[i].label);
+		value = decode_wire(&ends->wire, true, 5);
+		assert_non_null(find_in(value, "messages", "type", "encrypted"));
+		assert_text(value, "faults.0.from", cases[i].from);
+		assert_non_null(
+			strstr(json_text(at_path(value, "faults.0"), "text"), cases[i].text));
+		json_decref(value);
+		free_ends(ends);
+	}
+}
+
+static void a_missing_secret_is_named(void **state)
 {
 	struct ends *ends = make_ends(TLS1_3_VERSION);
+	struct keylog *keylog;
 	json_t *value;
 
 	(void)state;
-	check_connection(ends, "TLS 1.3", "TLS_AES_256_GCM_SHA384");
-	for (size_t i = 0; i < ends->wire.keylog.len; i++)
-		if (i > 0 && ends->wire.keylog.data[i] == '\n')
-			ends->wire.keylog.data[i - 1] =
-				ends->wire.keylog.data[i - 1] == '0' ? '1' : '0';
-	value = decode_wire(&ends->wire, true, 5);
-	assert_non_null(find_in(value, "messages", "type", "encrypted"));
-	assert_null(at_path(value, "certificates"));
+	connect_ends(ends);
+	run(ends);
+	send_data(ends, SIDE_SERVER, "pong");
+	keylog = keylog_of(&ends->wire, "SERVER_HANDSHAKE");
+	value = decode_with(&ends->wire, keylog, 100);
+	assert_int_equal(json_array_size(at_path(value, "faults")), 2);
+	assert_non_null(strstr(json_text(at_path(value, "faults.0"), "text"),
+	                       "lacks its CLIENT_HANDSHAKE_TRAFFIC_SECRET"));
+	assert_non_null(strstr(json_text(at_path(value, "faults.1"), "text"),
+	                       "lacks its SERVER_TRAFFIC_SECRET_0"));
 	json_decref(value);
+	keylog_free(keylog);
+	free_ends(ends);
+}
+
+/* The key log of another connection opens nothing, and there is nothing to say of it. */
+static void a_key_log_of_other_connections_leaves_records_encrypted(void **state)
+{
+	struct ends *ends = make_ends(TLS1_3_VERSION);
+	struct ends *other = make_ends(TLS1_3_VERSION);
+	struct keylog *keylog;
+	json_t *value;
+
+	(void)state;
+	connect_ends(ends);
+	run(ends);
+	connect_ends(other);
+	run(other);
+	keylog = keylog_of(&other->wire, "");
+	value = decode_with(&ends->wire, keylog, 100);
+	assert_non_null(find_in(value, "messages", "type", "encrypted"));
+	assert_no_faults(value);
+	json_decref(value);
+	keylog_free(keylog);
+	free_ends(other);
+	free_ends(ends);
+}
+
+/* One side alone, or so much of it that it is not kept: told as far as it goes. */
+static void one_side_without_the_other_is_told(void **state)
+{
+	struct ends *ends = make_ends(TLS1_3_VERSION);
+	struct transcript *transcript;
+	struct keylog *keylog;
+	json_t *value;
+
+	(void)state;
+	connect_ends(ends);
+	run(ends);
+	send_data(ends, SIDE_CLIENT, "ping");
+	keylog = keylog_of(&ends->wire, "");
+	transcript = transcript_new(keylog);
+	for (size_t i = 0; i < ends->wire.n_chunks; i++)
+		if (ends->wire.chunks[i].from == SIDE_CLIENT)
+			transcript_feed(transcript, SIDE_CLIENT,
+			                buf_view(&ends->wire.chunks[i].bytes), T0_NS);
+	for (int i = 0; i < 2; i++) { /* telling changes nothing */
+		value = emit_json(transcript);
+		assert_int_equal(json_array_size(at_path(value, "messages")), 4);
+		assert_text(value, "messages.2.type", "encrypted");
+		assert_text(value, "faults.0.text", "protected records stay closed: the capture "
+		                                    "lacks the server's part of their handshake");
+		json_decref(value);
+	}
+	transcript_free(transcript);
+	keylog_free(keylog);
+	free_ends(ends);
+}
+
+static void no_more_is_held_for_the_other_side_than_there_is_room_for(void **state)
+{
+	struct ends *ends = make_ends(TLS1_3_VERSION);
+	char text[10001] = {0};
+	struct keylog *keylog;
+	json_t *value;
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	connect_ends(ends);
+	run(ends);
+	for (size_t n = 0; n <= TRANSCRIPT_HELD_MAX; n += sizeof(text))
+		send_data(ends, SIDE_CLIENT, text);
+	send_data(ends, SIDE_CLIENT, "ping");
+	send_data(ends, SIDE_SERVER, "pong");
+	keylog = keylog_of(&ends->wire, "");
+	value = decode_sides(&ends->wire, keylog, SIDE_CLIENT);
+	assert_non_null(strstr(json_text(at_path(value, "faults.0"), "text"),
+	                       "more than 262144 bytes came before"));
+	assert_text(find_in(value, "messages", "type", "encrypted"), "from", "client");
+	assert_text(find_in(value, "messages", "type", "finished"), "from", "server");
+	assert_text(find_in(value, "messages", "type", "application_data"), "from", "server");
+	json_decref(value);
+	keylog_free(keylog);
 	free_ends(ends);
 }
 
@@ -828,9 +1440,24 @@ int main(void)
 		cmocka_unit_test(opens_records_after_a_gap_in_the_capture),
 		cmocka_unit_test(opens_records_after_a_gap_with_the_change_cipher_spec),
 		cmocka_unit_test(reads_suites_that_do_not_encrypt_without_a_key_log),
-		cmocka_unit_test(opens_a_client_alert_under_either_of_its_keys),
+		cmocka_unit_test(says_under_which_keys_an_alert_came),
+		cmocka_unit_test(a_plaintext_alert_on_the_server_hello_is_as_it_should_be),
+		cmocka_unit_test(says_that_an_alert_in_tls_1_2_lacks_protection),
+		cmocka_unit_test(opens_a_tls_1_2_alert_before_its_change_cipher_spec),
+		cmocka_unit_test(says_that_an_alert_came_under_the_keys_before_a_key_update),
+		cmocka_unit_test(opens_static_rsa_with_the_private_key),
+		cmocka_unit_test(opens_static_rsa_with_the_premaster_secret),
+		cmocka_unit_test(a_private_key_of_another_server_is_said_not_to_fit),
+		cmocka_unit_test(a_master_secret_from_the_private_key_can_be_written_down),
+		cmocka_unit_test(opens_resumed_sessions_of_tls_1_2),
+		cmocka_unit_test(opens_resumed_sessions_after_static_rsa),
+		cmocka_unit_test(opens_renegotiated_connections),
 		cmocka_unit_test(opens_early_data),
-		cmocka_unit_test(a_wrong_key_log_leaves_records_encrypted),
+		cmocka_unit_test(a_wrong_secret_is_said_to_be_wrong),
+		cmocka_unit_test(a_missing_secret_is_named),
+		cmocka_unit_test(a_key_log_of_other_connections_leaves_records_encrypted),
+		cmocka_unit_test(one_side_without_the_other_is_told),
+		cmocka_unit_test(no_more_is_held_for_the_other_side_than_there_is_room_for),
 		cmocka_unit_test(any_chunks_give_the_same),
 		cmocka_unit_test(a_connection_cut_anywhere_is_told),
 		cmocka_unit_test(a_server_flight_in_one_record_shows_what_came_of_it),

@@ -79,7 +79,7 @@ static inline void data_keep(void *context, struct connection *connection)
 }
 
 /* The decoded connections of `packets`, a list that the caller releases. */
-static inline json_t *data_decode(const struct packet_list *packets, const struct keylog *keylog)
+static inline json_t *data_decode(const struct packet_list *packets, struct keylog *keylog)
 {
 	static const struct tracker_events events = {.finished = data_keep};
 	json_t *list = json_array();
