@@ -1,6 +1,8 @@
 #include "flow/fields.h"
 
 #include "base/assert.h"
+#include "base/json.h"
+#include "base/words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -100,4 +102,104 @@ void fields_write(struct buf *out, const char *paths, const json_t *decoded)
 		paths += len + 1;
 	}
 	buf_char(out, '\n');
+}
+
+/* What a node of the schema stands for: "$ref" is followed, and of "oneOf" the object is taken. */
+static const json_t *resolve(const json_t *root, const json_t *node)
+{
+	const char *ref = json_text(node, "$ref");
+	const json_t *branch;
+	size_t i;
+
+	if (strncmp(ref, "#/$defs/", 8) == 0)
+		node = json_object_get(json_object_get(root, "$defs"), ref + 8);
+	json_array_foreach(json_object_get(node, "oneOf"), i, branch)
+		if (json_object_get(branch, "properties") != NULL)
+			return branch;
+	return node;
+}
+
+/* Through lists; *step is moved behind the number of an element, if it is one. */
+static const json_t *enter_lists(const json_t *root, const json_t *node, const char **step)
+{
+	const json_t *items;
+	size_t index;
+
+	node = resolve(root, node);
+	while ((items = json_object_get(node, "items")) != NULL) {
+		size_t len = strcspn(*step, ".");
+
+		if (is_index(*step, len, &index))
+			*step += len + ((*step)[len] == '.');
+		node = resolve(root, items);
+	}
+	return node;
+}
+
+static int complain(const char *path, const char *step, const json_t *properties,
+                    struct error *error)
+{
+	json_t *known = json_made(json_array());
+	size_t len = strcspn(step, ".");
+	char *word = strndup(step, len);
+	struct buf text = {0};
+	const char *key, *nearest;
+	json_t *value;
+
+	CHECK(word != NULL);
+	json_object_foreach((json_t *)properties, key, value)
+		json_array_append_new(known, json_made(json_string(key)));
+	nearest = words_nearest(word, known);
+	if (nearest != NULL)
+		buf_printf(&text, "did you mean %.*s%s%s?", (int)(step - path), path, nearest,
+		           step + len);
+	else
+		words_unknown(&text, "member", word, known);
+	error_set(error, ERR_INPUT, "--fields: no connection has %s; %s", path, buf_string(&text));
+	buf_fini(&text);
+	free(word);
+	json_decref(known);
+	return ERR_INPUT;
+}
+
+static int check_path(const char *path, const json_t *root, struct error *error)
+{
+	const json_t *node = root, *properties;
+	const char *step = path;
+
+	for (;;) {
+		char *name;
+
+		node = enter_lists(root, node, &step);
+		properties = json_object_get(node, "properties");
+		if (*step == '\0' && step > path)
+			return 0;
+		if (properties == NULL && (node == NULL || json_object_size(node) == 0 ||
+		                           strcmp(json_text(node, "type"), "object") == 0))
+			return 0;
+		name = strndup(step, strcspn(step, "."));
+		CHECK(name != NULL);
+		node = json_object_get(properties, name);
+		free(name);
+		if (node == NULL)
+			return complain(path, step, properties, error);
+		step += strcspn(step, ".");
+		step += *step == '.';
+	}
+}
+
+int fields_check(const char *paths, const json_t *schema, struct error *error)
+{
+	int rc = 0;
+
+	while (rc == 0 && *paths != '\0') {
+		size_t len = strcspn(paths, ",");
+		char *path = strndup(paths, len);
+
+		CHECK(path != NULL);
+		rc = check_path(path, schema, error);
+		free(path);
+		paths += len + (paths[len] == ',');
+	}
+	return rc;
 }

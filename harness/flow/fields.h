@@ -6,8 +6,16 @@
 #define SHAKEDOWN_FLOW_FIELDS_H
 
 #include "base/buf.h"
+#include "base/error.h"
 
 #include <jansson.h>
+
+/*
+ * Checks that `schema`, that of a connection, has each of the paths: ERR_INPUT with the first that
+ * it has not and the nearest that it has. Below a member of which it tells no members, any are
+ * allowed.
+ */
+int fields_check(const char *paths, const json_t *schema, struct error *error);
 
 /*
  * Appends the values that stand at `paths` ("client.address,client_hello.ja4,alerts.number") of

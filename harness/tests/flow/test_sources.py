@@ -232,7 +232,7 @@ class Chosen(Sources):
         self.assertEqual(self.chosen("--sni", "shakedown"), [])
 
     def test_fields(self) -> None:
-        out = run("--fields", "client.address,client_hello.ja3,nothing.here,alerts.number,messages.0.type,tcp.bytes",
+        out = run("--fields", "client.address,client_hello.ja3,certificate_url.type,alerts.number,messages.0.type,tcp.bytes",
                   FORUM)[0]
         (connection,) = connections(FORUM)
         self.assertEqual(out.rstrip("\n").split("\t"), [
