@@ -72,9 +72,10 @@ size_t transcript_memory(const struct transcript *transcript)
 static struct entry *add_entry(struct transcript *transcript, const struct origin *origin,
                                uint8_t content_type, uint32_t length)
 {
+	bool is_data = content_type == CONTENT_application_data;
 	struct entry *entry;
 
-	if (transcript->n_entries == TRANSCRIPT_MESSAGES_MAX) {
+	if (transcript->n_entries >= (is_data ? TRANSCRIPT_RECORDS_MAX : TRANSCRIPT_MESSAGES_MAX)) {
 		transcript->entries_cut = true;
 		return NULL;
 	}

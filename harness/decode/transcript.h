@@ -23,7 +23,8 @@
 #include "decode/emit.h"
 #include "decode/keylog.h"
 
-#define TRANSCRIPT_MESSAGES_MAX 256      /* messages told in order; then "messages_cut" */
+#define TRANSCRIPT_MESSAGES_MAX 512      /* messages told in order; then "messages_cut" */
+#define TRANSCRIPT_RECORDS_MAX 256       /* from here on, without application data, likewise */
 #define TRANSCRIPT_ALERTS_MAX 32         /* alerts told */
 #define TRANSCRIPT_KEPT_MAX (256u << 10) /* bytes of handshake messages kept of each side */
 #define TRANSCRIPT_HELD_MAX (256u << 10) /* bytes of records that wait for the other side's hello */

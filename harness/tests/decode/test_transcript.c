@@ -597,26 +597,47 @@ static void a_message_without_end_does_not_fill_memory(void **state)
 	buf_fini(&record);
 }
 
-static void messages_are_cut_after_the_limit_and_alerts_are_not(void **state)
+static void application_data_is_cut_after_the_limit_and_what_follows_is_not(void **state)
 {
 	struct transcript *transcript = transcript_new(NULL);
-	struct buf data = {0}, alert = from_hex("15030300020100");
+	struct buf data = {0}, alert = from_hex("15030300020100"), hello = from_hex(forum_record);
 	json_t *value;
 
 	(void)state;
-	for (int i = 0; i < TRANSCRIPT_MESSAGES_MAX + 50; i++)
+	for (int i = 0; i < TRANSCRIPT_RECORDS_MAX + 50; i++)
 		add_record(&data, CONTENT_application_data,
 		           (struct bytes){(const uint8_t *)"xx", 2});
 	feed_in_steps(transcript, SIDE_CLIENT, buf_view(&data), 5, T0_NS);
+	transcript_feed(transcript, SIDE_CLIENT, buf_view(&hello), T0_NS);
 	transcript_feed(transcript, SIDE_CLIENT, buf_view(&alert), T0_NS);
 	value = emit_json(transcript);
-	assert_int_equal(json_array_size(at_path(value, "messages")), TRANSCRIPT_MESSAGES_MAX);
+	assert_int_equal(json_array_size(at_path(value, "messages")), TRANSCRIPT_RECORDS_MAX + 2);
 	assert_true(json_is_true(at_path(value, "messages_cut")));
+	assert_text(value, "client_hello.ja3", "0fe05bb12fd3c7ca77de173a4deb6eae");
 	assert_text(value, "alerts.0.description", "close_notify");
 	json_decref(value);
 	transcript_free(transcript);
 	buf_fini(&data);
+	buf_fini(&hello);
 	buf_fini(&alert);
+}
+
+/* 600 HelloRequests. */
+static void messages_are_cut_after_the_limit(void **state)
+{
+	struct transcript *transcript = transcript_new(NULL);
+	struct buf request = from_hex("160303000400000000");
+	json_t *value;
+
+	(void)state;
+	for (int i = 0; i < 600; i++)
+		transcript_feed(transcript, SIDE_SERVER, buf_view(&request), T0_NS);
+	value = emit_json(transcript);
+	assert_int_equal(json_array_size(at_path(value, "messages")), TRANSCRIPT_MESSAGES_MAX);
+	assert_true(json_is_true(at_path(value, "messages_cut")));
+	json_decref(value);
+	transcript_free(transcript);
+	buf_fini(&request);
 }
 
 static void a_middlebox_change_cipher_spec_in_tls13_changes_nothing(void **state)
@@ -805,7 +826,8 @@ int main(void)
 		cmocka_unit_test(bytes_out_of_step_are_said_and_the_next_record_is_found),
 		cmocka_unit_test(a_record_longer_than_allowed_is_no_record),
 		cmocka_unit_test(a_message_without_end_does_not_fill_memory),
-		cmocka_unit_test(messages_are_cut_after_the_limit_and_alerts_are_not),
+		cmocka_unit_test(application_data_is_cut_after_the_limit_and_what_follows_is_not),
+		cmocka_unit_test(messages_are_cut_after_the_limit),
 		cmocka_unit_test(a_middlebox_change_cipher_spec_in_tls13_changes_nothing),
 		cmocka_unit_test(every_hello_of_a_connection_is_told),
 		cmocka_unit_test(a_server_hello_of_an_early_draft_is_read),
