@@ -112,12 +112,12 @@ void connection_segment(struct connection *connection, const struct segment *seg
 	}
 	if (!connection->isn_known[side])
 		learn_isn(connection, side, segment->seq - ((segment->flags & TCP_SYN) == 0));
-	/* What comes with a reset is a message to people (RFC 9293 section 3.5.3). */
-	if ((segment->flags & TCP_RST) == 0)
-		stream_segment(stream, segment);
 	if (acknowledges)
 		stream_acknowledged(&connection->stream[side_other(side)], segment->ack,
 		                    segment->t_ns);
+	/* What comes with a reset is a message to people (RFC 9293 section 3.5.3). */
+	if ((segment->flags & TCP_RST) == 0)
+		stream_segment(stream, segment);
 	note_ending(connection, side, segment);
 }
 

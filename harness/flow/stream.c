@@ -78,6 +78,13 @@ void stream_assume_start(struct stream *stream, uint32_t seq)
 	stream->assumed = true;
 }
 
+/* What was held back is where the stream starts. */
+static void settle_start(struct stream *stream)
+{
+	stream->uncertain = false;
+	stream->next = stream->first->seq;
+}
+
 static void tell_gap(struct stream *stream, uint32_t n_bytes, uint64_t t_ns)
 {
 	stream->next += n_bytes;
@@ -127,7 +134,10 @@ static void hand_on_held(struct stream *stream)
 
 static void give_up_hole(struct stream *stream, uint64_t t_ns)
 {
-	tell_gap(stream, stream->first->seq - stream->next, t_ns);
+	if (stream->uncertain)
+		settle_start(stream);
+	else
+		tell_gap(stream, stream->first->seq - stream->next, t_ns);
 	hand_on_held(stream);
 }
 
@@ -206,6 +216,22 @@ static bool is_keep_alive(const struct stream *stream, const struct run *run)
 	return run->length <= 1 && run->seq == stream->next - 1;
 }
 
+static bool begins_handshake(struct bytes data)
+{
+	return transcript_guess(data) != GUESS_UNKNOWN;
+}
+
+/* Waits no longer for earlier bytes if a handshake begins here, or none came for some time. */
+static void check_uncertain(struct stream *stream, uint64_t t_ns)
+{
+	const struct piece *first = stream->first;
+
+	if (stream->uncertain && first != NULL &&
+	    (begins_handshake((struct bytes){first->data, first->n_data}) ||
+	     (t_ns > first->t_ns && t_ns - first->t_ns > STREAM_REORDER_NS)))
+		give_up_hole(stream, t_ns);
+}
+
 /* True if something of `run` was seen before. */
 static bool take_data(struct stream *stream, struct run run)
 {
@@ -223,6 +249,7 @@ static bool take_data(struct stream *stream, struct run run)
 		hand_on(stream, run);
 	else if (hold(stream, run))
 		repeated = true;
+	check_uncertain(stream, run.t_ns);
 	hand_on_held(stream);
 	while (stream->n_held > STREAM_HELD_MAX || stream->n_pieces > STREAM_PIECES_MAX ||
 	       (stream->first != NULL && *stream->budget > STREAM_HELD_ALL_MAX))
@@ -255,8 +282,11 @@ static void check_start(struct stream *stream, const struct run *run)
 {
 	int32_t n_earlier = distance(stream->next, run->seq);
 
-	if (!stream->started)
-		start(stream, run->seq);
+	if (!stream->started) {
+		stream->uncertain = !stream->syn_seen && run->length > 0 &&
+		                    !begins_handshake(run->data);
+		start(stream, run->seq - (stream->uncertain ? STREAM_EARLIER_MAX : 0));
+	}
 	if (!stream->assumed || run->length == 0 || is_keep_alive(stream, run))
 		return;
 	if (n_earlier > 0 && n_earlier <= (int32_t)STREAM_EARLIER_MAX)
@@ -284,7 +314,8 @@ void stream_segment(struct stream *stream, const struct segment *segment)
 void stream_acknowledged(struct stream *stream, uint32_t ack, uint64_t t_ns)
 {
 	while (stream->first != NULL && distance(ack, stream->first->seq) >= 0 &&
-	       t_ns > stream->first->t_ns && t_ns - stream->first->t_ns > STREAM_REORDER_NS)
+	       (stream->uncertain || (t_ns > stream->first->t_ns &&
+	                              t_ns - stream->first->t_ns > STREAM_REORDER_NS)))
 		give_up_hole(stream, t_ns);
 }
 

@@ -8,6 +8,10 @@
  * until the hole is filled or given up; then the hole is told as a gap. It is given up when too
  * much is held, when the receiver has acknowledged it and STREAM_REORDER_NS have passed (the
  * capture missed it), and at the end.
+ *
+ * A stream of which neither a SYN nor the other side tells the start begins with its first segment
+ * if that begins a TLS handshake. If not, it may be a late one: it is held back as if there was a
+ * hole before it, of at most STREAM_EARLIER_MAX bytes, and no gap is told.
  */
 #ifndef SHAKEDOWN_FLOW_STREAM_H
 #define SHAKEDOWN_FLOW_STREAM_H
@@ -38,6 +42,7 @@ struct stream {
 	size_t *budget; /* bytes held by all streams that share it; borrowed */
 	bool started;   /* `next` is known */
 	bool assumed;   /* no byte came yet, and the start is what the other side acknowledged */
+	bool uncertain; /* nothing tells the start: what came is held back, earlier bytes may come */
 	bool syn_seen, fin_seen;
 	bool ended;     /* all up to the FIN was handed on */
 	uint32_t next;  /* sequence number of the byte to hand on next */

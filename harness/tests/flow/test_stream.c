@@ -104,13 +104,41 @@ static void data_in_the_syn_counts(void **state)
 	assert_told(fixture, "fastopen");
 }
 
-static void without_a_syn_the_first_segment_is_the_start(void **state)
+/* A record with a ClientHello in it begins a handshake. */
+#define HELLO "\x16\3\1\1\1\1"
+
+static void without_a_syn_the_segment_that_begins_a_handshake_is_the_start(void **state)
 {
 	struct fixture *fixture = *state;
 
-	give(fixture, 5000, 0, "abc");
+	give(fixture, 5000, 0, HELLO);
+	give(fixture, 5006, 0, "abc");
+	assert_told(fixture, HELLO "abc");
+}
+
+static void without_a_syn_a_late_start_is_waited_for(void **state)
+{
+	struct fixture *fixture = *state;
+
+	give(fixture, 5009, 0, "def");
+	give(fixture, 5006, 0, "abc");
+	assert_told(fixture, "");
+	give(fixture, 5000, 0, HELLO);
+	assert_told(fixture, HELLO "abcdef");
+	assert_int_equal(fixture->stream.n_gaps, 0);
+}
+
+static void without_a_syn_what_is_acknowledged_is_the_start(void **state)
+{
+	struct fixture *fixture = *state;
+
 	give(fixture, 5003, 0, "def");
+	give(fixture, 5000, 0, "abc");
+	stream_acknowledged(&fixture->stream, 5006, 0);
 	assert_told(fixture, "abcdef");
+	give(fixture, 5006, 0, "ghi");
+	assert_told(fixture, "abcdefghi");
+	assert_int_equal(fixture->stream.n_gaps, 0);
 }
 
 static void late_segments_are_put_in_order(void **state)
@@ -369,7 +397,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(bytes_come_in_order_after_the_syn),
 		TEST(data_in_the_syn_counts),
-		TEST(without_a_syn_the_first_segment_is_the_start),
+		TEST(without_a_syn_the_segment_that_begins_a_handshake_is_the_start),
+		TEST(without_a_syn_a_late_start_is_waited_for),
+		TEST(without_a_syn_what_is_acknowledged_is_the_start),
 		TEST(late_segments_are_put_in_order),
 		TEST(bytes_before_what_was_acknowledged_move_an_assumed_start_back),
 		TEST(bytes_far_before_an_assumed_start_are_old),
