@@ -94,7 +94,7 @@ static void add_traffic_keys(struct keys *keys)
 			struct bytes secret = find_secret(keys, label_of(side, (enum epoch)epoch));
 
 			append(&keys->directions[side], (enum epoch)epoch,
-			       protection_tls13(keys->cipher_suite, secret));
+			       protection_tls13_draft(keys->version, keys->cipher_suite, secret));
 		}
 }
 

@@ -22,6 +22,7 @@
 
 struct protection {
 	bool tls13;
+	uint8_t draft; /* of TLS 1.3; 0 for the RFC */
 	uint16_t version;
 	struct suite suite;
 	EVP_CIPHER *cipher; /* owned; NULL for MODE_NULL */
@@ -51,16 +52,17 @@ static bool derive(const char *name, OSSL_PARAM *params, uint8_t *out, size_t le
 	return done;
 }
 
-bool hkdf_expand_label(const char *hash, struct bytes secret, const char *label, uint8_t *out,
-                       size_t len)
+/* HKDF-Expand-Label with an empty context, and with the prefix of labels that the version has. */
+static bool expand_prefixed(const char *hash, struct bytes secret, const char *prefix,
+                            const char *label, uint8_t *out, size_t len)
 {
 	struct buf info = {0};
 	int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
 	bool done;
 
 	buf_u16(&info, (uint16_t)len);
-	buf_u8(&info, (uint8_t)(strlen("tls13 ") + strlen(label)));
-	buf_text(&info, "tls13 ");
+	buf_u8(&info, (uint8_t)(strlen(prefix) + strlen(label)));
+	buf_text(&info, prefix);
 	buf_text(&info, label);
 	buf_u8(&info, 0);
 	done = derive(
@@ -76,6 +78,12 @@ bool hkdf_expand_label(const char *hash, struct bytes secret, const char *label,
 		out, len);
 	buf_fini(&info);
 	return done;
+}
+
+bool hkdf_expand_label(const char *hash, struct bytes secret, const char *label, uint8_t *out,
+                       size_t len)
+{
+	return expand_prefixed(hash, secret, "tls13 ", label, out, len);
 }
 
 bool protection_prf(uint16_t version, uint16_t cipher_suite, struct bytes secret, const char *label,
@@ -157,19 +165,32 @@ void protection_free(struct protection *protection)
 	free(protection);
 }
 
+static bool is_before_draft(const struct protection *protection, unsigned draft)
+{
+	return protection->draft != 0 && protection->draft < draft;
+}
+
 /* Key and IV of a traffic secret, RFC 8446 section 7.3. */
 static bool set_traffic_keys(struct protection *protection)
 {
 	struct bytes secret = {protection->secret, protection->secret_len};
 	const char *hash = protection->suite.hash;
 
+	const char *prefix = is_before_draft(protection, 20) ? "TLS 1.3, " : "tls13 ";
+
 	protection->sequence = 0;
-	return hkdf_expand_label(hash, secret, "key", protection->key,
-	                         protection->suite.cipher->key_len) &&
-	       hkdf_expand_label(hash, secret, "iv", protection->iv, IV_LEN);
+	return expand_prefixed(hash, secret, prefix, "key", protection->key,
+	                       protection->suite.cipher->key_len) &&
+	       expand_prefixed(hash, secret, prefix, "iv", protection->iv, IV_LEN);
 }
 
 struct protection *protection_tls13(uint16_t cipher_suite, struct bytes secret)
+{
+	return protection_tls13_draft(VERSION_TLS_1_3, cipher_suite, secret);
+}
+
+struct protection *protection_tls13_draft(uint16_t version, uint16_t cipher_suite,
+                                          struct bytes secret)
 {
 	struct protection *protection = NULL;
 
@@ -178,6 +199,7 @@ struct protection *protection_tls13(uint16_t cipher_suite, struct bytes secret)
 	if (protection == NULL)
 		return NULL;
 	protection->tls13 = true;
+	protection->draft = version == VERSION_TLS_1_3 ? 0 : version & 0xff;
 	protection->secret_len = hash_len(protection->suite.hash);
 	if (protection->suite.cipher->tag_len > 0 && secret.len == protection->secret_len) {
 		memcpy(protection->secret, secret.data, secret.len);
@@ -195,7 +217,12 @@ void protection_update(struct protection *protection)
 
 	if (!protection->tls13)
 		return;
-	CHECK(hkdf_expand_label(protection->suite.hash, secret, "traffic upd", next, secret.len));
+	if (is_before_draft(protection, 20))
+		CHECK(expand_prefixed(protection->suite.hash, secret, "TLS 1.3, ",
+		                      "application traffic secret", next, secret.len));
+	else
+		CHECK(hkdf_expand_label(protection->suite.hash, secret, "traffic upd", next,
+		                        secret.len));
 	memcpy(protection->secret, next, secret.len);
 	OPENSSL_cleanse(next, sizeof(next));
 	CHECK(set_traffic_keys(protection));
@@ -207,6 +234,7 @@ struct protection *protection_next(const struct protection *protection)
 
 	CHECK(protection->tls13 && next != NULL);
 	next->tls13 = true;
+	next->draft = protection->draft;
 	next->secret_len = protection->secret_len;
 	memcpy(next->secret, protection->secret, protection->secret_len);
 	protection_update(next);
@@ -349,14 +377,17 @@ static bool open_tls13(struct protection *protection, const struct record *recor
                        uint64_t sequence, struct buf *plain, uint8_t *type)
 {
 	size_t tag_len = protection->suite.cipher->tag_len;
+	struct bytes covered = record->header;
 	uint8_t nonce[IV_LEN];
 	size_t len;
 
+	if (is_before_draft(protection, 25))
+		covered.len = 0;
 	if (record->type != CONTENT_application_data || record->body.len < tag_len + 1)
 		return false;
 	nonce_by_sequence(protection, sequence, nonce);
 	len = record->body.len - tag_len;
-	if (!open_aead(protection, nonce, record->header, record->body, plain->data + plain->len))
+	if (!open_aead(protection, nonce, covered, record->body, plain->data + plain->len))
 		return false;
 	while (len > 0 && plain->data[plain->len + len - 1] == 0)
 		len--;

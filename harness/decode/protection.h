@@ -28,6 +28,13 @@ struct protection;
  */
 struct protection *protection_tls13(uint16_t cipher_suite, struct bytes secret);
 
+/*
+ * As above, for opening under the rules of a draft (`version` 0x7fXX, 0xfbXX): before draft 20
+ * other labels, before draft 25 no additional data.
+ */
+struct protection *protection_tls13_draft(uint16_t version, uint16_t cipher_suite,
+                                          struct bytes secret);
+
 /* What the keys of TLS 1.2 and before are made from (RFC 5246 section 6.3). */
 struct protection_secrets {
 	struct bytes master_secret; /* empty: unknown; the suites that do not encrypt are read */

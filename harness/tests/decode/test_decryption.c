@@ -476,6 +476,7 @@ static void decodes_the_hello_retry_request_and_the_hello_after_it(void **state)
 static void follows_key_updates_of_both_sides(void **state)
 {
 	struct ends *ends = make_ends(TLS1_3_VERSION);
+	struct keylog *keylog;
 	json_t *value;
 
 	(void)state;
@@ -490,6 +491,9 @@ static void follows_key_updates_of_both_sides(void **state)
 	assert_null(find_in(value, "messages", "type", "encrypted"));
 	assert_text(value, "key_updates.0.request_update", "update_requested");
 	assert_alert(value, 1, "server", "close_notify", true);
+	keylog = keylog_of(&ends->wire, "");
+	check_order(&ends->wire, keylog, value);
+	keylog_free(keylog);
 	json_decref(value);
 	free_ends(ends);
 }
@@ -565,7 +569,8 @@ static void opens_records_after_a_gap_in_the_capture(void **state)
 }
 
 /* The key or IV that a traffic secret gives (RFC 8446 section 7.3), by libcrypto's own schedule. */
-static void expand(struct bytes secret, const char *label, uint8_t *out, size_t len)
+static void expand_as(const char *prefix, struct bytes secret, const char *label, uint8_t *out,
+                      size_t len)
 {
 	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS13-KDF", NULL);
 	EVP_KDF_CTX *context = EVP_KDF_CTX_new(kdf);
@@ -574,7 +579,7 @@ static void expand(struct bytes secret, const char *label, uint8_t *out, size_t 
 		OSSL_PARAM_construct_int("mode", &mode),
 		OSSL_PARAM_construct_utf8_string("digest", "SHA384", 0),
 		OSSL_PARAM_construct_octet_string("key", (void *)secret.data, secret.len),
-		OSSL_PARAM_construct_octet_string("prefix", "tls13 ", 6),
+		OSSL_PARAM_construct_octet_string("prefix", (void *)prefix, strlen(prefix)),
 		OSSL_PARAM_construct_octet_string("label", (void *)label, strlen(label)),
 		OSSL_PARAM_construct_end(),
 	};
@@ -582,6 +587,11 @@ static void expand(struct bytes secret, const char *label, uint8_t *out, size_t 
 	assert_int_equal(EVP_KDF_derive(context, out, len, params), 1);
 	EVP_KDF_CTX_free(context);
 	EVP_KDF_free(kdf);
+}
+
+static void expand(struct bytes secret, const char *label, uint8_t *out, size_t len)
+{
+	expand_as("tls13 ", secret, label, out, len);
 }
 
 /* Appends `inner`, encrypted by AES-256-GCM, and its tag. */
@@ -616,6 +626,68 @@ static struct buf sealed_alert(struct bytes secret, uint8_t sequence)
 	seal(&record, key, iv, buf_view(&header), (struct bytes){inner, sizeof(inner)});
 	buf_fini(&header);
 	return record;
+}
+
+/*
+ * A connection by the rules of a draft: a ServerHello of its form, and an alert of the server under
+ * its keys, sealed here from the draft's text, not by the code that opens it.
+ */
+static void check_draft(uint8_t draft, const char *version)
+{
+	static const uint8_t secret[48] = {0x5e};
+	static const uint8_t inner[] = {2, 40, CONTENT_alert};
+	struct buf hello = from_hex(forum_record), wire = {0}, body = {0}, alert = {0}, line = {0};
+	struct buf header = from_hex("1703030013");
+	struct keylog *keylog = keylog_new();
+	struct transcript *transcript = transcript_new(keylog);
+	uint8_t key[32], iv[12];
+	json_t *value;
+
+	buf_text(&line, "SERVER_HANDSHAKE_TRAFFIC_SECRET ");
+	buf_hex(&line, (struct bytes){hello.data + 11, KEYLOG_RANDOM_LEN});
+	buf_char(&line, ' ');
+	buf_hex(&line, (struct bytes){secret, sizeof(secret)});
+	keylog_add(keylog, buf_string(&line), line.len);
+	buf_u16(&body, draft < 22 ? 0x7f00 | draft : 0x0303);
+	buf_add(&body, secret, KEYLOG_RANDOM_LEN);
+	buf_add(&body, "\0", draft < 22 ? 0 : 1); /* session */
+	buf_u16(&body, 0x1302);
+	buf_add(&body, "\0", draft < 22 ? 0 : 1); /* compression */
+	buf_u16(&body, 6);
+	buf_u32(&body, draft < 22 ? 0xfff00002 : 0x002b0002);
+	buf_u16(&body, 0x7f00 | draft);
+	add_message(&alert, HANDSHAKE_server_hello, buf_view(&body));
+	add_record(&wire, CONTENT_handshake, buf_view(&alert));
+	expand_as(draft < 20 ? "TLS 1.3, " : "tls13 ", (struct bytes){secret, sizeof(secret)}, "key",
+	          key, sizeof(key));
+	expand_as(draft < 20 ? "TLS 1.3, " : "tls13 ", (struct bytes){secret, sizeof(secret)}, "iv",
+	          iv, sizeof(iv));
+	buf_bytes(&wire, buf_view(&header));
+	header.len = draft < 25 ? 0 : header.len;
+	seal(&wire, key, iv, buf_view(&header), (struct bytes){inner, sizeof(inner)});
+	transcript_feed(transcript, SIDE_CLIENT, buf_view(&hello), T0_NS);
+	transcript_feed(transcript, SIDE_SERVER, buf_view(&wire), T0_NS);
+	value = emit_json(transcript);
+	assert_text(value, "version", version);
+	assert_alert(value, 0, "server", "handshake_failure", true);
+	json_decref(value);
+	transcript_free(transcript);
+	keylog_free(keylog);
+	buf_fini(&hello);
+	buf_fini(&wire);
+	buf_fini(&body);
+	buf_fini(&alert);
+	buf_fini(&line);
+	buf_fini(&header);
+}
+
+static void opens_records_of_drafts_by_their_own_rules(void **state)
+{
+	(void)state;
+	check_draft(18, "TLS 1.3 (draft 18)");
+	check_draft(21, "TLS 1.3 (draft 21)");
+	check_draft(23, "TLS 1.3 (draft 23)");
+	check_draft(28, "TLS 1.3 (draft 28)");
 }
 
 /* The client's second flight is missing, with its ChangeCipherSpec and Finished. */
@@ -1125,6 +1197,7 @@ static void opens_early_data(void **state)
 {
 	struct ends *ends = make_ends(TLS1_3_VERSION);
 	struct ends *again = calloc(1, sizeof(*again));
+	struct keylog *keylog;
 	json_t *value;
 	size_t n;
 	char data[32];
@@ -1151,6 +1224,9 @@ static void opens_early_data(void **state)
 	assert_non_null(find_in(value, "messages", "type", "end_of_early_data"));
 	assert_non_null(find_in(value, "client_hello.extensions", "name", "pre_shared_key"));
 	assert_no_faults(value);
+	keylog = keylog_of(&again->wire, "");
+	check_order(&again->wire, keylog, value);
+	keylog_free(keylog);
 	json_decref(value);
 	SSL_SESSION_free(session);
 	session = NULL;
@@ -1221,6 +1297,28 @@ static void a_missing_secret_is_named(void **state)
 	                       "lacks its SERVER_TRAFFIC_SECRET_0"));
 	json_decref(value);
 	keylog_free(keylog);
+	free_ends(ends);
+}
+
+/* A resumed session without a key exchange of its own (RFC 8446 section 4.2.9, psk_ke). */
+static void opens_a_session_resumed_by_its_secret_alone(void **state)
+{
+	struct ends *ends = make_ends(TLS1_3_VERSION), *again;
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		SSL_CTX_set_options(ends->contexts[i], SSL_OP_ALLOW_NO_DHE_KEX);
+	connect_ends(ends);
+	run(ends);
+	again = resume(ends);
+	SSL_set1_groups_list(again->ssl[SIDE_CLIENT], "X25519");
+	SSL_set1_groups_list(again->ssl[SIDE_SERVER], "P-384");
+	run(again);
+	assert_true(SSL_session_reused(again->ssl[SIDE_SERVER]));
+	close_both(ends);
+	close_both(again);
+	check_opened(&again->wire, keylog_of(&again->wire, ""));
+	free_ends(again);
 	free_ends(ends);
 }
 
@@ -1440,6 +1538,7 @@ int main(void)
 		cmocka_unit_test(opens_records_after_a_gap_in_the_capture),
 		cmocka_unit_test(opens_records_after_a_gap_with_the_change_cipher_spec),
 		cmocka_unit_test(reads_suites_that_do_not_encrypt_without_a_key_log),
+		cmocka_unit_test(opens_records_of_drafts_by_their_own_rules),
 		cmocka_unit_test(says_under_which_keys_an_alert_came),
 		cmocka_unit_test(a_plaintext_alert_on_the_server_hello_is_as_it_should_be),
 		cmocka_unit_test(says_that_an_alert_in_tls_1_2_lacks_protection),
@@ -1452,6 +1551,7 @@ int main(void)
 		cmocka_unit_test(opens_resumed_sessions_of_tls_1_2),
 		cmocka_unit_test(opens_resumed_sessions_after_static_rsa),
 		cmocka_unit_test(opens_renegotiated_connections),
+		cmocka_unit_test(opens_a_session_resumed_by_its_secret_alone),
 		cmocka_unit_test(opens_early_data),
 		cmocka_unit_test(a_wrong_secret_is_said_to_be_wrong),
 		cmocka_unit_test(a_missing_secret_is_named),
