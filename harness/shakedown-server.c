@@ -2,7 +2,8 @@
  * shakedown-server: OpenSSL servers, one forked process for each case, so that nothing carries over
  * and a crash costs one case. Messages (base/message.h) on standard input and output:
  *
- *   <- {"op":"start","cell":C,"server":{...},"address":A,"timeout_ms":T}
+ *   <- {"op":"start","cell":C,"server":{...},"address":A,"timeout_ms":T,
+ *       "connections":N}
  *   -> {"event":"listening","cell":C,"port":P}
  *      or {"event":"refused","cell":C,"text":"<sentence>"}
  *   -> {"event":"testimony","cell":C,"testimony":{...},"keylog":"...","connections":[...]}
@@ -20,6 +21,7 @@
 #include "peer/context.h"
 #include "peer/serve.h"
 #include "peer/testimony.h"
+#include "peer/visit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -196,13 +198,15 @@ static int start_child(struct running *running, const char *cell, struct serve_p
 	running->cell = strdup(cell);
 	CHECK(running->cell != NULL);
 	running->testified = false;
-	set_due(running, 3 * (uint64_t)plan->timeout_ms + SERVE_FAREWELL_MS);
+	set_due(running,
+	        (uint64_t)plan->connections * (4 * (uint64_t)plan->timeout_ms + VISIT_FAREWELL_MS));
 	return 0;
 }
 
 static int start_case(const char *cell, const json_t *message, struct error *error)
 {
-	struct serve_plan plan = {.timeout_ms = (int)json_number(message, "timeout_ms")};
+	struct serve_plan plan = {.timeout_ms = (int)json_number(message, "timeout_ms"),
+	                          .connections = (int)json_number(message, "connections")};
 	struct running *running = free_case();
 	struct context *context;
 	int port, rc;
@@ -214,11 +218,13 @@ static int start_case(const char *cell, const json_t *message, struct error *err
 		                 CASES_MAX);
 	if (plan.timeout_ms < 1 || plan.timeout_ms > TIMEOUT_MAX_MS)
 		return error_set(error, ERR_INPUT, "timeout_ms must be 1 to %d", TIMEOUT_MAX_MS);
+	if (plan.connections < 1 || plan.connections > SERVE_CONNECTIONS_MAX)
+		return error_set(error, ERR_INPUT, "connections must be 1 to %d",
+		                 SERVE_CONNECTIONS_MAX);
 	context = contexts_get(&contexts, json_object_get(message, "server"), error);
 	if (context == NULL)
 		return error->code;
-	plan.context = context->ssl;
-	plan.faults = context->faults;
+	plan.context = context;
 	plan.listener = open_listener(json_text(message, "address"), error);
 	if (plan.listener < 0)
 		return error->code;
@@ -247,7 +253,7 @@ static void on_stop(const char *cell, const json_t *message)
 	if (running == NULL)
 		return; /* it has testified: the two messages crossed */
 	kill(running->pid, SIGTERM);
-	set_due(running, SERVE_STOP_MS);
+	set_due(running, PATIENCE_STOP_MS);
 }
 
 static void on_message(const json_t *message)

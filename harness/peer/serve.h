@@ -1,40 +1,40 @@
 /*
- * serve.h: the life of a forked server: one connection, from listening to the goodbye. Layer: peer.
+ * serve.h: the life of a forked server: so many connections, one after the other. Layer: peer.
  * Blocks; runs in a process of its own that nothing else uses.
  *
- * The server accepts one connection and closes the listener, shakes hands, echoes what it
- * receives until the client closes, answers close_notify, closes its sending side and waits for
- * the client to close too, so that no reset destroys what is under way. Each of listening,
- * handshake and echo has timeout_ms; the farewell has SERVE_FAREWELL_MS.
+ * The server takes its connections on one port and leads each to its end (visit.h) before it takes
+ * the next; after the last one is accepted it listens no more. Each wait for a client has
+ * timeout_ms.
+ *
+ * What sessions and tickets boards keep from earlier cases means nothing here; between the
+ * connections of this one it does, unless the conduct says otherwise.
  *
  * SIGTERM, which must be blocked, ends it at any time: what has already arrived is still read,
- * for at most SERVE_STOP_MS.
+ * for at most PATIENCE_STOP_MS.
  */
 #ifndef SHAKEDOWN_PEER_SERVE_H
 #define SHAKEDOWN_PEER_SERVE_H
 
 #include "base/buf.h"
-#include "peer/fault_plan.h"
+#include "peer/context.h"
 
-#include <jansson.h>
-#include <openssl/ssl.h>
 #include <stdatomic.h>
 
-#define SERVE_FAREWELL_MS 2000
-#define SERVE_STOP_MS 200
-#define SERVE_UNSENT_MAX (16u << 20) /* bytes of echo that wait before the server stops reading */
+#define SERVE_CONNECTIONS_MAX 8
 
 struct serve_plan {
-	int listener;  /* closed here */
-	SSL_CTX *context; /* changed here: it belongs to this process alone */
-	const struct fault_plan *faults; /* NULL: none */
+	int listener;            /* closed here */
+	struct context *context; /* changed here: it belongs to this process alone */
 	int timeout_ms;
-	atomic_int *reached; /* told while it happens; an enum reached */
+	int connections;         /* 1 to SERVE_CONNECTIONS_MAX */
+	atomic_int *reached;     /* told while it happens; an enum reached */
 };
 
 /*
  * Serves, and returns the members that its message to the parent has, the caller's to release:
- * "testimony", "keylog", and "connections" as the socket carried them. `capture` gets their pcapng.
+ * "testimony" (of the last connection that came; if there could be more than one, with
+ * "connections": what each came to), "keylog" (of all), and "connections" as the socket carried
+ * them. `capture` gets their pcapng.
  */
 json_t *serve(const struct serve_plan *plan, struct buf *capture);
 

@@ -45,10 +45,11 @@ int server_start(struct server **server, uv_loop_t *loop, const struct server_ev
 
 /*
  * Asks for a server for the case `cell`: configured by `configuration` (a suite's `server`
- * object), on a free port of the numeric `address`, with timeout_ms for each phase of its life.
+ * object), on a free port of the numeric `address`, with timeout_ms for each phase of its life,
+ * and for `connections` of them (1 to SERVE_CONNECTIONS_MAX), one after the other.
  */
 void server_case(struct server *server, const char *cell, const json_t *configuration,
-                 const char *address, int timeout_ms);
+                 const char *address, int timeout_ms, int connections);
 
 /* The case is over: its server is to testify at once. Nothing happens if it has already. */
 void server_end_case(struct server *server, const char *cell);

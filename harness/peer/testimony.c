@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "peer/context.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -12,7 +13,11 @@
 #include <string.h>
 
 enum { ALERT_LEVEL_FATAL = 2, ALERT_CLOSE_NOTIFY = 0, ALERT_USER_CANCELED = 90 };
-enum { HANDSHAKE_SERVER_KEY_EXCHANGE = 12, HANDSHAKE_CERTIFICATE_VERIFY = 15 };
+enum {
+	HANDSHAKE_SERVER_KEY_EXCHANGE = 12,
+	HANDSHAKE_CERTIFICATE_VERIFY = 15,
+	HANDSHAKE_KEY_UPDATE = 24,
+};
 
 static const char *const reached_names[] = {
 	[REACHED_LISTENING] = "listening", [REACHED_CONNECTED] = "connected",
@@ -180,6 +185,12 @@ static void note_sent_handshake(struct testimony *testimony, SSL *ssl, struct re
 		registry_label(REGISTRY_SIGNATURE_SCHEME, scheme, testimony->signature_algorithm);
 }
 
+static void note_received_handshake(struct testimony *testimony, struct reader *message)
+{
+	if (reader_u8(message, "msg_type") == HANDSHAKE_KEY_UPDATE && testimony->key_update != NULL)
+		testimony->key_update = "answered";
+}
+
 /* The state goes to "error" with the first fault: what it was before is worth telling. */
 static void note_state(struct testimony *testimony, const SSL *ssl)
 {
@@ -202,6 +213,8 @@ static void on_message(int sent, int version, int content_type, const void *data
 		note_alert(testimony, ssl, sent, &reader);
 	else if (content_type == SSL3_RT_HANDSHAKE && sent)
 		note_sent_handshake(testimony, ssl, &reader);
+	else if (content_type == SSL3_RT_HANDSHAKE)
+		note_received_handshake(testimony, &reader);
 }
 
 static void on_info(const SSL *ssl, int where, int value)
@@ -228,14 +241,13 @@ static int on_server_name(SSL *ssl, int *alert, void *argument)
 	struct testimony *testimony = SSL_get_app_data(ssl);
 	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 
-	(void)alert;
 	(void)argument;
 	testimony->version = SSL_version(ssl);
 	if (name != NULL) {
 		json_decref(testimony->sni);
 		testimony->sni = text_of_bytes(name, strlen(name));
 	}
-	return SSL_TLSEXT_ERR_NOACK; /* what a server without this callback does */
+	return context_answer_name(ssl, name, alert);
 }
 
 static void on_key(const SSL *ssl, const char *line)
@@ -388,6 +400,23 @@ static void tell_negotiated(const struct testimony *testimony, SSL *ssl, json_t 
 	                    ssl ? certificate_fault(ssl) : json_null());
 }
 
+/* Whether early data was taken; null if the client sent none. */
+static json_t *early_data_taken(SSL *ssl)
+{
+	int status = ssl != NULL ? SSL_get_early_data_status(ssl) : SSL_EARLY_DATA_NOT_SENT;
+
+	return status == SSL_EARLY_DATA_NOT_SENT ? json_null()
+	                                         : json_boolean(status == SSL_EARLY_DATA_ACCEPTED);
+}
+
+static void tell_extras(const struct testimony *testimony, SSL *ssl, json_t *told)
+{
+	json_object_set_new(told, "early_data", early_data_taken(ssl));
+	json_object_set_new(told, "key_update", text_or_null(testimony->key_update));
+	json_object_set_new(told, "post_handshake_auth",
+	                    text_or_null(testimony->post_handshake_auth));
+}
+
 /*
  * From `start_ns` to `end_ns` in milliseconds to the microsecond, or null if the end was not
  * reached.
@@ -415,6 +444,7 @@ json_t *testimony_tell(const struct testimony *testimony, SSL *ssl)
 	json_object_set_new(told, "state", json_string(reached_names[reached]));
 	json_object_set_new(told, "handshake", json_boolean(testimony->handshake));
 	tell_negotiated(testimony, ssl, told);
+	tell_extras(testimony, ssl, told);
 	json_object_set(told, "alerts", testimony->alerts);
 	json_object_set(told, "errors", testimony->errors);
 	json_object_set_new(told, "bytes_received",
@@ -427,6 +457,17 @@ json_t *testimony_tell(const struct testimony *testimony, SSL *ssl)
 	json_object_set_new(told, "timings_ms", timings(testimony));
 	json_object_set_new(told, "ended", json_string(ended_names[testimony->ended]));
 	return told;
+}
+
+json_t *testimony_shorten(const json_t *told)
+{
+	static const char *const keys[] = {"state",  "handshake", "version",   "resumed",
+	                                   "alerts", "closed_by", "early_data", "ended"};
+	json_t *shorter = json_made(json_object());
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		json_object_set(shorter, keys[i], json_object_get(told, keys[i]));
+	return shorter;
 }
 
 json_t *testimony_of_crashed(enum reached reached, int signal)

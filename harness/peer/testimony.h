@@ -1,7 +1,7 @@
 /*
- * testimony.h: what a server saw of the one connection that it was started for. Layer: peer.
+ * testimony.h: what a server saw of one connection. Layer: peer.
  *
- * The facts are gathered from libssl's callbacks while serve.h leads the connection, and told as
+ * The facts are gathered from libssl's callbacks while visit.h leads the connection, and told as
  * JSON once it is over. Nothing here judges: a malformed ClientHello is as good a fact as an
  * echo.
  */
@@ -51,6 +51,8 @@ struct testimony {
 	const char *openssl_state; /* the last before an error; static, NULL before the handshake */
 	json_t *sni, *alerts, *errors;
 	bool close_notify_sent, close_notify_received;
+	/* What was asked for after the handshake, and what came of it; static, NULL: nothing. */
+	const char *key_update, *post_handshake_auth;
 	uint64_t bytes_received, bytes_sent; /* application data */
 	/* On the steady clock; 0: not reached. */
 	uint64_t listening_ns, accepted_ns, shaken_ns, ended_ns;
@@ -82,6 +84,9 @@ void testimony_take_errors(struct testimony *testimony);
  * connected.
  */
 json_t *testimony_tell(const struct testimony *testimony, SSL *ssl);
+
+/* A new object: what tells one connection of several from the others. */
+json_t *testimony_shorten(const json_t *told);
 
 /*
  * What is left to say of a server that died at `reached` by `signal` (0: it ended without a

@@ -21,7 +21,7 @@ STAT_PARTS_MAX = 8
 DATA_OVERHEAD = len("@H00 DATA off=65535 b=*0000\n")
 
 BLOBS = ("ca", "cert", "key")
-OPTIONS = ("sni", "min", "max", "alpn", "send")  # keys of "run" that RUN knows by the same name
+OPTIONS = ("sni", "min", "max", "alpn", "psk", "resume", "early", "send")  # keys of "run" that RUN knows by the same name
 TEXTS = (
     ("ver", "version"),
     ("cs", "ciphersuite"),

@@ -36,6 +36,8 @@ struct experiment {
 	uv_timer_t timer;
 	uint64_t started_ns, phase_ns;
 	int port;
+	int n_connections;             /* that the board is to make, */
+	int n_made;                    /* and has begun */
 	json_t *server, *wire, *board; /* the testimonies; NULL until given */
 	json_t *trouble, *timings_ms;
 	char *keylog;
@@ -170,6 +172,13 @@ static double ms_since(uint64_t then_ns)
 	return (double)((clock_steady_ns() - then_ns) / 1000) / 1000.0;
 }
 
+/* For one run of the board's. */
+static uint64_t board_timeout_ms(const struct experiment *experiment)
+{
+	return (uint64_t)json_number(experiment->plan.profile, "timeout_ms") + BOARD_RUN_MARGIN_MS +
+	       OWN_MARGIN_MS;
+}
+
 static void enter(struct experiment *experiment, enum phase phase)
 {
 	uint64_t timeout_ms = phases[phase].timeout_ms;
@@ -183,8 +192,7 @@ static void enter(struct experiment *experiment, enum phase phase)
 		                    json_real(ms_since(experiment->started_ns)));
 		timeout_ms = 0; /* the next turn of the loop: no caller loses the ground */
 	} else if (timeout_ms == 0) {
-		timeout_ms = (uint64_t)json_number(experiment->plan.profile, "timeout_ms") +
-		             BOARD_RUN_MARGIN_MS + OWN_MARGIN_MS;
+		timeout_ms = board_timeout_ms(experiment);
 	}
 	uv_timer_start(&experiment->timer, on_timer, timeout_ms, 0);
 }
@@ -279,6 +287,14 @@ static void proceed(struct experiment *experiment)
 		collect(experiment);
 }
 
+/* How many connections the case has: one unless it says more. */
+static int connections_of(const json_t *cell)
+{
+	long long n = json_number(json_object_get(cell, "client"), "connections");
+
+	return n > 0 ? (int)n : 1;
+}
+
 struct experiment *experiment_start(struct apparatus *apparatus,
                                     const struct experiment_plan *plan,
                                     void (*done)(void *context, struct observation *observation),
@@ -299,9 +315,10 @@ struct experiment *experiment_start(struct apparatus *apparatus,
 	CHECK(uv_timer_init(apparatus->loop, &experiment->timer) == 0);
 	experiment->timer.data = experiment;
 	uv_timer_start(&experiment->timer, on_timer, phases[PHASE_LISTEN].timeout_ms, 0);
+	experiment->n_connections = connections_of(plan->cell);
 	server_case(apparatus->server, experiment->id, json_object_get(plan->cell, "server"),
 	            json_text(plan->profile, "address"),
-	            (int)json_number(plan->profile, "timeout_ms"));
+	            (int)json_number(plan->profile, "timeout_ms"), experiment->n_connections);
 	return experiment;
 }
 
@@ -353,6 +370,37 @@ void experiment_cancel(struct experiment *experiment)
 	uv_close((uv_handle_t *)&experiment->timer, on_timer_closed);
 }
 
+/* "board-7:0123456789abcdef" */
+static void add_psk(const json_t *client, json_t *run)
+{
+	const json_t *psk = json_object_get(client, "psk");
+	struct buf text = {0};
+
+	if (psk == NULL)
+		return;
+	buf_printf(&text, "%s:%s", json_text(psk, "identity"), json_text(psk, "key"));
+	json_object_set_new(run, "psk", json_made(json_string(buf_string(&text))));
+	buf_fini(&text);
+}
+
+/* From the second connection on the board may take up the session of the one before. */
+static void add_resumption(const struct experiment *experiment, const json_t *client, json_t *run)
+{
+	if (experiment->n_made == 0 || !json_flag(client, "resume"))
+		return;
+	json_object_set_new(run, "resume", json_string("1"));
+	if (json_flag(client, "early_data"))
+		json_object_set_new(run, "early", json_string("1"));
+}
+
+/* Only an echo can come up to what the board expects of what it sends. */
+static bool server_echoes(const json_t *server)
+{
+	const char *application = json_text(server, "application");
+
+	return application[0] == '\0' || strcmp(application, "echo") == 0;
+}
+
 /* What the board is told to do: RUN of docs/agent-protocol.md. */
 static json_t *run_message(struct experiment *experiment)
 {
@@ -363,31 +411,41 @@ static json_t *run_message(struct experiment *experiment)
 	json_t *run;
 
 	snprintf(id, sizeof(id), "%u", ++experiment->apparatus->n_runs);
-	run = json_made(json_pack("{s:s, s:s, s:i, s:s, s:I}", "id", id, "host",
+	run = json_made(json_pack("{s:s, s:s, s:i, s:I}", "id", id, "host",
 	                          json_text(experiment->plan.profile, "address"), "port",
-	                          experiment->port, "send", APP_DATA, "timeout_ms",
+	                          experiment->port, "timeout_ms",
 	                          json_number(experiment->plan.profile, "timeout_ms")));
+	if (server_echoes(json_object_get(experiment->plan.cell, "server")))
+		json_object_set_new(run, "send", json_string(APP_DATA));
 	if (sni != NULL)
 		json_object_set(run, "sni", (json_t *)sni);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (json_object_get(client, keys[i]) != NULL)
 			json_object_set(run, keys[i], json_object_get(client, keys[i]));
+	add_psk(client, run);
+	add_resumption(experiment, client, run);
 	add_trust(experiment, run);
 	add_client_certificate(experiment, run);
 	return run;
 }
 
+static void connect_board(struct experiment *experiment)
+{
+	json_t *run = run_message(experiment);
+
+	experiment->n_made++;
+	uv_timer_start(&experiment->timer, on_timer, board_timeout_ms(experiment), 0);
+	board_run(experiment->plan.board, run);
+	json_decref(run);
+}
+
 void experiment_listening(struct experiment *experiment, int port)
 {
-	json_t *run;
-
 	if (experiment->phase != PHASE_LISTEN)
 		return;
 	experiment->port = port;
-	run = run_message(experiment);
 	enter(experiment, PHASE_BOARD);
-	board_run(experiment->plan.board, run);
-	json_decref(run);
+	connect_board(experiment);
 }
 
 void experiment_refused(struct experiment *experiment, const char *text)
@@ -413,9 +471,16 @@ void experiment_testimony(struct experiment *experiment, json_t *message, struct
 
 void experiment_result(struct experiment *experiment, json_t *message)
 {
+	const json_t *board = json_object_get(message, "board");
+
 	if (experiment->phase != PHASE_BOARD || experiment->board != NULL)
 		return;
-	experiment->board = json_made(json_copy(json_object_get(message, "board")));
+	if (experiment->n_made < experiment->n_connections &&
+	    strcmp(json_text(board, "status"), "0") == 0) {
+		connect_board(experiment);
+		return;
+	}
+	experiment->board = json_made(json_copy((json_t *)board));
 	json_object_set(experiment->board, "log", json_object_get(message, "log"));
 	proceed(experiment);
 }

@@ -266,6 +266,35 @@ void matrix_apply(const struct matrix *matrix, size_t index, json_t *server, jso
 	}
 }
 
+uint32_t matrix_project(const struct matrix *matrix, size_t index, bool (*counts)(const char *path))
+{
+	uint32_t left = matrix->cases[index], weight = 1, projected = 0;
+
+	for (size_t i = matrix->n_axes; i-- > 0;) {
+		uint32_t n = (uint32_t)n_values(&matrix->axes[i]);
+
+		if (counts(matrix->axes[i].path))
+			projected += weight * (left % n);
+		weight *= n;
+		left /= n;
+	}
+	return projected;
+}
+
+int matrix_value(const struct matrix *matrix, size_t index, const char *path)
+{
+	uint32_t left = matrix->cases[index];
+
+	for (size_t i = matrix->n_axes; i-- > 0;) {
+		uint32_t n = (uint32_t)n_values(&matrix->axes[i]);
+
+		if (strcmp(matrix->axes[i].path, path) == 0)
+			return (int)(left % n);
+		left /= n;
+	}
+	return -1;
+}
+
 void matrix_name(const struct matrix *matrix, size_t index, struct buf *out)
 {
 	size_t *digits = calloc(matrix->n_axes + 1, sizeof(digits[0]));

@@ -40,6 +40,15 @@ void matrix_fini(struct matrix *matrix);
 /* Puts the values of the case `index` < n_cases into the objects `server` and `client`. */
 void matrix_apply(const struct matrix *matrix, size_t index, json_t *server, json_t *client);
 
+/*
+ * The number, less than MATRIX_CASES_MAX, of what the case `index` has on those axes alone for whose
+ * path `counts` is true: the same for cases that differ on others only.
+ */
+uint32_t matrix_project(const struct matrix *matrix, size_t index, bool (*counts)(const char *path));
+
+/* The index of the value that the case `index` has on the axis `path`; -1 if there is none. */
+int matrix_value(const struct matrix *matrix, size_t index, const char *path);
+
 /* Appends the case's name: the names of its values, joined by ','. */
 void matrix_name(const struct matrix *matrix, size_t index, struct buf *out);
 

@@ -60,6 +60,14 @@ static json_t *split(json_t *value)
 	return words;
 }
 
+/* No tickets are none, however it is said. */
+static json_t *none_is_false(json_t *value)
+{
+	bool none = json_is_integer(value) && json_integer_value(value) == 0;
+
+	return none ? json_false() : json_incref(value);
+}
+
 /* Other keys have one way of writing. */
 static const struct setting {
 	const char *key;
@@ -71,6 +79,8 @@ static const struct setting {
 	{"cipher_list", split},
 	{"groups", split},
 	{"signature_algorithms", split},
+	{"client_signature_algorithms", split},
+	{"tickets", none_is_false},
 };
 
 json_t *setting_normal(const char *key, json_t *value)
@@ -128,8 +138,12 @@ void setting_name(struct buf *out, const char *key, const json_t *value, size_t 
 
 	if (json_is_boolean(value))
 		buf_printf(&name, "%s%s", json_is_true(value) ? "" : "no-", key);
+	if (json_is_integer(value))
+		buf_printf(&name, "%lld", json_integer_value(value));
 	if (json_is_string(value))
 		add_text_name(&name, json_string_value(value));
+	if (json_is_object(value)) /* a pre-shared key: its own name is the best that it has */
+		add_text_name(&name, json_text(value, "identity"));
 	json_array_foreach(value, i, element) {
 		if (i > 0)
 			buf_char(&name, '+');

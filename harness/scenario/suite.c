@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/json.h"
+#include "peer/context.h"
 #include "peer/fault_plan.h"
 #include "scenario/expect.h"
 #include "scenario/matrix.h"
@@ -98,37 +99,32 @@ static int check_certificates(struct checker *checker, const struct json_node *s
 	return rc;
 }
 
-/* The versions that the client is kept to in the case `index`; "" where none. Borrowed. */
-static void client_versions(const struct scenario *scenario, size_t index, const char **min,
-                            const char **max)
+/* A client whose lowest version is above its highest could offer nothing. */
+static int check_versions(struct checker *checker, const struct json_node *node,
+                          const json_t *client, const char *where)
 {
-	json_t *server = json_made(json_object());
-	json_t *client = json_made(json_copy(scenario->client));
+	const char *min = json_text(client, "min"), *max = json_text(client, "max");
 
-	matrix_apply(&scenario->matrix, index, server, client);
-	*min = json_text(client, "min"); /* the scenario and its matrix hold on to them */
-	*max = json_text(client, "max");
-	json_decref(client);
-	json_decref(server);
+	if (max[0] == '\0' || strcmp(min, max) <= 0)
+		return 0;
+	return json_complain(node, checker->error, "client.min %s is above client.max %s%s", min,
+	                     max, where);
 }
 
-/* A client whose lowest version is above its highest could offer nothing. */
-static int check_client(struct checker *checker, const struct json_node *node,
-                        const struct scenario *scenario)
+/* Only a later connection can resume, and only one that resumes has keys for early data. */
+static int check_resumption(struct checker *checker, const struct json_node *node,
+                            const json_t *client, const char *where)
 {
-	const char *min, *max;
+	bool resumes = json_flag(client, "resume");
 
-	for (size_t i = 0; i < scenario->matrix.n_cases; i++) {
-		client_versions(scenario, i, &min, &max);
-		if (max[0] == '\0')
-			return 0; /* no case says more: an axis is in all of them */
-		if (strcmp(min, max) > 0)
-			return json_complain(node, checker->error,
-			                     "client.min %s is above client.max %s%s", min, max,
-			                     scenario->matrix.n_axes > 0
-			                         ? " in a case of the matrix"
-			                         : "");
-	}
+	if (resumes && json_number(client, "connections") < 2)
+		return json_complain(node, checker->error,
+		                     "client.resume needs a second connection: set "
+		                     "client.connections to 2 or more%s",
+		                     where);
+	if (json_flag(client, "early_data") && !resumes)
+		return json_complain(node, checker->error, "client.early_data needs client.resume%s",
+		                     where);
 	return 0;
 }
 
@@ -160,6 +156,81 @@ static int check_twins(struct checker *checker, const struct json_node *node,
 	return rc;
 }
 
+static bool concerns_client(const char *path)
+{
+	return strncmp(path, "client.", strlen("client.")) == 0;
+}
+
+/* What the client is to do in the case `index`. */
+static int check_client(struct checker *checker, const struct json_node *node,
+                        const struct scenario *scenario, size_t index)
+{
+	const char *where = scenario->matrix.n_axes > 0 ? " in a case of the matrix" : "";
+	json_t *client = json_made(json_copy(scenario->client));
+	json_t *server = json_made(json_object());
+	int rc;
+
+	matrix_apply(&scenario->matrix, index, server, client);
+	rc = check_versions(checker, node, client, where);
+	if (rc == 0)
+		rc = check_resumption(checker, node, client, where);
+	json_decref(server);
+	json_decref(client);
+	return rc;
+}
+
+/* Certificates, whose files need not be there yet, and faults are checked by themselves. */
+static bool concerns_context(const char *path)
+{
+	return strncmp(path, "server.", strlen("server.")) == 0 &&
+	       strcmp(path, "server.certificate") != 0 && strcmp(path, "server.faults") != 0;
+}
+
+/* Where the file says `key` of the case `index`; the server itself if it does not say. */
+static struct json_node blamed(const struct json_node *scenario, const struct matrix *matrix,
+                               size_t index, const char *key)
+{
+	struct json_node server = json_member(scenario, "server");
+	struct json_node axes = json_member(scenario, "matrix");
+	struct json_node member = json_member(&server, key), axis;
+	struct buf path = {0};
+	int value;
+
+	buf_printf(&path, "server.%s", key);
+	axis = json_member(&axes, buf_string(&path));
+	value = matrix_value(matrix, index, buf_string(&path));
+	buf_fini(&path);
+	if (value >= 0)
+		return json_item(&axis, (size_t)value);
+	return member.value != NULL ? member : server;
+}
+
+/* Whether OpenSSL takes the server of the case `index`, and it does not contradict itself. */
+static int check_server(struct checker *checker, const struct json_node *node,
+                        const struct scenario *scenario, size_t index)
+{
+	json_t *server = json_made(json_copy(scenario->server));
+	json_t *client = json_made(json_object());
+	struct error reason = {0};
+	const char *key;
+	int rc;
+
+	matrix_apply(&scenario->matrix, index, server, client);
+	rc = context_check(server, &key, &reason);
+	if (rc != 0) {
+		struct json_node place = blamed(node, &scenario->matrix, index, key);
+		struct buf name = {0};
+
+		matrix_name(&scenario->matrix, index, &name);
+		rc = json_complain(&place, checker->error, "%s%s%s", reason.text,
+		                   name.len > 0 ? ", in the case " : "", buf_string(&name));
+		buf_fini(&name);
+	}
+	json_decref(client);
+	json_decref(server);
+	return rc;
+}
+
 /* The place in the file that `faults` of a case come from: the server's, or a value of the axis. */
 static struct json_node faults_node(const struct json_node *scenario, const json_t *faults)
 {
@@ -173,33 +244,54 @@ static struct json_node faults_node(const struct json_node *scenario, const json
 	return json_member(&server, "faults");
 }
 
+static bool concerns_faults(const char *path)
+{
+	return strcmp(path, "server.faults") == 0 || strcmp(path, "server.versions") == 0;
+}
+
 /* A fault is of use in a case only if all versions of its server have the place. */
 static int check_faults(struct checker *checker, const struct json_node *node,
-                        const struct scenario *scenario)
+                        const struct scenario *scenario, size_t index)
 {
+	json_t *server = json_made(json_copy(scenario->server));
+	json_t *client = json_made(json_object());
+	struct fault_plan *plan = NULL;
+	const json_t *faults;
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < scenario->matrix.n_cases; i++) {
-		json_t *server = json_made(json_copy(scenario->server));
-		json_t *client = json_made(json_object());
-		json_t *faults;
+	matrix_apply(&scenario->matrix, index, server, client);
+	faults = json_object_get(server, "faults");
+	if (faults != NULL) {
+		struct json_node written = faults_node(node, faults);
 
-		matrix_apply(&scenario->matrix, i, server, client);
-		faults = json_object_get(server, "faults");
-		if (faults != NULL) {
-			struct json_node written = faults_node(node, faults);
-			struct fault_plan *plan = NULL;
-
-			rc = fault_plan_new(&plan, &written,
-			                    fault_versions(json_object_get(server, "versions")),
-			                    checker->error);
-			fault_plan_free(plan);
-		}
-		json_decref(client);
-		json_decref(server);
-		if (faults == NULL)
-			return 0; /* an axis is in all cases */
+		rc = fault_plan_new(&plan, &written,
+		                    fault_versions(json_object_get(server, "versions")),
+		                    checker->error);
 	}
+	fault_plan_free(plan);
+	json_decref(client);
+	json_decref(server);
+	return rc;
+}
+
+/* Calls `check` once for each value of what the cases differ in, as far as it concerns it. */
+static int check_cases(struct checker *checker, const struct json_node *node,
+                       const struct scenario *scenario, bool (*concerns)(const char *path),
+                       int (*check)(struct checker *checker, const struct json_node *node,
+                                    const struct scenario *scenario, size_t index))
+{
+	bool *seen = calloc(MATRIX_CASES_MAX, sizeof(seen[0]));
+	int rc = 0;
+
+	CHECK(seen != NULL);
+	for (size_t i = 0; rc == 0 && i < scenario->matrix.n_cases; i++) {
+		bool *known = &seen[matrix_project(&scenario->matrix, i, concerns)];
+
+		if (!*known)
+			rc = check(checker, node, scenario, i);
+		*known = true;
+	}
+	free(seen);
 	return rc;
 }
 
@@ -231,9 +323,11 @@ static int add_scenario(struct checker *checker, const struct json_node *node, s
 	scenario->client = setting_normal_all(json_object_get(node->value, "client"));
 	scenario->first_case = suite->n_cases;
 	suite->n_cases += scenario->matrix.n_cases;
-	rc = check_client(checker, node, scenario);
+	rc = check_cases(checker, node, scenario, concerns_context, check_server);
 	if (rc == 0)
-		rc = check_faults(checker, node, scenario);
+		rc = check_cases(checker, node, scenario, concerns_client, check_client);
+	if (rc == 0)
+		rc = check_cases(checker, node, scenario, concerns_faults, check_faults);
 	return rc != 0 ? rc : check_twins(checker, node, scenario);
 }
 

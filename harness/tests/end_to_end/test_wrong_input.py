@@ -58,7 +58,11 @@ class Suites(WrongInput):
         self.suite = self.write("own.json", suite(colour="red"))
         self.refused(2, f'{self.suite}: $.scenarios[0].server: unknown key "colour"; known are versions, '
                         "certificate, ciphersuites, cipher_list, groups, signature_algorithms, client_auth, "
-                        "alpn, tickets")
+                        "alpn, tickets, client_signature_algorithms, client_ca_names, alpn_mismatch, sni, "
+                        "ticket_size, session_cache, resumption, psk, early_data, extended_master_secret, "
+                        "encrypt_then_mac, max_send_fragment, record_padding, segment, pause_ms, key_update, "
+                        "post_handshake_auth, ocsp, middlebox_compatibility, close, application, page_size, "
+                        "faults")
 
     def test_wrong_type(self) -> None:
         self.suite = self.write("own.json", suite(versions="1.3"))

@@ -27,6 +27,7 @@ struct lab {
 	uv_loop_t loop;
 	uv_timer_t guard;
 	struct server *server;
+	int connections;  /* that the next cases are for; 0: one */
 	int port;         /* of the last case; 0 until it listens */
 	char *refused;    /* why the last case cannot be */
 	json_t *message;  /* the last testimony's */
@@ -169,7 +170,7 @@ static inline void lab_ask(struct lab *lab, const char *configuration, const cha
 	if (server == NULL)
 		fail_msg("%s: %s", configuration, where.text);
 	lab_forget(lab);
-	server_case(lab->server, "case", server, address, timeout_ms);
+	server_case(lab->server, "case", server, address, timeout_ms, lab->connections > 0 ? lab->connections : 1);
 	json_decref(server);
 	LAB_WAIT(lab, lab->port != 0 || lab->refused != NULL);
 }

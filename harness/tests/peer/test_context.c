@@ -101,7 +101,7 @@ static void each_wrong_value_is_refused_by_key_and_word(void **state)
 		{"{\"client_auth\":\"maybe\"}", "server.client_auth: ", "none, request or require"},
 		{"{\"alpn\":[]}", "server.alpn: ", "at least one"},
 		{"{\"alpn\":[\"h2\",\"\"]}", "server.alpn: ", "1 to 255 bytes, not 0"},
-		{"{\"tickets\":\"no\"}", "server.tickets: ", "true or false"},
+		{"{\"tickets\":\"no\"}", "server.tickets: ", "true, false or a number"},
 	};
 
 	(void)state;

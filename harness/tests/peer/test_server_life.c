@@ -552,7 +552,7 @@ static void two_hundred_cases_leave_nothing_behind(void **state)
 	}
 	/* a child ends a little after its testimony: the program is given turns to see it */
 	for (int i = 0; i < 10000 && children_of(lab, &pid) > 0; i++)
-		lab_ask(lab, "{\"tickets\":1}", "127.0.0.1", LAB_TIMEOUT_MS);
+		lab_ask(lab, "{\"tickets\":\"no\"}", "127.0.0.1", LAB_TIMEOUT_MS);
 	assert_int_equal(children_of(lab, &pid), 0);
 	assert_true(descriptors_of(server_pid(lab->server)) <= n_descriptors);
 }
@@ -609,7 +609,7 @@ static void cases_run_side_by_side(void **state)
 	assert_int_equal(server_start(&server, &lab->loop, &events, &tally, &error), 0);
 	for (int i = 0; i < 16; i++) {
 		snprintf(cell, sizeof(cell), "%d", i);
-		server_case(server, cell, configuration, "127.0.0.1", LAB_TIMEOUT_MS);
+		server_case(server, cell, configuration, "127.0.0.1", LAB_TIMEOUT_MS, 1);
 	}
 	LAB_WAIT(lab, tally.n_listening == 16);
 	for (int i = 0; i < 16; i++) {

@@ -1,6 +1,7 @@
 /*
  * Every folder scenarios/invalid/<case>/ holds an input.json, a suite or (board-...) a profile, and
- * the exact sentence that it is refused with. Run in the root of the repository.
+ * the exact sentence that it is refused with, but for "*" where OpenSSL's release stands. Run in the
+ * root of the repository.
  *
  * With arguments it is a helper of test_schemas.py: `test_invalid suite|board FILE...` prints for
  * each file a line of JSON, {"file", "schema": complaint or null, "loader": complaint or null}.
@@ -16,6 +17,7 @@
 
 #include <cmocka.h>
 #include <glob.h>
+#include <openssl/crypto.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -50,6 +52,18 @@ static const struct kind {
 	{"board", "board.schema.json", load_board},
 };
 
+/* Sentences that repeat OpenSSL's words name its release, which is another on each machine. */
+static void forget_release(char *text)
+{
+	const char *release = OpenSSL_version(OPENSSL_VERSION_STRING);
+	char *at = strstr(text, release);
+
+	if (at == NULL)
+		return;
+	at[0] = '*';
+	memmove(at + 1, at + strlen(release), strlen(at + strlen(release)) + 1);
+}
+
 /* Loads input.json in `folder`. False, with both sentences on stderr, if they differ. */
 static bool refused_as_written(const char *root, const char *folder)
 {
@@ -62,6 +76,7 @@ static bool refused_as_written(const char *root, const char *folder)
 	assert_int_equal(chdir(folder), 0);
 	assert_int_equal(file_read("error", ERROR_TEXT_MAX, &expected, &error), 0);
 	rc = kind->load("input.json", &error);
+	forget_release(error.text);
 	same = rc == ERR_INPUT && strlen(error.text) + 1 == expected.len &&
 	       strncmp(error.text, buf_string(&expected), strlen(error.text)) == 0;
 	if (!same)

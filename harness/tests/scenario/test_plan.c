@@ -120,17 +120,17 @@ static void ids_are_unique_and_safe_for_files(void **state)
 	drop_plan(&plan);
 }
 
-/* Writes a suite of 50 x 50 x 20 cases. */
+/* Writes a suite of 50 x 1000 cases. */
 static void write_large_suite(FILE *file)
 {
 	static const struct {
 		const char *path;
 		int n;
-	} axes[] = {{"server.groups", 50}, {"server.cipher_list", 50}, {"client.sni", 20}};
+	} axes[] = {{"client.alpn", 50}, {"client.sni", 1000}};
 
 	fprintf(file, "{\"suite\":\"large\",\"why\":\"w\",\"scenarios\":[{\"name\":\"it\",\"why\":\"w\","
 	        "\"server\":{\"certificate\":\"ed25519\"},\"matrix\":{");
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 2; i++) {
 		fprintf(file, "%s\"%s\":[", i > 0 ? "," : "", axes[i].path);
 		for (int k = 0; k < axes[i].n; k++)
 			fprintf(file, "%s\"word-%d\"", k > 0 ? "," : "", k);
@@ -152,7 +152,7 @@ static void a_hundred_thousand_cells_have_ids_of_their_own(void **state)
 	plan = make_plan(path);
 	unlink(path);
 	assert_int_equal(plan_n_cells(&plan), 100000);
-	assert_id(&plan, 99999, "large/it/word-49,word-49,word-19/wolfssl");
+	assert_id(&plan, 99999, "large/it/word-49,word-999/wolfssl");
 	assert_int_equal(count_ids(&plan), 100000);
 	drop_plan(&plan);
 }

@@ -185,7 +185,7 @@ class Documentation(unittest.TestCase):
                     continue
                 for name in container["properties"]:
                     with self.subTest(name=name):
-                        self.assertIn(f"`{name}`", self.text)
+                        self.assertIn(f"`{name.rpartition('.')[2]}`", self.text)
 
 
 if __name__ == "__main__":

@@ -130,14 +130,22 @@ static void what_is_left_out_has_its_default_and_values_one_form(void **state)
 	assert_member(suite, 0, "expect", "{'result':'connect'}");
 	suite_free(suite);
 	suite = load_good("'server':{'certificate':['rsa-2048'],'versions':['1.3','1.1'],"
-	                  "'groups':'X25519:P-256','cipher_list':['A:B','C'],'tickets':false,"
+	                  "'groups':'X25519:P-256','cipher_list':['AES:CAMELLIA','ARIA'],'tickets':0,"
 	                  "'alpn':['h2']},'client':{'min':'1.2'}");
 	assert_member(suite, 0, "server",
-	              "{'alpn':['h2'],'certificate':['rsa-2048'],'cipher_list':['A','B','C'],"
+	              "{'alpn':['h2'],'certificate':['rsa-2048'],'cipher_list':['AES','CAMELLIA','ARIA'],"
 	              "'client_auth':'none','groups':['X25519','P-256'],'tickets':false,"
 	              "'versions':['1.1','1.3']}");
 	assert_member(suite, 0, "client", "{'min':'1.2'}");
 	suite_free(suite);
+}
+
+static void numbers_and_keys_have_names_too(void **state)
+{
+	(void)state;
+	assert_ids("'server':{'certificate':'rsa-2048'},'matrix':{'server.tickets':[0,8],"
+	           "'client.psk':[{'identity':'Board_7','key':'00ff'}]}",
+	           "/no-tickets,board_7 /8,board_7 ");
 }
 
 static void last_axis_changes_fastest_and_takes_the_place_of_the_servers_value(void **state)
@@ -171,10 +179,10 @@ static void exclude_leaves_out_what_matches_all_that_it_names(void **state)
 static void names_of_values_are_safe_for_files(void **state)
 {
 	(void)state;
-	assert_ids("'server':{'certificate':'rsa-2048'},'matrix':{'server.cipher_list':"
-	           "['ECDHE+AESGCM:!aNULL','DEFAULT@SECLEVEL=0','../../x/y','\\u00e9'],"
+	assert_ids("'server':{'certificate':'rsa-2048'},'matrix':{'client.alpn':"
+	           "['ECDHE+AESGCM:!aNULL','DEFAULT@SECLEVEL=0','../../x/y','~'],"
 	           "'server.tickets':[true,false]}",
-	           "/ecdhe+aesgcm+-anull,tickets /ecdhe+aesgcm+-anull,no-tickets "
+	           "/ecdhe+aesgcm-anull,tickets /ecdhe+aesgcm-anull,no-tickets "
 	           "/default-seclevel-0,tickets /default-seclevel-0,no-tickets "
 	           "/-.-..-x-y,tickets /-.-..-x-y,no-tickets /-,tickets /-,no-tickets ");
 }
@@ -182,7 +190,7 @@ static void names_of_values_are_safe_for_files(void **state)
 static void values_whose_names_come_out_alike_are_numbered(void **state)
 {
 	(void)state;
-	assert_ids("'server':{'certificate':'rsa-2048'},'matrix':{'server.cipher_list':"
+	assert_ids("'server':{'certificate':'rsa-2048'},'matrix':{'client.alpn':"
 	           "['!PSK','AES','-PSK','aes','@PSK']}",
 	           "/-psk /aes /-psk=2 /aes=2 /-psk=3 ");
 }
@@ -235,6 +243,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(story_has_six_cases_with_the_names_of_the_thread),
 		cmocka_unit_test(what_is_left_out_has_its_default_and_values_one_form),
+		cmocka_unit_test(numbers_and_keys_have_names_too),
 		cmocka_unit_test(last_axis_changes_fastest_and_takes_the_place_of_the_servers_value),
 		cmocka_unit_test(exclude_leaves_out_what_matches_all_that_it_names),
 		cmocka_unit_test(names_of_values_are_safe_for_files),

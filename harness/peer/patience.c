@@ -1,0 +1,74 @@
+#include "peer/patience.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define NS_PER_MS 1000000u
+
+void patience_init(struct patience *patience)
+{
+	sigset_t asked;
+
+	sigemptyset(&asked);
+	sigaddset(&asked, SIGTERM);
+	*patience = (struct patience){.stop = signalfd(-1, &asked, SFD_CLOEXEC)};
+	CHECK(patience->stop >= 0);
+}
+
+void patience_fini(struct patience *patience)
+{
+	close(patience->stop);
+}
+
+void patience_set(struct patience *patience, int timeout_ms)
+{
+	if (!patience->stopping)
+		patience->deadline_ns = clock_steady_ns() + (uint64_t)timeout_ms * NS_PER_MS;
+}
+
+enum step patience_check(const struct patience *patience)
+{
+	if (clock_steady_ns() < patience->deadline_ns)
+		return STEP_ON;
+	return patience->stopping ? STEP_STOPPED : STEP_TIMED_OUT;
+}
+
+static int ms_left(const struct patience *patience)
+{
+	uint64_t now_ns = clock_steady_ns();
+
+	if (now_ns >= patience->deadline_ns)
+		return 0;
+	return (int)((patience->deadline_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+enum step patience_await(struct patience *patience, int fd, short events)
+{
+	for (;;) {
+		struct pollfd watched[] = {
+			{.fd = fd, .events = events},
+			{.fd = patience->stopping ? -1 : patience->stop, .events = POLLIN},
+		};
+		enum step step = patience_check(patience);
+		int rc;
+
+		if (step != STEP_ON)
+			return step;
+		rc = poll(watched, 2, patience->stopping ? 0 : ms_left(patience));
+		CHECK(rc >= 0 || errno == EINTR);
+		if (rc > 0 && watched[0].revents != 0)
+			return STEP_ON;
+		if (patience->stopping)
+			return STEP_STOPPED;
+		if (rc > 0) {
+			patience_set(patience, PATIENCE_STOP_MS);
+			patience->stopping = true;
+		}
+	}
+}
