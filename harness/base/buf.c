@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,13 +64,15 @@ void buf_printf(struct buf *buf, const char *format, ...)
 	va_end(arguments);
 }
 
-static void add_integer(struct buf *buf, uint32_t value, size_t n, bool little)
+static inline void add_integer(struct buf *buf, uint32_t value, size_t n, bool little)
 {
-	uint8_t bytes[4];
+	uint8_t *at = buf_room(buf, n);
 
+	if (at == NULL)
+		return;
 	for (size_t i = 0; i < n; i++)
-		bytes[little ? i : n - 1 - i] = (uint8_t)(value >> (8 * i));
-	buf_add(buf, bytes, n);
+		at[little ? i : n - 1 - i] = (uint8_t)(value >> (8 * i));
+	buf_written(buf, at + n);
 }
 
 void buf_u8(struct buf *buf, uint8_t value)
@@ -104,27 +107,52 @@ void buf_u32le(struct buf *buf, uint32_t value)
 
 void buf_decimal(struct buf *buf, uint64_t value)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	size_t n = 1;
+	uint8_t *at;
 
-	do {
-		digits[--at] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value > 0);
-	buf_add(buf, digits + at, sizeof(digits) - at);
+	for (uint64_t rest = value; rest >= 10; rest /= 10)
+		n++;
+	at = buf_room(buf, n);
+	if (at == NULL)
+		return;
+	buf_written(buf, at + n);
+	for (; n > 0; value /= 10)
+		at[--n] = (uint8_t)('0' + value % 10);
+}
+
+/* The digits of four bytes at once, each in a byte of its own, first digit first. */
+static uint64_t hex_digits(uint32_t bytes)
+{
+	uint64_t x = bytes, above_nine;
+
+	x = (x << 16 | x) & 0x0000ffff0000ffffu;
+	x = (x << 8 | x) & 0x00ff00ff00ff00ffu;
+	x = (x << 4 | x) & 0x0f0f0f0f0f0f0f0fu;
+	above_nine = (x + 0x0606060606060606u) >> 4 & 0x0101010101010101u;
+	return x + 0x3030303030303030u + above_nine * ('a' - '0' - 10);
 }
 
 void buf_hex(struct buf *buf, struct bytes bytes)
 {
 	static const char digits[] = "0123456789abcdef";
+	uint8_t *at = buf_room(buf, bytes.len * 2);
+	size_t i = 0;
 
-	if (!buf_reserve(buf, bytes.len * 2))
+	if (at == NULL)
 		return;
-	for (size_t i = 0; i < bytes.len; i++) {
-		buf->data[buf->len++] = (uint8_t)digits[bytes.data[i] >> 4];
-		buf->data[buf->len++] = (uint8_t)digits[bytes.data[i] & 15];
+	for (; i + 4 <= bytes.len; i += 4, at += 8) {
+		uint32_t four;
+		uint64_t eight;
+
+		memcpy(&four, bytes.data + i, sizeof(four));
+		eight = htobe64(hex_digits(be32toh(four)));
+		memcpy(at, &eight, sizeof(eight));
 	}
-	buf->data[buf->len] = '\0';
+	for (; i < bytes.len; i++) {
+		*at++ = (uint8_t)digits[bytes.data[i] >> 4];
+		*at++ = (uint8_t)digits[bytes.data[i] & 15];
+	}
+	buf_written(buf, at);
 }
 
 void buf_consume(struct buf *buf, size_t n)

@@ -37,6 +37,21 @@ static inline bool buf_reserve(struct buf *buf, size_t n)
 	return roomy || buf_grow(buf, n);
 }
 
+/*
+ * Where `n` more bytes can be written, NULL where the cap forbids it; buf_written then says where
+ * they end.
+ */
+static inline uint8_t *buf_room(struct buf *buf, size_t n)
+{
+	return buf_reserve(buf, n) ? buf->data + buf->len : NULL;
+}
+
+static inline void buf_written(struct buf *buf, uint8_t *end)
+{
+	buf->len = (size_t)(end - buf->data);
+	*end = '\0';
+}
+
 static inline void buf_add(struct buf *buf, const void *data, size_t len)
 {
 	if (!buf_reserve(buf, len))
@@ -59,7 +74,12 @@ static inline void buf_text(struct buf *buf, const char *text)
 
 static inline void buf_char(struct buf *buf, char c)
 {
-	buf_add(buf, &c, 1);
+	uint8_t *at = buf_room(buf, 1);
+
+	if (at == NULL)
+		return;
+	*at = (uint8_t)c;
+	buf_written(buf, at + 1);
 }
 
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -69,22 +69,22 @@ static const char *element_label(const struct emit *emit, const char *otherwise)
 static void start_json(struct emit *emit, const char *key)
 {
 	size_t len = key != NULL ? strlen(key) : 0;
-	struct buf *out = emit->out;
+	uint8_t *at = buf_room(emit->out, len + 4);
 	bool more = emit->more;
 
 	emit->more = true;
-	if (!buf_reserve(out, len + 4))
+	if (at == NULL)
 		return;
-	if (more)
-		out->data[out->len++] = ',';
+	*at = ',';
+	at += more;
 	if (key != NULL) {
-		out->data[out->len++] = '"';
-		memcpy(out->data + out->len, key, len);
-		out->len += len;
-		out->data[out->len++] = '"';
-		out->data[out->len++] = ':';
+		*at++ = '"';
+		memcpy(at, key, len);
+		at += len;
+		*at++ = '"';
+		*at++ = ':';
 	}
-	out->data[out->len] = '\0';
+	buf_written(emit->out, at);
 }
 
 /* Ends in front of the value: `"key":` or, on a line of its own, `Label: `. */

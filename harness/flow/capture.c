@@ -144,7 +144,7 @@ static void slide(struct capture *capture, size_t n)
 }
 
 /* Sees to it that the reader has `n` bytes, or all that the file still has. */
-static void look_ahead(struct capture *capture, size_t n)
+static inline void look_ahead(struct capture *capture, size_t n)
 {
 	const struct reader *reader = &capture->reader;
 

@@ -35,10 +35,10 @@ struct datagram {
 
 static void read_address(struct reader *ip, struct endpoint *endpoint)
 {
-	struct bytes address = reader_bytes(ip, endpoint->ipv6 ? 16 : 4, "ip_address");
-
-	for (size_t i = 0; i < address.len; i++)
-		endpoint->address[i] = address.data[i];
+	if (endpoint->ipv6)
+		reader_copy(ip, endpoint->address, 16, "ip_address");
+	else
+		reader_copy(ip, endpoint->address, 4, "ip_address");
 }
 
 /*
@@ -316,7 +316,7 @@ enum segment_result segment_decode_joined(const struct packet *packet, struct fr
 	if (!link_is_read(packet->linktype))
 		return SEGMENT_LINK;
 	reader_init(&frame, packet->data.data, packet->data.len, &fault);
-	*segment = (struct segment){.t_ns = packet->t_ns};
+	segment->t_ns = packet->t_ns; /* decode_ip sets the rest */
 	if (!link_skip(&frame, packet->linktype))
 		return reader_ok(&frame) ? SEGMENT_OTHER : SEGMENT_MALFORMED;
 	return decode_packet(&frame, n_uncaptured, fragments, segment);
