@@ -22,7 +22,7 @@ bool exchange_is_hopeful(const struct exchange *exchange)
 		return false;
 	if (keylog_find(exchange->keylog, exchange->client_random, KEYLOG_PREMASTER).len > 0)
 		return true;
-	return suite_describe(exchange->cipher_suite).key_exchange == KX_RSA &&
+	return suite_exchange(exchange->cipher_suite).key_exchange == KX_RSA &&
 	       keylog_opens_exchanges(exchange->keylog);
 }
 
@@ -82,7 +82,7 @@ static struct bytes find_premaster(const struct exchange *exchange, struct prema
 	struct bytes encrypted;
 	EVP_PKEY *key;
 
-	if (secret.len > 0 || suite_describe(exchange->cipher_suite).key_exchange != KX_RSA)
+	if (secret.len > 0 || suite_exchange(exchange->cipher_suite).key_exchange != KX_RSA)
 		return secret;
 	encrypted = encrypted_premaster(exchange->client_key_exchange);
 	secret = find_encrypted(exchange->keylog, encrypted);

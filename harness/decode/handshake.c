@@ -313,7 +313,8 @@ static bool has_psk(enum key_exchange key_exchange)
 
 /* Writes the members of a ServerKeyExchange; *group and *scheme are set if it has them. */
 static void tell_key_exchange(struct emit *emit, struct reader *body, uint16_t version,
-                              struct suite suite, uint16_t *group, uint16_t *scheme)
+                              struct suite_exchange suite, uint16_t *group,
+                              uint16_t *scheme)
 {
 	if (has_psk(suite.key_exchange)) /* RFC 4279 section 2 */
 		tell_vec16(emit, body, "psk_identity_hint");
@@ -346,7 +347,7 @@ static void server_key_exchange(const struct tell *tell, struct bytes message)
 	struct reader body = body_of(message, &fault);
 	uint16_t group = 0, scheme = 0;
 
-	tell_key_exchange(tell->emit, &body, tell->version, suite_describe(tell->cipher_suite),
+	tell_key_exchange(tell->emit, &body, tell->version, suite_exchange(tell->cipher_suite),
 	                  &group, &scheme);
 	end_message(tell, &body);
 }
@@ -362,7 +363,7 @@ void server_key_exchange_read(struct bytes message, uint16_t version, uint16_t c
 	*group = 0;
 	*signature_algorithm = 0;
 	emit_init(&emit, &nowhere, EMIT_JSON);
-	tell_key_exchange(&emit, &body, version, suite_describe(cipher_suite), group,
+	tell_key_exchange(&emit, &body, version, suite_exchange(cipher_suite), group,
 	                  signature_algorithm);
 	buf_fini(&nowhere);
 }
@@ -372,7 +373,7 @@ static void client_key_exchange(const struct tell *tell, struct bytes message)
 {
 	struct fault fault;
 	struct reader body = body_of(message, &fault);
-	enum key_exchange key_exchange = suite_describe(tell->cipher_suite).key_exchange;
+	enum key_exchange key_exchange = suite_exchange(tell->cipher_suite).key_exchange;
 
 	if (has_psk(key_exchange))
 		tell_vec16(tell->emit, &body, "psk_identity");

@@ -6,32 +6,31 @@
 
 struct exchange {
 	const char *name;
-	enum key_exchange key_exchange;
-	bool is_signed;
+	struct suite_exchange is;
 };
 
 static const struct exchange exchanges[] = {
-	{"RSA", KX_RSA, false},
-	{"DH_DSS", KX_DH, false},
-	{"DH_RSA", KX_DH, false},
-	{"DH_anon", KX_DHE, false},
-	{"DHE_DSS", KX_DHE, true},
-	{"DHE_RSA", KX_DHE, true},
-	{"ECDH_ECDSA", KX_ECDH, false},
-	{"ECDH_RSA", KX_ECDH, false},
-	{"ECDH_anon", KX_ECDHE, false},
-	{"ECDHE_ECDSA", KX_ECDHE, true},
-	{"ECDHE_RSA", KX_ECDHE, true},
-	{"PSK", KX_PSK, false},
-	{"RSA_PSK", KX_RSA_PSK, false},
-	{"DHE_PSK", KX_DHE_PSK, false},
-	{"PSK_DHE", KX_DHE_PSK, false}, /* so spelt in RFC 6655 */
-	{"ECDHE_PSK", KX_ECDHE_PSK, false},
-	{"SRP_SHA", KX_SRP, false},
-	{"SRP_SHA_RSA", KX_SRP, true},
-	{"SRP_SHA_DSS", KX_SRP, true},
-	{"ECCPWD", KX_ECCPWD, false},
-	{"KRB5", KX_KRB5, false},
+	{"RSA", {KX_RSA, false}},
+	{"DH_DSS", {KX_DH, false}},
+	{"DH_RSA", {KX_DH, false}},
+	{"DH_anon", {KX_DHE, false}},
+	{"DHE_DSS", {KX_DHE, true}},
+	{"DHE_RSA", {KX_DHE, true}},
+	{"ECDH_ECDSA", {KX_ECDH, false}},
+	{"ECDH_RSA", {KX_ECDH, false}},
+	{"ECDH_anon", {KX_ECDHE, false}},
+	{"ECDHE_ECDSA", {KX_ECDHE, true}},
+	{"ECDHE_RSA", {KX_ECDHE, true}},
+	{"PSK", {KX_PSK, false}},
+	{"RSA_PSK", {KX_RSA_PSK, false}},
+	{"DHE_PSK", {KX_DHE_PSK, false}},
+	{"PSK_DHE", {KX_DHE_PSK, false}}, /* so spelt in RFC 6655 */
+	{"ECDHE_PSK", {KX_ECDHE_PSK, false}},
+	{"SRP_SHA", {KX_SRP, false}},
+	{"SRP_SHA_RSA", {KX_SRP, true}},
+	{"SRP_SHA_DSS", {KX_SRP, true}},
+	{"ECCPWD", {KX_ECCPWD, false}},
+	{"KRB5", {KX_KRB5, false}},
 };
 
 static const struct suite_cipher ciphers[] = {
@@ -69,7 +68,7 @@ static const struct hash {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const struct exchange *find_exchange(const char *name, size_t len)
+static struct suite_exchange find_exchange(const char *name, size_t len)
 {
 	const size_t n_export = strlen("_EXPORT"); /* the same messages, weaker keys */
 
@@ -77,8 +76,8 @@ static const struct exchange *find_exchange(const char *name, size_t len)
 		len -= n_export;
 	for (size_t i = 0; i < COUNT(exchanges); i++)
 		if (strlen(exchanges[i].name) == len && memcmp(exchanges[i].name, name, len) == 0)
-			return &exchanges[i];
-	return NULL;
+			return exchanges[i].is;
+	return (struct suite_exchange){0};
 }
 
 static const struct hash *find_hash(const char *name)
@@ -107,25 +106,30 @@ static void read_protection(const char *name, struct suite *suite)
 	}
 }
 
-struct suite suite_describe(uint16_t cipher_suite)
+/* Where the key exchange begins in the suite's name; NULL if it is none. */
+static const char *after_tls(uint16_t cipher_suite)
 {
 	const char *name = registry_name(REGISTRY_CIPHER_SUITE, cipher_suite);
-	struct suite suite = {0};
-	const struct exchange *exchange;
-	const char *with;
 
-	if (name == NULL || strncmp(name, "TLS_", 4) != 0)
-		return suite;
-	with = strstr(name, "_WITH_");
-	if (with == NULL) {
-		read_protection(name + 4, &suite);
-		return suite;
-	}
-	exchange = find_exchange(name + 4, (size_t)(with - name) - 4);
-	if (exchange != NULL) {
-		suite.key_exchange = exchange->key_exchange;
-		suite.is_signed = exchange->is_signed;
-	}
-	read_protection(with + 6, &suite);
+	return name != NULL && strncmp(name, "TLS_", 4) == 0 ? name + 4 : NULL;
+}
+
+struct suite_exchange suite_exchange(uint16_t cipher_suite)
+{
+	const char *name = after_tls(cipher_suite);
+	const char *with = name != NULL ? strstr(name, "_WITH_") : NULL;
+
+	return with != NULL ? find_exchange(name, (size_t)(with - name))
+	                    : (struct suite_exchange){0};
+}
+
+struct suite suite_describe(uint16_t cipher_suite)
+{
+	const char *name = after_tls(cipher_suite);
+	struct suite suite = {.exchange = suite_exchange(cipher_suite)};
+	const char *with = name != NULL ? strstr(name, "_WITH_") : NULL;
+
+	if (name != NULL)
+		read_protection(with != NULL ? with + 6 : name, &suite);
 	return suite;
 }

@@ -40,9 +40,13 @@ struct suite_cipher {
 	uint8_t tag_len;
 };
 
-struct suite {
+struct suite_exchange {
 	enum key_exchange key_exchange;
-	bool is_signed;                    /* the server signs its key exchange (until TLS 1.2) */
+	bool is_signed; /* the server signs its key exchange (until TLS 1.2) */
+};
+
+struct suite {
+	struct suite_exchange exchange;
 	const struct suite_cipher *cipher; /* NULL if records under it cannot be opened */
 	const char *mac;                   /* libcrypto's name of the hash; NULL for an AEAD */
 	const char *hash;                  /* of PRF (TLS 1.2) or HKDF, libcrypto's name */
@@ -50,5 +54,8 @@ struct suite {
 
 /* What is known of the suite; unknown values yield KX_UNKNOWN and no cipher. */
 struct suite suite_describe(uint16_t cipher_suite);
+
+/* The first member of it alone, which takes less time. */
+struct suite_exchange suite_exchange(uint16_t cipher_suite);
 
 #endif

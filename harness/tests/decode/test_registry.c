@@ -84,7 +84,7 @@ static void grease_is_what_rfc_8701_lists(void **state)
 }
 
 /* What libcrypto's NIDs of key exchange and authentication mean here. */
-static void assert_exchange(const SSL_CIPHER *cipher, struct suite suite)
+static void assert_exchange(const SSL_CIPHER *cipher, struct suite_exchange suite)
 {
 	static const struct {
 		int nid;
@@ -141,7 +141,7 @@ static void libssl_agrees_about_every_cipher_suite_it_has(void **state)
 		assert_string_equal(registry_name(REGISTRY_CIPHER_SUITE, value),
 		                    SSL_CIPHER_standard_name(cipher));
 		if (value >> 8 != 0x13)
-			assert_exchange(cipher, suite);
+			assert_exchange(cipher, suite.exchange);
 		assert_cipher(cipher, suite);
 		n_opened += suite.cipher != NULL;
 	}
@@ -157,7 +157,7 @@ static void suites_that_are_none_describe_nothing(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		assert_null(suite_describe(values[i]).cipher);
-		assert_int_equal(suite_describe(values[i]).key_exchange, KX_UNKNOWN);
+		assert_int_equal(suite_describe(values[i]).exchange.key_exchange, KX_UNKNOWN);
 	}
 }
 
