@@ -1422,6 +1422,68 @@ static void any_chunks_give_the_same(void **state)
 	free_ends(ends);
 }
 
+/* Feeds both sides in pieces, in an order that `seed` chooses. */
+static json_t *decode_mixed(const struct wire *wire, struct keylog *keylog, uint32_t seed)
+{
+	struct transcript *transcript = transcript_new(keylog);
+	struct buf streams[2] = {{0}, {0}};
+	size_t at[2] = {0, 0};
+	json_t *value;
+
+	for (size_t i = 0; i < wire->n_chunks; i++)
+		buf_bytes(&streams[wire->chunks[i].from], buf_view(&wire->chunks[i].bytes));
+	for (uint64_t t_ns = T0_NS; at[0] < streams[0].len || at[1] < streams[1].len; t_ns++) {
+		enum side from = (enum side)((seed = seed * 1664525 + 1013904223) >> 16 & 1);
+		size_t n = 1 + (seed >> 17) % 700, left = streams[from].len - at[from];
+		struct bytes piece = {streams[from].data + at[from], n < left ? n : left};
+
+		feed_in_steps(transcript, from, piece, piece.len, t_ns);
+		at[from] += piece.len;
+	}
+	value = emit_json(transcript);
+	transcript_free(transcript);
+	buf_fini(&streams[0]);
+	buf_fini(&streams[1]);
+	return value;
+}
+
+/* Renegotiated twice, so that one side can be several handshakes ahead of the other. */
+static void however_the_sides_are_mixed_all_is_opened(void **state)
+{
+	(void)state;
+	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+		struct ends *ends = make_ends(version);
+		struct keylog *keylog;
+
+		connect_ends(ends);
+		run(ends);
+		for (int i = 0; i < 2; i++) {
+			if (version == TLS1_2_VERSION)
+				SSL_renegotiate(ends->ssl[SIDE_SERVER]);
+			else
+				SSL_key_update(ends->ssl[i], SSL_KEY_UPDATE_REQUESTED);
+			SSL_do_handshake(ends->ssl[SIDE_SERVER]);
+			run(ends);
+			send_data(ends, SIDE_CLIENT, "ping");
+		}
+		close_both(ends);
+		keylog = keylog_of(&ends->wire, "");
+		for (uint32_t seed = 1; seed <= 200; seed++) {
+			json_t *value = decode_mixed(&ends->wire, keylog, seed);
+
+			assert_null(find_in(value, "messages", "type", "encrypted"));
+			for (size_t i = 0; i < json_array_size(at_path(value, "messages")); i++)
+				assert_string_equal(json_text(json_array_get(at_path(value, "messages"), i),
+				                              "protected_with"), "");
+			assert_no_faults(value);
+			assert_int_equal(json_array_size(at_path(value, "alerts")), 2);
+			json_decref(value);
+		}
+		keylog_free(keylog);
+		free_ends(ends);
+	}
+}
+
 /* The connection is cut after each byte of each side: what came before is told, and it is JSON. */
 static void check_prefixes(int version, bool with_keys)
 {
@@ -1559,6 +1621,7 @@ int main(void)
 		cmocka_unit_test(one_side_without_the_other_is_told),
 		cmocka_unit_test(no_more_is_held_for_the_other_side_than_there_is_room_for),
 		cmocka_unit_test(any_chunks_give_the_same),
+		cmocka_unit_test(however_the_sides_are_mixed_all_is_opened),
 		cmocka_unit_test(a_connection_cut_anywhere_is_told),
 		cmocka_unit_test(a_server_flight_in_one_record_shows_what_came_of_it),
 		cmocka_unit_test(every_flipped_bit_of_a_tls12_flight_is_told),
