@@ -640,6 +640,7 @@ static void check_draft(uint8_t draft, const char *version)
 	struct buf header = from_hex("1703030013");
 	struct keylog *keylog = keylog_new();
 	struct transcript *transcript = transcript_new(keylog);
+	const char *prefix = draft < 20 ? "TLS 1.3, " : "tls13 ";
 	uint8_t key[32], iv[12];
 	json_t *value;
 
@@ -658,10 +659,8 @@ static void check_draft(uint8_t draft, const char *version)
 	buf_u16(&body, 0x7f00 | draft);
 	add_message(&alert, HANDSHAKE_server_hello, buf_view(&body));
 	add_record(&wire, CONTENT_handshake, buf_view(&alert));
-	expand_as(draft < 20 ? "TLS 1.3, " : "tls13 ", (struct bytes){secret, sizeof(secret)}, "key",
-	          key, sizeof(key));
-	expand_as(draft < 20 ? "TLS 1.3, " : "tls13 ", (struct bytes){secret, sizeof(secret)}, "iv",
-	          iv, sizeof(iv));
+	expand_as(prefix, (struct bytes){secret, sizeof(secret)}, "key", key, sizeof(key));
+	expand_as(prefix, (struct bytes){secret, sizeof(secret)}, "iv", iv, sizeof(iv));
 	buf_bytes(&wire, buf_view(&header));
 	header.len = draft < 25 ? 0 : header.len;
 	seal(&wire, key, iv, buf_view(&header), (struct bytes){inner, sizeof(inner)});
@@ -1470,11 +1469,12 @@ static void however_the_sides_are_mixed_all_is_opened(void **state)
 		keylog = keylog_of(&ends->wire, "");
 		for (uint32_t seed = 1; seed <= 200; seed++) {
 			json_t *value = decode_mixed(&ends->wire, keylog, seed);
+			const json_t *messages = at_path(value, "messages");
 
 			assert_null(find_in(value, "messages", "type", "encrypted"));
-			for (size_t i = 0; i < json_array_size(at_path(value, "messages")); i++)
-				assert_string_equal(json_text(json_array_get(at_path(value, "messages"), i),
-				                              "protected_with"), "");
+			for (size_t i = 0; i < json_array_size(messages); i++)
+				assert_null(json_object_get(json_array_get(messages, i),
+				                            "protected_with"));
 			assert_no_faults(value);
 			assert_int_equal(json_array_size(at_path(value, "alerts")), 2);
 			json_decref(value);
