@@ -66,6 +66,8 @@ class Registry:
     def __init__(self, name: str) -> None:
         rows = re.findall(r"^ROW\((\w+), (.+?), \"", (ROOT / f"harness/decode/registry/{name}.def").read_text(), re.M)
         self.numbers = {text.strip('"'): int(number, 0) for number, text in rows}
+        if len(self.numbers) < len(rows):
+            raise ValueError(f"{name}.def has two values of one name")
 
     def number(self, name: str) -> int:
         grease = re.fullmatch(r"GREASE \((0x\w+)\)", name)
