@@ -368,6 +368,15 @@ void server_key_exchange_read(struct bytes message, uint16_t version, uint16_t c
 	buf_fini(&nowhere);
 }
 
+/* RFC 5246 section 7.4.7.1; in SSL 3.0 no length stands before it (RFC 6101 section 5.6.7.1). */
+static void tell_rsa_secret(const struct tell *tell, struct reader *body)
+{
+	if (tell->version == VERSION_SSL_3_0)
+		tell_rest(tell->emit, body, "encrypted_pre_master_secret");
+	else
+		tell_vec16(tell->emit, body, "encrypted_pre_master_secret");
+}
+
 /* RFC 5246 section 7.4.7. */
 static void client_key_exchange(const struct tell *tell, struct bytes message)
 {
@@ -380,7 +389,7 @@ static void client_key_exchange(const struct tell *tell, struct bytes message)
 	switch (key_exchange) {
 	case KX_RSA:
 	case KX_RSA_PSK:
-		tell_vec16(tell->emit, &body, "encrypted_pre_master_secret");
+		tell_rsa_secret(tell, &body);
 		break;
 	case KX_DH:
 	case KX_DHE:
