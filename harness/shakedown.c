@@ -6,6 +6,7 @@
 #include "client.h"
 #include "flow/decode_file.h"
 #include "peer/certs.h"
+#include "scenario/suite.h"
 #include "view/results.h"
 #include "view/terminal.h"
 
@@ -244,6 +245,42 @@ static int command_run(char **arguments, struct error *error)
 	return status;
 }
 
+/* --- plan ------------------------------------------------------------------------------------- */
+
+static int print_cases(const char *name, size_t *n_cases, struct error *error)
+{
+	struct suite *suite;
+	int rc = suite_load(&suite, name, error);
+
+	if (rc != 0)
+		return rc;
+	printf("%s: %zu cases\n", suite_name(suite), suite_n_cases(suite));
+	for (size_t i = 0; i < suite_n_cases(suite); i++) {
+		json_t *of_suite = suite_case(suite, i);
+
+		printf("  %s\n", json_text(of_suite, "case"));
+		json_decref(of_suite);
+	}
+	*n_cases += suite_n_cases(suite);
+	suite_free(suite);
+	return 0;
+}
+
+static int command_plan(char **arguments, struct error *error)
+{
+	struct option_words options[] = {{0}, {0}};
+	int rc = sort_arguments(arguments, options, error);
+	size_t n_cases = 0;
+
+	if (rc == 0 && options[0].n == 0)
+		rc = error_set(error, ERR_INPUT, "plan takes suites: files, or names such as story");
+	for (size_t i = 0; rc == 0 && i < options[0].n; i++)
+		rc = print_cases(options[0].words[i], &n_cases, error);
+	if (rc == 0 && options[0].n > 1)
+		printf("%zu cases in all\n", n_cases);
+	return -rc;
+}
+
 /* --- decode ----------------------------------------------------------------------------------- */
 
 enum { DECODE_FILE, DECODE_JSON, DECODE_KEYLOG, DECODE_FIELDS, DECODE_WRITE, DECODE_KEY,
@@ -320,6 +357,7 @@ static const struct command {
 } commands[] = {
 	{"run", "SUITE... --board NAME... [--out FOLDER]",
 	 "run suites on boards and report", command_run},
+	{"plan", "SUITE...", "list the cases of suites without running them", command_plan},
 	{"report", "FOLDER", "print a run's matrix and write its reports again", command_report},
 	{"decode", "FILE [--json | --fields PATH,...] [--keylog FILE] [--key FILE]\n"
 	 "                   [--port N] [--host ADDRESS] [--sni NAME] [--alert [N]]\n"

@@ -203,7 +203,8 @@ class Agent:
         fields.update((key, command[key]) for key in OPTIONS if command.get(key))
         reply = self._ask("RUN", fields)
         if reply.word != "ACK":
-            raise self._refused(info, "refused", "RUN", reply)
+            unable = reply.fields.get("why") == "unsupported"
+            raise self._refused(info, "unable" if unable else "refused", "RUN", reply)
 
     def _stat(self, info: Info) -> dict[str, str]:
         """How the board's last run stands; a report longer than a line comes in parts."""

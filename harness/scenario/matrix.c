@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/words.h"
+#include "scenario/cover.h"
 #include "scenario/setting.h"
 
 #include <stdlib.h>
@@ -88,39 +89,46 @@ static int add_axis(struct matrix *matrix, const char *path, const struct json_n
 
 static int add_axes(struct matrix *matrix, const struct json_node *node, struct error *error)
 {
-	size_t n = json_object_size(node->value), n_combinations = 1;
+	size_t n = json_object_size(node->value);
 	const char *path;
 	json_t *values;
 	int rc = 0;
 
+	if (n > MATRIX_AXES_MAX)
+		return json_complain(node, error, "has %zu axes, more than %d", n, MATRIX_AXES_MAX);
 	matrix->axes = calloc(n + 1, sizeof(matrix->axes[0]));
 	CHECK(matrix->axes != NULL);
 	json_object_foreach(node->value, path, values) {
 		struct json_node list = json_member(node, path);
 
+		if (json_array_size(values) > COVER_VALUES_MAX)
+			return json_complain(&list, error, "has %zu values, more than %d",
+			                     json_array_size(values), COVER_VALUES_MAX);
 		rc = add_axis(matrix, path, &list, error);
 		if (rc != 0)
 			return rc;
 		name_values(&matrix->axes[matrix->n_axes - 1], NAME_WIDTH(n));
-		n_combinations *= json_array_size(values);
-		if (n_combinations > MATRIX_CASES_MAX)
-			return json_complain(node, error,
-			                     "makes more than %d cases of one scenario",
-			                     MATRIX_CASES_MAX);
 	}
-	matrix->cases = calloc(n_combinations, sizeof(matrix->cases[0]));
-	CHECK(matrix->cases != NULL);
-	matrix->n_cases = n_combinations;
 	return 0;
 }
 
 /* The index of each axis' value in a combination, as digits of a number with mixed bases. */
-static void to_digits(const struct matrix *matrix, uint32_t combination, size_t digits[])
+static void to_digits(const struct matrix *matrix, uint32_t combination, uint16_t digits[])
 {
 	for (size_t i = matrix->n_axes; i-- > 0;) {
-		digits[i] = combination % n_values(&matrix->axes[i]);
+		digits[i] = (uint16_t)(combination % n_values(&matrix->axes[i]));
 		combination /= (uint32_t)n_values(&matrix->axes[i]);
 	}
+}
+
+/* The same of a case. */
+static void case_digits(const struct matrix *matrix, size_t index, uint16_t digits[])
+{
+	if (matrix->rows != NULL)
+		memcpy(digits, matrix->rows + index * matrix->n_axes,
+		       matrix->n_axes * sizeof(digits[0]));
+	else
+		to_digits(matrix, matrix->cases[index], digits);
 }
 
 static const struct axis *find_axis(const struct matrix *matrix, const char *path)
@@ -143,17 +151,15 @@ static int refuse_value(const struct axis *axis, const struct json_node *node, s
 	return rc;
 }
 
-/* A combination that is left out: for each axis the index of its value, or ANY. */
-#define ANY SIZE_MAX
-
-static int read_exclude(const struct matrix *matrix, const struct json_node *node, size_t wanted[],
+/* A combination that is left out has for each axis the index of its value, or COVER_ANY. */
+static int read_exclude(const struct matrix *matrix, const struct json_node *node, uint16_t wanted[],
                         struct error *error)
 {
 	const char *path;
 	json_t *written;
 
 	for (size_t i = 0; i < matrix->n_axes; i++)
-		wanted[i] = ANY;
+		wanted[i] = COVER_ANY;
 	json_object_foreach(node->value, path, written) {
 		const struct axis *axis = find_axis(matrix, path);
 		struct json_node member = json_member(node, path);
@@ -168,70 +174,131 @@ static int read_exclude(const struct matrix *matrix, const struct json_node *nod
 		json_decref(value);
 		if (index == n_values(axis))
 			return refuse_value(axis, &member, error);
-		wanted[axis - matrix->axes] = index;
+		wanted[axis - matrix->axes] = (uint16_t)index;
 	}
 	return 0;
 }
 
-static bool matches(const size_t wanted[], const size_t digits[], size_t n)
+/* The excluded combinations, one row of n_axes each: a new array, or NULL with the error set. */
+static uint16_t *read_excludes(const struct matrix *matrix, const struct json_node *node,
+                               struct error *error)
+{
+	size_t n = json_array_size(node->value);
+	uint16_t *excluded = calloc(n * matrix->n_axes + 1, sizeof(excluded[0]));
+
+	CHECK(excluded != NULL);
+	for (size_t i = 0; i < n; i++) {
+		struct json_node item = json_item(node, i);
+
+		if (read_exclude(matrix, &item, excluded + i * matrix->n_axes, error) != 0) {
+			free(excluded);
+			return NULL;
+		}
+	}
+	return excluded;
+}
+
+static bool matches(const uint16_t wanted[], const uint16_t digits[], size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (wanted[i] != ANY && wanted[i] != digits[i])
+		if (wanted[i] != COVER_ANY && wanted[i] != digits[i])
 			return false;
 	return true;
 }
 
-/* Marks what the excludes leave out in `excluded`, one flag for each combination. */
-static int mark_excluded(const struct matrix *matrix, const struct json_node *node, bool excluded[],
-                         struct error *error)
+static bool is_excluded(const struct matrix *matrix, const uint16_t *excluded, size_t n_excluded,
+                        uint32_t combination)
 {
-	size_t *wanted = calloc(2 * (matrix->n_axes + 1), sizeof(wanted[0]));
-	size_t *digits = wanted + matrix->n_axes + 1;
-	int rc = 0;
+	uint16_t digits[MATRIX_AXES_MAX];
 
-	CHECK(wanted != NULL);
-	for (size_t i = 0; rc == 0 && i < json_array_size(node->value); i++) {
-		struct json_node item = json_item(node, i);
-
-		rc = read_exclude(matrix, &item, wanted, error);
-		for (uint32_t k = 0; rc == 0 && k < matrix->n_cases; k++) {
-			to_digits(matrix, k, digits);
-			excluded[k] = excluded[k] || matches(wanted, digits, matrix->n_axes);
-		}
-	}
-	free(wanted);
-	return rc;
+	to_digits(matrix, combination, digits);
+	for (size_t i = 0; i < n_excluded; i++)
+		if (matches(excluded + i * matrix->n_axes, digits, matrix->n_axes))
+			return true;
+	return false;
 }
 
-/* Fills in the list of cases. */
-static int choose_cases(struct matrix *matrix, const struct json_node *exclude, struct error *error)
+/* All combinations but the excluded ones. */
+static int take_product(struct matrix *matrix, const struct json_node *axes,
+                        const uint16_t *excluded, size_t n_excluded, struct error *error)
 {
-	bool *excluded = calloc(matrix->n_cases, sizeof(excluded[0]));
-	size_t n = 0;
+	uint32_t n = 1;
+
+	for (size_t i = 0; i < matrix->n_axes; i++) {
+		if (n * n_values(&matrix->axes[i]) > MATRIX_CASES_MAX)
+			return json_complain(axes, error,
+			                     "makes more than %d cases of one scenario; with"
+			                     " \"cover\": 2 it takes far fewer",
+			                     MATRIX_CASES_MAX);
+		n *= (uint32_t)n_values(&matrix->axes[i]);
+	}
+	matrix->cases = calloc(n, sizeof(matrix->cases[0]));
+	CHECK(matrix->cases != NULL);
+	for (uint32_t i = 0; i < n; i++)
+		if (!is_excluded(matrix, excluded, n_excluded, i))
+			matrix->cases[matrix->n_cases++] = i;
+	return 0;
+}
+
+/* So many that every combination of `cover` values is in one of them. */
+static int take_cover(struct matrix *matrix, const struct json_node *scenario,
+                      const uint16_t *excluded, size_t n_excluded, struct error *error)
+{
+	struct json_node cover = json_member(scenario, "cover");
+	struct json_node seed = json_member(scenario, "seed");
+	unsigned strength = (unsigned)json_number_value(cover.value);
+	uint16_t n_of_axis[MATRIX_AXES_MAX];
+	struct cover_model model = {.n_axes = matrix->n_axes,
+	                            .n_values = n_of_axis,
+	                            .excluded = excluded,
+	                            .n_excluded = n_excluded};
+
+	if (strength > matrix->n_axes)
+		return json_complain(&cover, error, "must be at most the number of axes, %zu",
+		                     matrix->n_axes);
+	for (size_t i = 0; i < matrix->n_axes; i++)
+		n_of_axis[i] = (uint16_t)n_values(&matrix->axes[i]);
+	if (cover_n_tuples(&model, strength) == SIZE_MAX)
+		return json_complain(&cover, error, "asks for more than %d combinations of values",
+		                     COVER_TUPLES_MAX);
+	matrix->n_cases = cover_rows(&model, strength, (uint64_t)json_number_value(seed.value),
+	                             &matrix->rows);
+	if (matrix->n_cases > MATRIX_CASES_MAX)
+		return json_complain(&cover, error, "makes more than %d cases of one scenario",
+		                     MATRIX_CASES_MAX);
+	return 0;
+}
+
+static int choose_cases(struct matrix *matrix, const struct json_node *scenario,
+                        struct error *error)
+{
+	struct json_node axes = json_member(scenario, "matrix");
+	struct json_node exclude = json_member(scenario, "exclude");
+	size_t n_excluded = json_array_size(exclude.value);
+	uint16_t *excluded = read_excludes(matrix, &exclude, error);
 	int rc;
 
-	CHECK(excluded != NULL);
-	rc = mark_excluded(matrix, exclude, excluded, error);
-	for (uint32_t k = 0; k < matrix->n_cases; k++)
-		if (!excluded[k])
-			matrix->cases[n++] = k;
-	matrix->n_cases = n;
+	if (excluded == NULL)
+		return ERR_INPUT;
+	if (json_object_get(scenario->value, "cover") != NULL)
+		rc = take_cover(matrix, scenario, excluded, n_excluded, error);
+	else
+		rc = take_product(matrix, &axes, excluded, n_excluded, error);
 	free(excluded);
-	if (rc == 0 && n == 0)
-		rc = json_complain(exclude, error, "leaves no case of the matrix");
+	if (rc == 0 && matrix->n_cases == 0)
+		rc = json_complain(&exclude, error, "leaves no case of the matrix");
 	return rc;
 }
 
 int matrix_init(struct matrix *matrix, const struct json_node *scenario, struct error *error)
 {
 	struct json_node axes = json_member(scenario, "matrix");
-	struct json_node exclude = json_member(scenario, "exclude");
 	int rc;
 
 	*matrix = (struct matrix){0};
 	rc = add_axes(matrix, &axes, error);
 	if (rc == 0)
-		rc = choose_cases(matrix, &exclude, error);
+		rc = choose_cases(matrix, scenario, error);
 	if (rc != 0)
 		matrix_fini(matrix);
 	return rc;
@@ -249,59 +316,68 @@ void matrix_fini(struct matrix *matrix)
 	}
 	free(matrix->axes);
 	free(matrix->cases);
+	free(matrix->rows);
 	*matrix = (struct matrix){0};
 }
 
 void matrix_apply(const struct matrix *matrix, size_t index, json_t *server, json_t *client)
 {
-	uint32_t combination = matrix->cases[index];
+	uint16_t digits[MATRIX_AXES_MAX];
 
-	for (size_t i = matrix->n_axes; i-- > 0;) {
+	case_digits(matrix, index, digits);
+	for (size_t i = 0; i < matrix->n_axes; i++) {
 		const struct axis *axis = &matrix->axes[i];
 		bool of_server = strncmp(axis->path, "server.", strlen("server.")) == 0;
 
 		json_object_set(of_server ? server : client, axis_key(axis),
-		                json_array_get(axis->values, combination % n_values(axis)));
-		combination /= (uint32_t)n_values(axis);
+		                json_array_get(axis->values, digits[i]));
 	}
 }
 
 uint32_t matrix_project(const struct matrix *matrix, size_t index, bool (*counts)(const char *path))
 {
-	uint32_t left = matrix->cases[index], weight = 1, projected = 0;
+	uint16_t digits[MATRIX_AXES_MAX];
+	uint32_t weight = 1, projected = 0;
 
+	if (matrix->rows != NULL)
+		return (uint32_t)index;
+	case_digits(matrix, index, digits);
 	for (size_t i = matrix->n_axes; i-- > 0;) {
-		uint32_t n = (uint32_t)n_values(&matrix->axes[i]);
-
 		if (counts(matrix->axes[i].path))
-			projected += weight * (left % n);
-		weight *= n;
-		left /= n;
+			projected += weight * digits[i];
+		weight *= (uint32_t)n_values(&matrix->axes[i]);
 	}
 	return projected;
 }
 
 int matrix_value(const struct matrix *matrix, size_t index, const char *path)
 {
-	uint32_t left = matrix->cases[index];
+	uint16_t digits[MATRIX_AXES_MAX];
 
-	for (size_t i = matrix->n_axes; i-- > 0;) {
-		uint32_t n = (uint32_t)n_values(&matrix->axes[i]);
-
+	case_digits(matrix, index, digits);
+	for (size_t i = 0; i < matrix->n_axes; i++)
 		if (strcmp(matrix->axes[i].path, path) == 0)
-			return (int)(left % n);
-		left /= n;
-	}
+			return digits[i];
 	return -1;
+}
+
+json_t *matrix_values(const struct matrix *matrix, size_t index)
+{
+	json_t *values = json_made(json_object());
+	uint16_t digits[MATRIX_AXES_MAX];
+
+	case_digits(matrix, index, digits);
+	for (size_t i = 0; i < matrix->n_axes; i++)
+		json_object_set(values, matrix->axes[i].path,
+		                json_array_get(matrix->axes[i].values, digits[i]));
+	return values;
 }
 
 void matrix_name(const struct matrix *matrix, size_t index, struct buf *out)
 {
-	size_t *digits = calloc(matrix->n_axes + 1, sizeof(digits[0]));
+	uint16_t digits[MATRIX_AXES_MAX];
 
-	CHECK(digits != NULL);
-	to_digits(matrix, matrix->cases[index], digits);
+	case_digits(matrix, index, digits);
 	for (size_t i = 0; i < matrix->n_axes; i++)
 		buf_printf(out, "%s%s", i > 0 ? "," : "", matrix->axes[i].names[digits[i]]);
-	free(digits);
 }

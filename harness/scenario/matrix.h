@@ -1,8 +1,9 @@
 /*
- * matrix.h: the cases of one scenario: all combinations of its axes' values, less the excluded.
- * Layer: scenario.
+ * matrix.h: the cases of one scenario: all combinations of its axes' values, less the excluded, or
+ * with "cover" so many that each combination of two values (or more) is in one. Layer: scenario.
  *
- * Without a matrix there is one case, with the empty name. The last axis changes fastest.
+ * Without a matrix there is one case, with the empty name. The last axis changes fastest, where all
+ * combinations are taken.
  */
 #ifndef SHAKEDOWN_SCENARIO_MATRIX_H
 #define SHAKEDOWN_SCENARIO_MATRIX_H
@@ -13,6 +14,7 @@
 #include <stdint.h>
 
 #define MATRIX_CASES_MAX 1000000 /* combinations of one scenario, the excluded ones among them */
+#define MATRIX_AXES_MAX 20
 #define MATRIX_NAME_MAX 100      /* bytes of a case's name; names of values are cut to keep to it */
 
 struct axis {
@@ -24,15 +26,16 @@ struct axis {
 struct matrix {
 	struct axis *axes;
 	size_t n_axes;
-	uint32_t *cases; /* the combinations that are not excluded, in order */
+	uint32_t *cases; /* the combinations that are not excluded, in order; or, with "cover", */
+	uint16_t *rows;  /* for each case the index of each axis' value (cover.h) */
 	size_t n_cases;
 };
 
 /*
  * Reads "matrix" and "exclude" of a scenario that its schema has accepted. On success the caller
  * frees with matrix_fini; on failure there is nothing to free. ERR_INPUT if two values of an axis
- * mean the same, if an exclude names what is not in the matrix, if nothing is left, or if there are
- * too many.
+ * mean the same, if an exclude names what is not in the matrix, if nothing is left, if there are too
+ * many, or if "cover" is more than the axes.
  */
 int matrix_init(struct matrix *matrix, const struct json_node *scenario, struct error *error);
 void matrix_fini(struct matrix *matrix);
@@ -42,12 +45,16 @@ void matrix_apply(const struct matrix *matrix, size_t index, json_t *server, jso
 
 /*
  * The number, less than MATRIX_CASES_MAX, of what the case `index` has on those axes alone for whose
- * path `counts` is true: the same for cases that differ on others only.
+ * path `counts` is true: the same for cases that differ on others only. (With "cover", cases are
+ * few and each has a number of its own.)
  */
 uint32_t matrix_project(const struct matrix *matrix, size_t index, bool (*counts)(const char *path));
 
 /* The index of the value that the case `index` has on the axis `path`; -1 if there is none. */
 int matrix_value(const struct matrix *matrix, size_t index, const char *path);
+
+/* A new object: for each axis' path its value in the case `index`. Values are shared. */
+json_t *matrix_values(const struct matrix *matrix, size_t index);
 
 /* Appends the case's name: the names of its values, joined by ','. */
 void matrix_name(const struct matrix *matrix, size_t index, struct buf *out);

@@ -32,7 +32,8 @@ static json_t *plan_case(const struct plan *plan, size_t index)
 json_t *plan_cell(const struct plan *plan, size_t index)
 {
 	static const char *const keys[] = {"suite", "scenario", "case", "board",
-	                                   "server", "client", "expect", "twin", "why"};
+	                                   "server", "client", "matrix", "expect", "twin",
+	                                   "why"};
 	const char *board = profile_name(&plan->profiles[plan_board(plan, index)]);
 	json_t *of_case = plan_case(plan, index);
 	json_t *cell = json_made(json_object());

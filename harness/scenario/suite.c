@@ -454,6 +454,9 @@ json_t *suite_case(const struct suite *suite, size_t index)
 	                           "client", client,
 	                           "expect", expect != NULL ? expect : suite->expect,
 	                           "why", json_text(scenario->json, "why")));
+	if (scenario->matrix.n_axes > 0)
+		json_object_set_new(made, "matrix",
+		                    matrix_values(&scenario->matrix, index - scenario->first_case));
 	twin = expect_twin(expect, server);
 	if (twin != NULL)
 		json_object_set_new(made, "twin", json_made(json_pack("{s:o}", "server", twin)));

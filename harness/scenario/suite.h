@@ -39,7 +39,8 @@ size_t suite_n_cases(const struct suite *suite);
  * The case `index`, in the order of the file, the last axis of a matrix changing fastest; a new
  * object of the caller's:
  *   {"id": "story/rsa-certificate/1.3,x25519", "suite", "scenario", "case", "server", "client",
- *    "expect", "why"}, and {"twin": {"server"}} where it must be refused (expect.h)
+ *    "expect", "why"}, of a matrix {"matrix": {"server.groups": [..]}}, and {"twin": {"server"}}
+ *    where it must be refused (expect.h)
  * "case" is the part of the id after the suite. In "server", certificate,
  * the lists of words (also those written with colons) and alpn are lists, versions ascend, and
  * versions, client_auth and tickets are always there; "client" may be empty. Values are shared

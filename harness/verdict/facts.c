@@ -58,6 +58,7 @@ static const struct {
 	{TWIN_FAILED, "twin-failed"},
 	{TWIN_LOST, "twin-lost"},
 	{OTHERWISE, "otherwise"},
+	{BOARD_UNABLE, "board-unable"},
 };
 
 const char *fact_name(uint64_t bit)
@@ -107,14 +108,14 @@ static uint32_t read_trouble(const json_t *cell, const json_t *server)
 
 /* --- the board -------------------------------------------------------------------------------- */
 
-static uint32_t read_board_failure(const char *kind)
+static uint64_t read_board_failure(const char *kind)
 {
 	static const struct {
 		const char *kind;
-		uint32_t bit;
+		uint64_t bit;
 	} kinds[] = {
 		{"reboot", BOARD_REBOOTED}, {"silent", BOARD_SILENT}, {"lost", BOARD_LOST},
-		{"port", BOARD_LOST},       {"board", BOARD_LOST},
+		{"port", BOARD_LOST},       {"board", BOARD_LOST},  {"unable", BOARD_UNABLE},
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -128,10 +129,10 @@ static bool status_is_zero(const char *status)
 	return status[0] == '\0' || strspn(status, "0x") == strlen(status);
 }
 
-static uint32_t read_board(const json_t *board)
+static uint64_t read_board(const json_t *board)
 {
 	const char *failed = json_text(board, "failed");
-	uint32_t bits = BOARD_SPOKE;
+	uint64_t bits = BOARD_SPOKE;
 
 	if (!json_is_object(board))
 		return 0;

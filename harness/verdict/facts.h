@@ -74,6 +74,8 @@ enum fact {
 	TWIN_FAILED = 1ull << 42,    /* the board does not connect to the good twin either */
 	TWIN_LOST = 1ull << 43,      /* it did before the case, and no longer after it */
 	OTHERWISE = 1ull << 44,      /* a connection, but not as it should be */
+
+	BOARD_UNABLE = 1ull << 45, /* its firmware cannot do what the case asks of the client */
 };
 
 struct facts {

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "view/report.h"
+#include "view/shared.h"
 #include "view/text.h"
 
 #include <stdlib.h>
@@ -172,6 +173,17 @@ static void put_notices(struct buf *out, const struct report *report)
 	}
 }
 
+static void put_shared(struct buf *out, const struct report *report)
+{
+	struct buf lines = {0};
+
+	shared_describe(report, &lines);
+	if (lines.len > 0)
+		buf_char(out, '\n');
+	put_items(out, "", &lines);
+	buf_fini(&lines);
+}
+
 void markdown_render(struct buf *out, const json_t *results)
 {
 	struct report report;
@@ -189,6 +201,7 @@ void markdown_render(struct buf *out, const json_t *results)
 		buf_text(out, "\nThe run was interrupted: what is here is what was done.\n");
 	put_notices(out, &report);
 	put_matrices(out, &report);
+	put_shared(out, &report);
 	put_groups(out, &report);
 	report_fini(&report);
 }

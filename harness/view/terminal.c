@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "view/report.h"
+#include "view/shared.h"
 #include "view/text.h"
 
 #include <langinfo.h>
@@ -373,6 +374,23 @@ static void put_legend(const struct screen *screen)
 	json_decref(terms);
 }
 
+/* What the failing cells of a matrix have in common. */
+static void put_shared(const struct screen *screen)
+{
+	struct buf lines = {0}, clean = {0};
+	char *rest, *line;
+
+	shared_describe(screen->report, &lines);
+	rest = (char *)buf_string(&lines);
+	while ((line = strsep(&rest, "\n")) != NULL && line[0] != '\0') {
+		buf_clear(&clean);
+		text_clean(&clean, line, screen->charset);
+		text_wrap(screen->out, buf_string(&clean), 0, screen->width);
+	}
+	buf_fini(&lines);
+	buf_fini(&clean);
+}
+
 /* What was to be said of the run as a whole. */
 static void put_notices(const struct screen *screen)
 {
@@ -574,6 +592,7 @@ void terminal_render(const json_t *results, const struct terminal_options *optio
 	put_matrix(&screen);
 	put_counts(&screen);
 	put_legend(&screen);
+	put_shared(&screen);
 	put_notices(&screen);
 	for (size_t i = 0; i < report.n_groups; i++)
 		put_group(&screen, &report.groups[i], i + 1);
