@@ -69,7 +69,7 @@ class VirtualBoard(unittest.TestCase):
         self.assertEqual(runner.next()["event"], "ready")
         runner.send(command(min="1.7"))
         failed = runner.next()
-        self.assertEqual((failed["event"], failed["kind"]), ("failed", "refused"))
+        self.assertEqual((failed["event"], failed["kind"]), ("failed", "unable"))
         self.assertRegex(failed["text"], "the board refused RUN: ERR why=unsupported key=min")
 
     def test_uploads_and_runs_survive_half_a_percent_of_spoilt_bytes(self) -> None:

@@ -60,7 +60,7 @@ static void a_pair_is_named_where_no_value_is_enough(void **state)
 
 	(void)state;
 	assert_described(rows, 4, "suite/s on b: all 2 cells that failed, and none that passed, have"
-	                          " server.versions 1.3, server.groups x25519.\n");
+	                          " server.groups x25519, server.versions 1.3.\n");
 }
 
 static void nothing_is_named_that_a_passing_cell_has(void **state)
