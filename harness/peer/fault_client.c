@@ -1,9 +1,11 @@
 #include "peer/fault_client.h"
 
+#include "decode/extension.h"
 #include "decode/keys.h"
 #include "decode/registry.h"
 
-enum { ALERT_WARNING = 1, CLOSE_NOTIFY = 0, USER_CANCELED = 90 };
+enum { ALERT_WARNING = 1 };
+enum { CLOSE_NOTIFY = 0, BAD_RECORD_MAC = 20, USER_CANCELED = 90 };
 
 /* Takes whole handshake messages off `held`, which are then given to `take`. */
 static void take_messages(struct buf *held, void (*take)(void *context, struct bytes message),
@@ -58,6 +60,25 @@ void client_hellos_fini(struct client_hellos *hellos)
 	hellos->n = 0;
 }
 
+bool client_offers(struct bytes message, uint16_t version)
+{
+	struct client_hello hello;
+	struct bytes data;
+	struct fault fault;
+	struct reader reader, versions;
+
+	client_hello_read(&hello, message);
+	if (hello.extensions.data == NULL ||
+	    !extension_find(&hello.extensions, EXTENSION_supported_versions, &data))
+		return hello.has_version && version <= hello.legacy_version;
+	reader_init(&reader, data.data, data.len, &fault);
+	versions = reader_vec8(&reader, "versions");
+	while (reader_left(&versions) > 0)
+		if (reader_u16(&versions, "version") == version)
+			return true;
+	return false;
+}
+
 /* What was found so far. */
 struct watch {
 	struct keys keys;
@@ -67,6 +88,7 @@ struct watch {
 	bool finished;    /* the client's Finished came */
 	bool finished_late;
 	bool went_on;
+	bool other_keys;
 	bool gave_up; /* a fatal alert came before */
 };
 
@@ -84,6 +106,8 @@ static void note_message(void *context, struct bytes message)
 		if (watch->keys.version == 0)
 			keys_server_hello(&watch->keys, &server);
 	}
+	if (message.data[0] == HANDSHAKE_client_hello && watch->late)
+		watch->other_keys = true;
 	if (message.data[0] == HANDSHAKE_finished) {
 		watch->finished = true;
 		watch->finished_late = watch->late;
@@ -97,6 +121,8 @@ static void note_alert(struct watch *watch, struct bytes content)
 	                !(version_is_tls13(watch->keys.version) && !close &&
 	                  content.data[1] != USER_CANCELED);
 
+	if (content.len == 2 && content.data[1] == BAD_RECORD_MAC && watch->late)
+		watch->other_keys = true;
 	if (close && watch->late && watch->finished && !watch->gave_up)
 		watch->went_on = true;
 	if (!harmless && !watch->went_on)
@@ -131,8 +157,10 @@ static void note_closed(struct watch *watch, uint8_t type)
 {
 	static const uint8_t finished[] = {HANDSHAKE_finished, 0, 0, 0};
 
-	if (version_is_tls13(watch->keys.version))
+	if (version_is_tls13(watch->keys.version)) {
+		watch->other_keys = watch->other_keys || watch->late;
 		return;
+	}
 	if (type == CONTENT_handshake)
 		note_message(watch, (struct bytes){finished, sizeof(finished)});
 	else if (type == CONTENT_alert)
@@ -158,8 +186,8 @@ static void note_record(struct watch *watch, const struct record *record)
 	buf_fini(&plain);
 }
 
-bool client_went_on(struct bytes stream, size_t n_before, struct bytes server_hello,
-                    const struct keylog *keylog)
+void client_answer_read(struct client_answer *answer, struct bytes stream, size_t n_before,
+                        struct bytes server_hello, const struct keylog *keylog)
 {
 	struct watch watch = {.keys.keylog = keylog, .server_hello = server_hello};
 	struct record_stream records = {.want_application_data = true};
@@ -173,5 +201,5 @@ bool client_went_on(struct bytes stream, size_t n_before, struct bytes server_he
 	buf_fini(&watch.held);
 	keys_fini(&watch.keys);
 	record_stream_fini(&records);
-	return watch.went_on;
+	*answer = (struct client_answer){watch.went_on, watch.other_keys};
 }

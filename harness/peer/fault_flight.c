@@ -199,7 +199,7 @@ static struct unit unit_like(const struct work *work, struct bytes data)
 	struct unit unit = {.name = like->name,
 	                    .content_type = like->content_type,
 	                    .record_version = like->record_version,
-	                    .epoch = like->epoch,
+	                    .under = like->under,
 	                    .fragment = FRAGMENT_MAX};
 
 	buf_bytes(&unit.data, data);
@@ -278,7 +278,7 @@ static bool do_insert(struct work *work)
 
 static bool do_unprotect(struct work *work)
 {
-	unit_of(work)->epoch = EPOCH_PLAIN;
+	unit_of(work)->under = UNDER_NOTHING;
 	return true;
 }
 
@@ -338,9 +338,23 @@ static const struct {
 	[DO_RESET] = {do_act, false},        [DO_SILENCE] = {do_act, false},
 };
 
+bool unit_is_told(const struct unit *unit)
+{
+	return unit->content_type == CONTENT_handshake && unit->data.len > 0 &&
+	       unit->data.data[0] != HANDSHAKE_hello_request;
+}
+
 bool fault_changes_messages(const struct planned_fault *fault)
 {
-	return deeds[fault->deed].changes && fault->place.target != TARGET_RECORD;
+	const struct unit inserted = {.content_type = fault->content_type, .data = fault->with};
+	uint8_t content_type, handshake_type;
+
+	if (!deeds[fault->deed].changes || fault->place.target == TARGET_RECORD ||
+	    !fault_message_types(fault->place.message, &content_type, &handshake_type))
+		return false;
+	if (fault->deed == DO_INSERT)
+		return fault->copy != NULL || unit_is_told(&inserted);
+	return content_type == CONTENT_handshake;
 }
 
 /*

@@ -14,11 +14,11 @@
 enum act { ACT_NONE, ACT_DELAY, ACT_CLOSE, ACT_RESET, ACT_SILENCE };
 
 /* The keys that a unit is under. */
-enum epoch {
-	EPOCH_PLAIN,
-	EPOCH_HANDSHAKE,   /* TLS 1.3: handshake traffic keys; until TLS 1.2: the connection's */
-	EPOCH_APPLICATION, /* TLS 1.3: application traffic keys */
-	N_EPOCHS,
+enum under {
+	UNDER_NOTHING,
+	UNDER_HANDSHAKE,   /* TLS 1.3: handshake traffic keys; until TLS 1.2: the connection's */
+	UNDER_APPLICATION, /* TLS 1.3: application traffic keys */
+	N_UNDER,
 };
 
 struct unit {
@@ -28,7 +28,7 @@ struct unit {
 	unsigned nth;     /* of its name, from 1; 0: put in by a fault */
 	uint8_t content_type;
 	uint16_t record_version;
-	enum epoch epoch;
+	enum under under;
 	struct buf data;   /* owned */
 	size_t fragment;   /* bytes of plaintext in one of its records, at most */
 	bool whole;        /* in one record, whatever its size */
@@ -58,6 +58,9 @@ void flight_insert(struct flight *flight, size_t index, const struct unit *unit)
 /* Replaces `len` bytes of the unit at `at`; the lengths of the vectors around them are mended. */
 void unit_edit(struct unit *unit, const struct fault_range *range, size_t at, size_t len,
                struct bytes bytes);
+
+/* True if the unit is a part of the transcript: a HelloRequest is not (RFC 5246 section 7.4.1.1). */
+bool unit_is_told(const struct unit *unit);
 
 /* Looks up a message of the connection, the last of that name; empty if there was none. */
 typedef struct bytes fault_lookup(const void *context, const char *name);

@@ -353,6 +353,9 @@ static int read_fault(struct planned_fault *fault, const struct json_node *node,
 	                        .nth = (unsigned)json_number(node->value, "nth")};
 	if (fault->nth == 0)
 		fault->nth = 1;
+	if (json_object_get(node->value, "offered") != NULL)
+		fault->offered = (uint16_t)(VERSION_TLS_1_0 +
+		                            (json_text(node->value, "offered")[2] - '0'));
 	for (size_t i = 0; rc == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
 		rc = steps[i](&planner);
 	return rc;

@@ -43,6 +43,7 @@ struct planned_fault {
 	const char *at, *word, *name; /* as written; `name` may be NULL */
 	struct fault_place place;
 	enum fault_do deed;
+	uint16_t offered;     /* only if the client offers this version; 0: always */
 	unsigned nth;         /* message of that name, or record; from 1 */
 	struct buf with;      /* bytes to put in, or to flip; owned */
 	const char *copy;     /* instead of them: a message of this name */

@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 
 #define NS_PER_MS 1000000u
+#define CLOSE_NOTIFY 0 /* the alert; libssl has not said goodbye by it */
 #define SEEN_MAX 24 /* kinds of messages kept to be copied */
 #define FRAGMENT_MAX 16384
 
@@ -34,12 +35,13 @@ struct fault_stream {
 	struct deed_done done[FAULTS_MAX_PLANNED];
 	uint64_t start_ns;
 	bool ended; /* a fault ended our direction: what libssl writes is dropped */
+	bool reset; /* ... and the client's */
 
 	/* from libssl */
 	struct record_stream records;
 	struct buf message;      /* an incomplete handshake message */
 	size_t fragment;         /* plaintext of the record that it began in */
-	enum epoch written;      /* what libssl seals under */
+	enum under written;      /* what libssl seals under */
 	struct flight flight;
 	struct {
 		const char *name; /* static */
@@ -52,7 +54,7 @@ struct fault_stream {
 	uint16_t version, cipher_suite;
 	bool encrypt_then_mac;
 	uint8_t client_random[KEYLOG_RANDOM_LEN], server_random[KEYLOG_RANDOM_LEN];
-	struct protection *opening[N_EPOCHS], *sealing[N_EPOCHS];
+	struct protection *opening[N_UNDER], *sealing[N_UNDER];
 
 	/* as its client has it */
 	struct buf client; /* all that it sent */
@@ -75,7 +77,7 @@ static struct keylog *read_keylog(const struct fault_stream *stream)
 }
 
 /* New keys of the server's direction. NULL if decode/ does not have the cipher. */
-static struct protection *make_protection(const struct fault_stream *stream, enum epoch epoch)
+static struct protection *make_protection(const struct fault_stream *stream, enum under under)
 {
 	struct keylog *keylog = read_keylog(stream);
 	struct protection *protection;
@@ -84,7 +86,7 @@ static struct protection *make_protection(const struct fault_stream *stream, enu
 		protection = protection_tls13(
 			stream->cipher_suite,
 			keylog_find(keylog, stream->client_random,
-		                    epoch == EPOCH_HANDSHAKE ? KEYLOG_SERVER_HANDSHAKE
+		                    under == UNDER_HANDSHAKE ? KEYLOG_SERVER_HANDSHAKE
 		                                             : KEYLOG_SERVER_APPLICATION));
 	} else {
 		struct protection_secrets secrets = {
@@ -105,11 +107,11 @@ static struct protection *make_protection(const struct fault_stream *stream, enu
 
 /* The keys to open or to seal with, made when they are first needed. */
 static struct protection *keys_of(const struct fault_stream *stream, struct protection **keys,
-                                  enum epoch epoch)
+                                  enum under under)
 {
-	if (keys[epoch] == NULL)
-		keys[epoch] = make_protection(stream, epoch);
-	return keys[epoch];
+	if (keys[under] == NULL)
+		keys[under] = make_protection(stream, under);
+	return keys[under];
 }
 
 /* What the server settled on. */
@@ -135,7 +137,7 @@ static void note_server_hello(struct fault_stream *stream, struct bytes message)
 		memcpy(stream->client_random, client.random.data, KEYLOG_RANDOM_LEN);
 	client_hellos_fini(&hellos);
 	if (stream->version == VERSION_TLS_1_3)
-		stream->written = EPOCH_HANDSHAKE;
+		stream->written = UNDER_HANDSHAKE;
 }
 
 /* Counts the messages of each name and keeps the last. Returns the count. */
@@ -169,11 +171,11 @@ static void add_unit(struct fault_stream *stream, uint8_t type, uint16_t version
 	struct unit unit = {.name = fault_message_name(type, data),
 	                    .content_type = type,
 	                    .record_version = version,
-	                    .epoch = stream->written,
+	                    .under = stream->written,
 	                    .fragment = fragment};
 
 	if (type == CONTENT_change_cipher_spec)
-		unit.epoch = EPOCH_PLAIN;
+		unit.under = UNDER_NOTHING;
 	if (unit.name != NULL)
 		unit.nth = note_seen(stream, unit.name, data);
 	buf_bytes(&unit.data, data);
@@ -186,15 +188,15 @@ static void follow_keys(struct fault_stream *stream, uint8_t type, struct bytes 
 	bool tls13 = stream->version == VERSION_TLS_1_3;
 
 	if (type == CONTENT_change_cipher_spec && !tls13 && stream->version != 0)
-		stream->written = EPOCH_HANDSHAKE;
+		stream->written = UNDER_HANDSHAKE;
 	if (type != CONTENT_handshake)
 		return;
 	if (data.data[0] == HANDSHAKE_server_hello)
 		note_server_hello(stream, data);
 	else if (data.data[0] == HANDSHAKE_finished && tls13)
-		stream->written = EPOCH_APPLICATION;
+		stream->written = UNDER_APPLICATION;
 	else if (data.data[0] == HANDSHAKE_key_update && tls13)
-		protection_update(stream->opening[EPOCH_APPLICATION]);
+		protection_update(stream->opening[UNDER_APPLICATION]);
 }
 
 static void take_handshake(struct fault_stream *stream, uint16_t version, struct bytes plain)
@@ -223,7 +225,7 @@ static void take_handshake(struct fault_stream *stream, uint16_t version, struct
 
 static bool is_sealed(const struct fault_stream *stream, const struct record *record)
 {
-	return stream->written != EPOCH_PLAIN &&
+	return stream->written != UNDER_NOTHING &&
 	       (stream->version != VERSION_TLS_1_3 || record->type == CONTENT_application_data);
 }
 
@@ -296,6 +298,7 @@ static void end(struct fault_stream *stream, enum act act)
 		shutdown(fd, SHUT_WR);
 		wiretap_server_ended(stream->around.wiretap, ENDING_FIN);
 	} else if (act == ACT_RESET) {
+		stream->reset = true;
 		testimony_closed_by(stream->around.testimony, CLOSER_SERVER);
 		connect(fd, &nobody, sizeof(nobody)); /* dissolves the connection: a reset */
 		wiretap_server_ended(stream->around.wiretap, ENDING_RST);
@@ -341,8 +344,8 @@ static void put_record(struct fault_stream *stream, const struct unit *unit, str
 
 	if (stream->ended)
 		return;
-	if (unit->epoch != EPOCH_PLAIN)
-		keys = keys_of(stream, stream->sealing, unit->epoch);
+	if (unit->under != UNDER_NOTHING)
+		keys = keys_of(stream, stream->sealing, unit->under);
 	if (keys != NULL) {
 		CHECK(protection_seal(keys, unit->content_type, unit->record_version, content,
 		                      first ? unit->padding : 0, &stream->out));
@@ -395,7 +398,7 @@ static void tell_client(struct fault_stream *stream, struct unit *unit)
 	                    "hello_retry_request") == 0;
 	struct server_hello hello;
 
-	if (unit->content_type != CONTENT_handshake || unit->data.len == 0)
+	if (!unit_is_told(unit))
 		return;
 	buf_bytes(retry ? &stream->retry : &stream->told, buf_view(&unit->data));
 	if (retry || unit->data.data[0] != HANDSHAKE_server_hello)
@@ -449,27 +452,44 @@ static void repair(struct fault_stream *stream, struct unit *unit)
 	keylog_free(keylog);
 }
 
+/* Whether the client's hello offers the version that the fault is only for, if it is for one. */
+static bool is_offered(const struct fault_stream *stream, uint16_t version)
+{
+	struct client_hellos hellos;
+	bool offered;
+
+	if (version == 0)
+		return true;
+	client_hellos_read(&hellos, buf_view(&stream->client));
+	offered = client_offers(buf_view(&hellos.messages[0]), version);
+	client_hellos_fini(&hellos);
+	return offered;
+}
+
 static void do_faults(struct fault_stream *stream)
 {
 	for (size_t i = 0; i < stream->plan->n_faults; i++) {
 		const struct planned_fault *fault = &stream->plan->faults[i];
 
-		if (stream->done[i].done ||
+		if (stream->done[i].done || !is_offered(stream, fault->offered) ||
 		    !flight_do(&stream->flight, fault, stream->version, find_seen, stream))
 			continue;
 		stream->done[i] = (struct deed_done){true, clock_steady_ns(), stream->client.len};
 		stream->changed = stream->changed || fault_changes_messages(fault);
+		if (fault->deed == DO_ALERT && fault->with.data[1] != CLOSE_NOTIFY)
+			testimony_alert_sent(stream->around.testimony, stream->around.ssl,
+			                     buf_view(&fault->with));
 	}
 }
 
 /* A KeyUpdate that was sent changes the keys behind it. */
 static void follow_sealing(struct fault_stream *stream, const struct unit *unit)
 {
-	if (stream->version == VERSION_TLS_1_3 && unit->epoch == EPOCH_APPLICATION &&
+	if (stream->version == VERSION_TLS_1_3 && unit->under == UNDER_APPLICATION &&
 	    unit->content_type == CONTENT_handshake && unit->data.len > 0 &&
 	    unit->data.data[0] == HANDSHAKE_key_update &&
-	    stream->sealing[EPOCH_APPLICATION] != NULL)
-		protection_update(stream->sealing[EPOCH_APPLICATION]);
+	    stream->sealing[UNDER_APPLICATION] != NULL)
+		protection_update(stream->sealing[UNDER_APPLICATION]);
 }
 
 /* Changes the flight and writes it. The socket's errno; 0: all is on its way. */
@@ -533,9 +553,14 @@ static int on_write(BIO *bio, const char *data, size_t len, size_t *n_written)
 static int on_read(BIO *bio, char *data, size_t size, size_t *n_read)
 {
 	struct fault_stream *stream = BIO_get_data(bio);
-	int rc = BIO_read_ex(BIO_next(bio), data, size, n_read);
+	int rc;
 
 	BIO_clear_retry_flags(bio);
+	if (stream->reset) {
+		errno = ECONNRESET;
+		return 0;
+	}
+	rc = BIO_read_ex(BIO_next(bio), data, size, n_read);
 	BIO_copy_next_retry(bio);
 	if (rc == 1 && stream->client.len + *n_read <= FAULT_STREAM_KEPT_MAX)
 		buf_add(&stream->client, data, *n_read);
@@ -553,6 +578,8 @@ static long on_control(BIO *bio, int command, long number, void *pointer)
 		if (failure != 0)
 			return -1;
 	}
+	if (command == BIO_CTRL_EOF && stream->reset)
+		return 1;
 	return BIO_ctrl(BIO_next(bio), command, number, pointer);
 }
 
@@ -597,7 +624,7 @@ void fault_stream_free(struct fault_stream *stream)
 {
 	if (stream == NULL)
 		return;
-	for (size_t i = 0; i < N_EPOCHS; i++) {
+	for (size_t i = 0; i < N_UNDER; i++) {
 		protection_free(stream->opening[i]);
 		protection_free(stream->sealing[i]);
 	}
@@ -628,17 +655,31 @@ static json_t *fault_done_as_json(const struct fault_stream *stream, size_t i)
 	return told;
 }
 
+/* True if one of the faults that were done is at a hello of TLS 1.3, of which keys are made. */
+static bool is_at_hello(const struct fault_stream *stream)
+{
+	for (size_t i = 0; i < stream->plan->n_faults; i++) {
+		const struct planned_fault *fault = &stream->plan->faults[i];
+
+		if (stream->done[i].done && fault_changes_messages(fault) &&
+		    (strcmp(fault->place.message, "server_hello") == 0 ||
+		     strcmp(fault->place.message, "hello_retry_request") == 0))
+			return stream->version == VERSION_TLS_1_3;
+	}
+	return false;
+}
+
 void fault_stream_tell(const struct fault_stream *stream, json_t *told)
 {
-	json_t *faults = json_made(json_array());
+	struct client_answer answer = {0};
+	json_t *faults;
 	struct keylog *keylog;
 	size_t n_before = 0;
 	bool done = false;
 
-	if (stream == NULL) {
-		json_decref(faults);
+	if (stream == NULL)
 		return;
-	}
+	faults = json_made(json_array());
 	for (size_t i = 0; i < stream->plan->n_faults; i++) {
 		json_array_append_new(faults, fault_done_as_json(stream, i));
 		done = done || stream->done[i].done;
@@ -646,10 +687,12 @@ void fault_stream_tell(const struct fault_stream *stream, json_t *told)
 			n_before = stream->done[i].n_before;
 	}
 	keylog = read_keylog(stream);
-	json_object_set_new(told, "faults", faults);
-	json_object_set_new(told, "accepted",
-	                    json_boolean(done && client_went_on(buf_view(&stream->client), n_before,
-	                                                        find_seen(stream, "server_hello"),
-	                                                        keylog)));
+	if (done)
+		client_answer_read(&answer, buf_view(&stream->client), n_before,
+		                   find_seen(stream, "server_hello"), keylog);
 	keylog_free(keylog);
+	json_object_set_new(told, "faults", faults);
+	json_object_set_new(told, "accepted", json_boolean(answer.went_on));
+	if (is_at_hello(stream) && answer.other_keys)
+		json_object_set_new(told, "noticed", json_false());
 }

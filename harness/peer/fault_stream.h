@@ -46,7 +46,8 @@ void fault_stream_free(struct fault_stream *stream);
 /*
  * Adds to the testimony `told`: "faults", each with "at", "do", its "name" if it has one, "applied"
  * and, if so, "t_ms" since the filter began; and "accepted": whether the client went on after the
- * last of them (fault_client.h). Does nothing for NULL.
+ * last of them; also "noticed", false, if one was at a hello of TLS 1.3, and only the keys that
+ * the client made of it stopped it (fault_client.h). Does nothing for NULL.
  */
 void fault_stream_tell(const struct fault_stream *stream, json_t *told);
 

@@ -131,6 +131,15 @@ static void note_alert(struct testimony *testimony, SSL *ssl, bool sent, struct 
 	                            (int)description)));
 }
 
+void testimony_alert_sent(struct testimony *testimony, SSL *ssl, struct bytes alert)
+{
+	struct fault fault;
+	struct reader reader;
+
+	reader_init(&reader, alert.data, alert.len, &fault);
+	note_alert(testimony, ssl, true, &reader);
+}
+
 /* Passes over the parameters that are signed: RFC 8422 section 5.4, RFC 5246 section 7.4.3. */
 static void skip_key_exchange_params(struct reader *body, int key_exchange)
 {

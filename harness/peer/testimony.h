@@ -69,6 +69,9 @@ void testimony_reach(struct testimony *testimony, enum reached reached);
 /* Notes who ended the connection, unless that is known. */
 void testimony_closed_by(struct testimony *testimony, enum closer closer);
 
+/* Notes an alert (level and description) that was sent without libssl's knowledge. */
+void testimony_alert_sent(struct testimony *testimony, SSL *ssl, struct bytes alert);
+
 /*
  * Sets the callbacks that fill the testimony: on `context` before, and on `ssl` after SSL_new.
  * Both are for one connection alone; the testimony outlives them.
