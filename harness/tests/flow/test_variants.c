@@ -409,35 +409,6 @@ static json_t *decode_bytes(const uint8_t *data, size_t len)
 	return decoded;
 }
 
-/* The cut file never tells more messages than a longer one. */
-static void a_capture_cut_at_any_byte_decodes_up_to_the_cut(void **state)
-{
-	static const char *const cut[] = {"st-forum-rsa-refused.pcap",
-	                                  "golden/tls-1.3-rsa-with-secrets/in.pcapng"};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cut) / sizeof(cut[0]); i++) {
-		char *path = data_capture(cut[i]);
-		struct buf file = {0};
-		struct error error = {0};
-		size_t n_before = 0;
-
-		assert_int_equal(file_read(path, 1 << 20, &file, &error), 0);
-		for (size_t len = 4; len <= file.len; len += len < file.len - 60 ? 3 : 1) {
-			json_t *decoded = decode_bytes(file.data, len);
-			size_t n = json_array_size(
-				json_object_get(json_array_get(decoded, 0), "messages"));
-
-			assert_true(n >= n_before || json_array_size(decoded) == 0);
-			n_before = n;
-			json_decref(decoded);
-		}
-		assert_true(n_before >= 2);
-		buf_fini(&file);
-		free(path);
-	}
-}
-
 /* A small generator, so that each run of the test is the same. */
 static uint32_t next_random(uint32_t *state)
 {
@@ -478,7 +449,6 @@ int main(void)
 		cmocka_unit_test(damaged_captures_are_decoded_to_something),
 		cmocka_unit_test(every_disorder_of_packets_decodes_as_the_original),
 		cmocka_unit_test(every_kind_of_file_decodes_as_the_original),
-		cmocka_unit_test(a_capture_cut_at_any_byte_decodes_up_to_the_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
