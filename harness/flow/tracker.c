@@ -72,19 +72,26 @@ void tracker_free(struct tracker *tracker)
 	free(tracker);
 }
 
-static uint64_t hash_endpoint(const struct endpoint *endpoint)
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * HASH_FACTOR;
+	return hash ^ hash >> 32;
+}
+
+/* Begins with where the tracker lies, so that no capture can have all its ends in one bucket. */
+static uint64_t hash_endpoint(const struct tracker *tracker, const struct endpoint *endpoint)
 {
 	uint64_t words[2];
 
 	memcpy(words, endpoint->address, sizeof(words));
-	words[0] = (words[0] ^ words[1] >> 32 ^ words[1] << 32 ^ endpoint->port) * HASH_FACTOR;
-	return (words[0] ^ words[0] >> 32) * HASH_FACTOR;
+	return mix(mix(mix((uintptr_t)tracker, words[0]), words[1]), endpoint->port);
 }
 
 /* The same for both directions. */
 static struct bucket *bucket_of(struct tracker *tracker, const struct segment *segment)
 {
-	uint64_t hash = hash_endpoint(&segment->from) + hash_endpoint(&segment->to);
+	uint64_t hash = hash_endpoint(tracker, &segment->from) +
+	                hash_endpoint(tracker, &segment->to);
 
 	return &tracker->buckets[(hash ^ hash >> 32) % BUCKETS];
 }

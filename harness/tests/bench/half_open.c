@@ -7,6 +7,7 @@
  *   hello     a whole ClientHello
  *   large     the first 40 KB of a ClientHello of 16 MB
  *   hole      40 KB behind a hole
+ *   alike     its SYN; addresses and ports differ in what an exclusive or of them hides
  *
  * All connections begin before any of them goes on, as far as MANY of them.
  */
@@ -33,6 +34,7 @@ static const struct kind {
 	{"hello", 512, 512 + 9, 0},
 	{"large", (16 << 20) - 1, 40000, 0},
 	{"hole", (16 << 20) - 1, 40000, 1000},
+	{"alike", 0, 0, 0},
 };
 
 static const struct kind *find_kind(const char *name)
@@ -79,8 +81,23 @@ static void put_stream(struct buf *out, const struct kind *kind, uint32_t random
 	buf_fini(&message);
 }
 
-/* A packet of raw IP: from a client, numbered `n`, to a server's port 443. */
-static void put_packet(struct buf *out, uint32_t n, uint32_t time, uint32_t seq, uint8_t flags,
+struct client {
+	uint32_t address;
+	uint16_t port;
+};
+
+/* The client numbered `n`. */
+static struct client client_of(const struct kind *kind, uint32_t n)
+{
+	uint16_t x = (uint16_t)(n % MANY);
+
+	if (strcmp(kind->name, "alike") == 0)
+		return (struct client){(uint32_t)x << 16, (uint16_t)(0x5234 ^ (x >> 8 | x << 8))};
+	return (struct client){0x0a000000 + n / 50000, (uint16_t)(10000 + n % 50000)};
+}
+
+/* A packet of raw IP to a server's port 443. */
+static void put_packet(struct buf *out, const struct client *client, uint32_t time, uint32_t seq, uint8_t flags,
                        struct bytes data)
 {
 	buf_u32le(out, time / 1000000);
@@ -91,9 +108,9 @@ static void put_packet(struct buf *out, uint32_t n, uint32_t time, uint32_t seq,
 	buf_u16(out, (uint16_t)(HEADERS + data.len));
 	buf_u32(out, 0);
 	buf_u32(out, 0x40060000);
-	buf_u32(out, 0x0a000000 + n / 50000);
+	buf_u32(out, client->address);
 	buf_u32(out, 0xc0a80001);
-	buf_u16(out, (uint16_t)(10000 + n % 50000));
+	buf_u16(out, client->port);
 	buf_u16(out, 443);
 	buf_u32(out, seq);
 	buf_u32(out, 0);
@@ -110,15 +127,23 @@ static void flush(struct buf *out)
 	buf_clear(out);
 }
 
+static void put_syn(struct buf *out, const struct kind *kind, uint32_t n, uint32_t time)
+{
+	struct client client = client_of(kind, n);
+
+	put_packet(out, &client, time, 0, 0x02, (struct bytes){0});
+}
+
 static void put_data(struct buf *out, const struct kind *kind, uint32_t n, uint32_t time)
 {
+	struct client client = client_of(kind, n);
 	struct buf stream = {0};
 
 	put_stream(&stream, kind, n);
 	for (size_t at = kind->n_hole; at < stream.len; at += PIECE) {
 		size_t left = stream.len - at;
 
-		put_packet(out, n, time, 1 + (uint32_t)at, 0x08,
+		put_packet(out, &client, time, 1 + (uint32_t)at, 0x08,
 		           (struct bytes){stream.data + at, left < PIECE ? left : PIECE});
 	}
 	buf_fini(&stream);
@@ -131,7 +156,7 @@ int main(int argc, char **argv)
 	struct buf out = {0};
 
 	if (n == 0) {
-		fprintf(stderr, "usage: half_open syn|partial|hello|large|hole N\n");
+		fprintf(stderr, "usage: half_open syn|partial|hello|large|hole|alike N\n");
 		return 2;
 	}
 	buf_u32le(&out, 0xa1b2c3d4);
@@ -143,7 +168,7 @@ int main(int argc, char **argv)
 		uint32_t end = n - begin < MANY ? n : begin + MANY;
 
 		for (uint32_t i = begin; i < end; i++, flush(&out))
-			put_packet(&out, i, time++, 0, 0x02, (struct bytes){0});
+			put_syn(&out, kind, i, time++);
 		for (uint32_t i = begin; kind->length > 0 && i < end; i++, flush(&out))
 			put_data(&out, kind, i, time++);
 	}

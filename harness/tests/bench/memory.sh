@@ -12,7 +12,7 @@ measure() {
 }
 
 echo "Connections that never end (CPU seconds, peak memory of shakedown decode --json):"
-for kind in syn partial hello; do
+for kind in syn alike partial hello; do
 	measure "$kind" 1000000
 done
 for kind in large hole; do
