@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HASH_FACTOR 0x9e3779b97f4a7c15u /* 2^64 divided by the golden ratio */
 #define FIRST_SIZE 16u /* secrets that the first allocation holds; a power of two */
 
 struct secret {
@@ -62,14 +63,24 @@ void keylog_free(struct keylog *keylog)
 	free(keylog);
 }
 
-/* The slot that holds this secret, or the free one where it belongs. There is always a free one. */
+/*
+ * The slot that holds this secret, or the free one where it belongs. There is always a free one. The
+ * sum begins with where the log lies, so that no log can have all its secrets in one place.
+ */
 static uint32_t *find_slot(const struct keylog *keylog, const uint8_t *client_random, uint8_t label)
 {
 	size_t mask = keylog->size * 2 - 1;
-	size_t at = label;
+	uint64_t at = (uintptr_t)keylog ^ label;
 
-	for (size_t i = 0; i < sizeof(at); i++)
-		at = at * 31 + client_random[i];
+	for (size_t i = 0; i < KEYLOG_RANDOM_LEN; i += sizeof(uint64_t)) {
+		uint64_t word;
+
+		memcpy(&word, client_random + i, sizeof(word));
+		at = (at ^ word) * HASH_FACTOR;
+		at ^= at >> 32;
+	}
+	at *= HASH_FACTOR; /* what differs in the last byte comes down to the low bits */
+	at ^= at >> 32;
 	for (;; at++) {
 		uint32_t *slot = &keylog->slots[at & mask];
 		const struct secret *secret = *slot != 0 ? &keylog->secrets[*slot - 1] : NULL;
