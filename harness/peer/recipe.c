@@ -159,7 +159,6 @@ static int complete(const struct json_node *node, const json_t *list, json_t **w
 	json_object_del(*whole, "why");
 	json_object_del(*whole, "refuse");
 	json_object_update(*whole, node->value);
-	json_object_del(*whole, "like");
 	for (size_t i = 0; i < COUNT(needed); i++)
 		if (json_object_get(*whole, needed[i]) == NULL)
 			return json_complain(node, error, "\"%s\" is missing: give it, or name in "
@@ -240,6 +239,9 @@ static void fill(struct recipes *recipes, const json_t *list)
 	CHECK(recipes->list != NULL && recipes->order != NULL);
 	for (size_t i = 0; i < recipes->n; i++)
 		recipes->list[i] = recipe_of(json_array_get(list, i));
+	for (size_t i = 0; i < recipes->n; i++)
+		recipes->list[i].like =
+			recipes_find(recipes, json_text(recipes->list[i].json, "like"));
 }
 
 /* --- checks, and links to other recipes ------------------------------------------------------- */
@@ -641,6 +643,7 @@ char *recipe_canonical(const struct recipe *recipe)
 	char *line;
 
 	json_object_del(copy, "why");
+	json_object_del(copy, "like");
 	json_object_del(copy, "refuse");
 	line = json_dumps(copy, JSON_COMPACT | JSON_SORT_KEYS);
 	CHECK(line != NULL);

@@ -55,6 +55,7 @@ struct recipe {
 	const char *name;
 	enum cert_role role;
 	const struct key_type *key;
+	const struct recipe *like;   /* what it is like, but for its flaw; NULL: nothing */
 	const struct recipe *issuer; /* NULL: the certificate signs itself */
 	const struct recipe *key_of; /* whose key it has; NULL: one of its own */
 	const struct recipe *trust;  /* the root given to those who verify; NULL: its own */
@@ -98,8 +99,8 @@ const struct recipe *recipes_find(const struct recipes *recipes, const char *nam
 size_t recipe_needs(const struct recipe *recipe, const struct recipe *needs[RECIPE_NEEDS_MAX]);
 
 /*
- * The recipe as one line that stays the same as long as what it asks for does: keys sorted, "why"
- * and "refuse" left out. The caller frees it.
+ * The recipe as one line that stays the same as long as what it asks for does: keys sorted, and
+ * without "why", "like" and "refuse". The caller frees it.
  */
 char *recipe_canonical(const struct recipe *recipe);
 

