@@ -6,11 +6,32 @@
 
 #include <glob.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define STAPLE_MAX 65536 /* bytes of an OCSP response, or of a certificate that has one */
+
+/*
+ * Puts the first certificate of `path` and those after it into use. SSL_CTX_use_certificate_chain_file
+ * would refuse some that are wrong in their extensions.
+ */
+static bool use_chain(SSL_CTX *ssl, const char *path)
+{
+	BIO *file = BIO_new_file(path, "r");
+	bool done = file != NULL;
+	X509 *certificate;
+	size_t n = 0;
+
+	while (done && (certificate = PEM_read_bio_X509(file, NULL, NULL, NULL)) != NULL) {
+		done = (n++ == 0 ? SSL_CTX_use_certificate(ssl, certificate)
+		                 : (int)SSL_CTX_add1_chain_cert(ssl, certificate)) == 1;
+		X509_free(certificate);
+	}
+	BIO_free(file);
+	return done && n > 0;
+}
 
 static int load_certificate(struct builder *builder, const char *name)
 {
@@ -21,10 +42,11 @@ static int load_certificate(struct builder *builder, const char *name)
 	if (rc != 0)
 		return rc;
 	ERR_clear_error();
-	if (SSL_CTX_use_certificate_chain_file(ssl, files.chain_pem) != 1)
+	if (!use_chain(ssl, files.chain_pem))
 		rc = builder_refuse_word(builder, files.chain_pem);
 	else if (SSL_CTX_use_PrivateKey_file(ssl, files.key_pem, SSL_FILETYPE_PEM) != 1)
 		rc = builder_refuse_word(builder, files.key_pem);
+	ERR_clear_error();
 	cert_files_fini(&files);
 	return rc;
 }

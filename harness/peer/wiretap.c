@@ -72,7 +72,7 @@ json_t *wiretap_collect(struct wiretap *wiretap, struct bytes keylog, struct buf
 	if (wiretap->tap == NULL)
 		return json_made(json_array());
 	tap_collect(wiretap->tap, keylog, &text, pcapng);
-	connections = json_made(json_loadb(buf_string(&text), text.len, 0, NULL));
+	connections = json_made(json_loadb(buf_string(&text), text.len, JSON_ALLOW_NUL, NULL));
 	buf_fini(&text);
 	tap_free(wiretap->tap);
 	*wiretap = (struct wiretap){0};

@@ -218,10 +218,34 @@ static void a_renewed_certificate_is_loaded_again(void **state)
 	free(index);
 }
 
+/* Whatever is wrong with it: a client is to find that out, not OpenSSL's server. */
+static void every_certificate_that_suites_may_name_is_taken(void **state)
+{
+	char *recipes = file_join(file_data_root(NULL), "certs/recipes.json");
+	struct error error = {0};
+	json_t *names = NULL, *name;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(certs_names(recipes, CERT_SERVER, &names, &error), 0);
+	json_array_foreach(names, i, name) {
+		json_t *server = json_pack("{s:[O]}", "certificate", name);
+		struct context *context = context_new(server, certificates, &error);
+
+		if (context == NULL)
+			fail_msg("%s", error.text);
+		context_free(context);
+		json_decref(server);
+	}
+	json_decref(names);
+	free(recipes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_wrong_value_is_refused_by_key_and_word),
+		cmocka_unit_test(every_certificate_that_suites_may_name_is_taken),
 		cmocka_unit_test(words_that_only_change_a_cipher_list_are_taken),
 		cmocka_unit_test(one_meaning_is_built_once),
 		cmocka_unit_test(the_one_not_asked_for_longest_makes_room),

@@ -480,6 +480,25 @@ static void a_tap_hands_over_the_decoded_connection_and_its_capture(void **state
 	assert_memory_equal(lab->capture.data, "\x0a\x0d\x0d\x0a", 4); /* a pcapng section header */
 }
 
+/* The tap's decoder tells what it saw, the zero byte in the middle too. */
+static void a_certificate_with_a_zero_byte_in_its_name_is_told(void **state)
+{
+	struct lab *lab = *state;
+	const struct visit visit = {0};
+	struct client client;
+	const json_t *told;
+
+	lab_ask(lab, "{\"certificate\": [\"name-with-nul\"]}", "127.0.0.1", LAB_TIMEOUT_MS);
+	visit_well(lab, &visit, &client);
+	client_close(&client);
+	lab_hear(lab);
+	told = json_array_get(json_object_get(lab->message, "connections"), 0);
+	told = json_array_get(json_object_get(told, "certificates"), 0);
+	told = json_array_get(json_object_get(told, "chain"), 0);
+	told = json_array_get(json_object_get(told, "names"), 0);
+	assert_int_equal(json_string_length(told), strlen("DNS:server.shakedown.test..elsewhere.test"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, lab_open, lab_close)
 
 int main(void)
@@ -511,6 +530,7 @@ int main(void)
 		TEST(an_address_that_is_not_ours_is_refused),
 		TEST(ipv6_is_served),
 		TEST(a_tap_hands_over_the_decoded_connection_and_its_capture),
+		TEST(a_certificate_with_a_zero_byte_in_its_name_is_told),
 	};
 
 	return cmocka_run_group_tests_name("peer/server", tests, lab_certificates, NULL);
