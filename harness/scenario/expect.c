@@ -99,6 +99,56 @@ int expect_check(const struct json_node *expect, struct error *error)
 	return rc;
 }
 
+/* --- what the certificate's recipe adds ------------------------------------------------------- */
+
+/* What the client is to do if the suite does not say; a new value. */
+static json_t *usual_answers(const struct recipe *flawed)
+{
+	if (flawed == NULL)
+		return json_made(json_pack("{s:s}", "result", "connect"));
+	if (!json_flag(flawed->refuse, "or_connect"))
+		return json_made(json_pack("{s:s}", "result", "refuse"));
+	return json_made(json_pack("[{s:s}, {s:s}]", "result", "refuse", "result", "connect"));
+}
+
+/* A refusal by the server is no answer to its own certificate. */
+static json_t *complete_answer(const json_t *answer, const struct recipe *flawed)
+{
+	json_t *whole = json_made(json_copy((json_t *)answer));
+	json_t *more;
+
+	if (!is_refusal(answer) || json_object_get(answer, "by") != NULL)
+		return whole;
+	more = json_made(json_copy((json_t *)flawed->refuse));
+	json_object_del(more, "or_connect");
+	json_object_update_missing(whole, more);
+	json_decref(more);
+	if (flawed->like != NULL && json_object_get(whole, "instead") == NULL)
+		json_object_set_new(whole, "instead", json_made(json_pack(
+			"{s:s}", "certificate", flawed->like->name)));
+	return whole;
+}
+
+json_t *expect_complete(json_t *expect, const struct recipe *flawed)
+{
+	json_t *answers = expect != NULL ? json_incref(expect) : usual_answers(flawed);
+	const json_t *answer;
+	json_t *wholes;
+	size_t i;
+
+	if (flawed == NULL)
+		return answers;
+	if (json_is_array(answers)) {
+		wholes = json_made(json_array());
+		json_array_foreach(answers, i, answer)
+			json_array_append_new(wholes, complete_answer(answer, flawed));
+	} else {
+		wholes = complete_answer(answers, flawed);
+	}
+	json_decref(answers);
+	return wholes;
+}
+
 /* --- the good twin ---------------------------------------------------------------------------- */
 
 static const json_t *first_refusal(const json_t *expect)

@@ -10,12 +10,21 @@
 #define SHAKEDOWN_SCENARIO_EXPECT_H
 
 #include "base/json.h"
+#include "peer/recipe.h"
 
 /*
  * Checks the "expect" of a scenario that its schema has accepted: alerts have IANA's names, and a
  * member stands only where it means something. ERR_INPUT.
  */
 int expect_check(const struct json_node *expect, struct error *error);
+
+/*
+ * The right answers of a case, a new reference. `expect` is what the suite says, or NULL; `flawed` is
+ * the recipe of the server's one certificate if that is to be refused, or NULL. What the suite does
+ * not say of a refusal ("why", "alerts", "rfc", "instead") is taken from the recipe, and so is the
+ * refusal itself if the suite says nothing.
+ */
+json_t *expect_complete(json_t *expect, const struct recipe *flawed);
 
 /*
  * The twin of a case: its `server` (in normal form) without the flaw, a new object; NULL if no

@@ -23,7 +23,7 @@ struct scenario {
 struct suite {
 	char *file;
 	json_t *json;
-	json_t *expect; /* where a scenario has none */
+	struct recipes recipes; /* of all certificates that scenarios may name */
 	struct scenario *scenarios;
 	size_t n_scenarios;
 	size_t n_cases;
@@ -32,7 +32,6 @@ struct suite {
 /* What checking a suite needs at hand. */
 struct checker {
 	struct suite *suite;
-	struct recipes recipes;
 	json_t *names; /* scenario name -> index of its scenario */
 	struct error *error;
 };
@@ -60,7 +59,7 @@ static int check_certificate(struct checker *checker, const struct json_node *va
 	for (size_t i = 0; i < n; i++) {
 		struct json_node node = json_is_string(value->value) ? *value : json_item(value, i);
 		const struct recipe *recipe =
-			shipped_recipe(&node, &checker->recipes, CERT_SERVER, checker->error);
+			shipped_recipe(&node, &checker->suite->recipes, CERT_SERVER, checker->error);
 
 		if (recipe == NULL)
 			return ERR_INPUT;
@@ -128,6 +127,26 @@ static int check_resumption(struct checker *checker, const struct json_node *nod
 	return 0;
 }
 
+/* The recipe of the server's certificate if that is to be refused, else NULL. */
+static const struct recipe *flawed_certificate(const struct suite *suite, const json_t *server)
+{
+	const json_t *names = json_object_get(server, "certificate");
+	const struct recipe *recipe = NULL;
+
+	if (json_array_size(names) == 1)
+		recipe = recipes_find(&suite->recipes,
+		                      json_string_value(json_array_get(names, 0)));
+	return recipe != NULL && recipe->refuse != NULL ? recipe : NULL;
+}
+
+/* The right answers of a case with this `server`, a new reference. */
+static json_t *answers_of(const struct suite *suite, const struct scenario *scenario,
+                          const json_t *server)
+{
+	return expect_complete(json_object_get(scenario->json, "expect"),
+	                       flawed_certificate(suite, server));
+}
+
 /* What is refused must differ from what is not, or the refusal would show nothing. */
 static int check_twins(struct checker *checker, const struct json_node *node,
                        const struct scenario *scenario)
@@ -135,12 +154,16 @@ static int check_twins(struct checker *checker, const struct json_node *node,
 	struct json_node expect = json_member(node, "expect");
 	int rc = expect_check(&expect, checker->error);
 
+	if (expect.value == NULL)
+		return 0; /* a refusal is taken from the certificate's recipe, as is its twin */
 	for (size_t i = 0; rc == 0 && i < scenario->matrix.n_cases; i++) {
 		json_t *server = json_made(json_copy(scenario->server));
-		json_t *client = json_made(json_object()), *twin;
+		json_t *client = json_made(json_object()), *answers, *twin;
 
 		matrix_apply(&scenario->matrix, i, server, client);
-		twin = expect_twin(expect.value, server);
+		answers = answers_of(checker->suite, scenario, server);
+		twin = expect_twin(answers, server);
+		json_decref(answers);
 		if (twin == NULL)
 			i = scenario->matrix.n_cases - 1; /* and so it is in all other cases */
 		else if (json_equal(twin, server))
@@ -336,7 +359,7 @@ static int add_scenarios(struct suite *suite, struct error *error)
 	struct json_node root = json_root(suite->file, suite->json);
 	struct json_node list = json_member(&root, "scenarios");
 	struct checker checker = {.suite = suite, .error = error};
-	int rc = shipped_recipes(&checker.recipes, error);
+	int rc = shipped_recipes(&suite->recipes, error);
 
 	if (rc != 0)
 		return rc;
@@ -350,7 +373,6 @@ static int add_scenarios(struct suite *suite, struct error *error)
 		rc = add_scenario(&checker, &node, i);
 	}
 	json_decref(checker.names);
-	recipes_fini(&checker.recipes);
 	return rc;
 }
 
@@ -360,7 +382,6 @@ int suite_load(struct suite **suite, const char *name, struct error *error)
 	int rc;
 
 	CHECK(made != NULL);
-	made->expect = json_made(json_pack("{s:s}", "result", "connect"));
 	rc = shipped_path("suite", "scenarios", name, &made->file, error);
 	if (rc == 0)
 		rc = shipped_load_checked(made->file, "suite.schema.json", &made->json, error);
@@ -383,7 +404,7 @@ void suite_free(struct suite *suite)
 		json_decref(suite->scenarios[i].client);
 	}
 	free(suite->scenarios);
-	json_decref(suite->expect);
+	recipes_fini(&suite->recipes);
 	json_decref(suite->json);
 	free(suite->file);
 	free(suite);
@@ -435,24 +456,24 @@ json_t *suite_case(const struct suite *suite, size_t index)
 	const char *name = json_text(scenario->json, "name");
 	json_t *server = json_made(json_copy(scenario->server));
 	json_t *client = json_made(json_copy(scenario->client));
-	json_t *expect = json_object_get(scenario->json, "expect");
-	json_t *twin;
+	json_t *expect, *twin;
 	struct buf values = {0}, id = {0};
 	json_t *made;
 
 	matrix_apply(&scenario->matrix, index - scenario->first_case, server, client);
 	matrix_name(&scenario->matrix, index - scenario->first_case, &values);
+	expect = answers_of(suite, scenario, server);
 	buf_printf(&id, "%s/%s", suite_name(suite), name);
 	if (values.len > 0)
 		buf_printf(&id, "/%s", buf_string(&values));
-	made = json_made(json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:O, s:s}",
+	made = json_made(json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s}",
 	                           "id", buf_string(&id),
 	                           "suite", suite_name(suite),
 	                           "scenario", name,
 	                           "case", buf_string(&id) + strlen(suite_name(suite)) + 1,
 	                           "server", server,
 	                           "client", client,
-	                           "expect", expect != NULL ? expect : suite->expect,
+	                           "expect", expect,
 	                           "why", json_text(scenario->json, "why")));
 	if (scenario->matrix.n_axes > 0)
 		json_object_set_new(made, "matrix",

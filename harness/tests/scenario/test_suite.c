@@ -238,6 +238,52 @@ static void two_suites_of_one_name_cannot_run_together(void **state)
 	suite_free(suites[1]);
 }
 
+/* The twin has the certificate that the flawed one is like. */
+static void what_a_flawed_certificate_must_meet_is_taken_from_its_recipe(void **state)
+{
+	struct suite *suite = load_good("'server':{'certificate':'missing-intermediate'}");
+
+	(void)state;
+	assert_member(suite, 0, "expect",
+	              "{'alerts':['unknown_ca','bad_certificate','certificate_unknown'],"
+	              "'instead':{'certificate':'ecdsa-p256'},'result':'refuse',"
+	              "'rfc':'RFC 8446 section 4.4.2','why':'the server does not send the intermediate,"
+	              " and the board has only the root'}");
+	assert_member(suite, 0, "twin",
+	              "{'server':{'certificate':['ecdsa-p256'],'client_auth':'none','tickets':true,"
+	              "'versions':['1.2','1.3']}}");
+	suite_free(suite);
+}
+
+static void each_case_of_a_matrix_has_the_expectation_of_its_certificate(void **state)
+{
+	struct suite *suite = load_good("'server':{},'matrix':{'server.certificate':["
+	                                "'ecdsa-p256','expired','negative-serial']}");
+	json_t *negative = suite_case(suite, 2);
+
+	(void)state;
+	assert_member(suite, 0, "expect", "{'result':'connect'}");
+	assert_int_equal(json_array_size(json_object_get(negative, "expect")), 2);
+	assert_non_null(json_object_get(negative, "twin"));
+	json_decref(negative);
+	suite_free(suite);
+}
+
+static void what_the_suite_says_of_a_refusal_goes_before_the_recipe(void **state)
+{
+	struct suite *suite = load_good("'server':{'certificate':'expired'},'expect':{"
+	                                "'result':'refuse','alerts':['certificate_expired'],'why':'x'}");
+
+	(void)state;
+	assert_member(suite, 0, "expect",
+	              "{'alerts':['certificate_expired'],'instead':{'certificate':'ecdsa-p256'},"
+	              "'result':'refuse','rfc':'RFC 5280 section 6.1.3 (a)(2)','why':'x'}");
+	suite_free(suite);
+	suite = load_good("'server':{'certificate':'expired'},'expect':{'result':'connect'}");
+	assert_member(suite, 0, "expect", "{'result':'connect'}");
+	suite_free(suite);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +297,9 @@ int main(void)
 		cmocka_unit_test(long_names_are_cut_and_stay_different),
 		cmocka_unit_test(unknown_name_of_a_suite_is_answered_with_those_there_are),
 		cmocka_unit_test(two_suites_of_one_name_cannot_run_together),
+		cmocka_unit_test(what_a_flawed_certificate_must_meet_is_taken_from_its_recipe),
+		cmocka_unit_test(each_case_of_a_matrix_has_the_expectation_of_its_certificate),
+		cmocka_unit_test(what_the_suite_says_of_a_refusal_goes_before_the_recipe),
 	};
 	char *here = getcwd(NULL, 0);
 
