@@ -5,7 +5,7 @@
 #define REPLY_ROOM (AGENT_LINE_MAX + 2 - TAIL_LEN)
 #define MORE_LEN 7    /* " more=9": kept free in a report that may go on */
 #define FRAME_MIN 9   /* "05 X*29B1" */
-#define VALUES_MAX 10 /* keys of RUN, the command with the most */
+#define VALUES_MAX 11 /* keys of RUN, the command with the most */
 
 /* `line_state`: outside a frame, in one, in one that is too long. */
 enum { LINE_OUTSIDE, LINE_FRAME, LINE_OVERFLOW };
@@ -475,6 +475,7 @@ static void do_run(struct agent *agent, char *const value[])
 		.psk = value[7],
 		.send = value[8],
 		.resume = value[9],
+		.early = value[10],
 	};
 	size_t id_len = text_len(run.id);
 	const char *refused;
@@ -582,7 +583,7 @@ static const struct command COMMANDS[] = {
 	{"DATA", "off b", 2, true, true, do_data},
 	{"END", "crc", 1, true, true, do_end},
 	{"TIME", "t", 1, true, true, do_time},
-	{"RUN", "id host port sni min max alpn psk send resume", 3, true, true, do_run},
+	{"RUN", "id host port sni min max alpn psk send resume early", 3, true, true, do_run},
 	{"STAT", "from", 0, false, false, do_stat},
 	{"ABORT", "", 0, false, false, do_abort},
 	{"RESET", "", 0, false, false, do_reset},

@@ -55,6 +55,7 @@ struct agent_run {
 	const char *psk;    /* [] identity, a colon, the key in hexadecimal digits */
 	const char *send;   /* [] text to send; the server answers with the same bytes */
 	const char *resume; /* [] "1": resume the last session */
+	const char *early;  /* [] "1": send `send` as early data of the session that is resumed */
 };
 
 enum agent_state {

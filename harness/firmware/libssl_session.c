@@ -165,6 +165,45 @@ static void fail(struct libssl_session *session, int ssl_error)
 	virtual_board_log(session->run->board, "tls: %s", text);
 }
 
+/* ---- What outlives a run ---- */
+
+static SSL_SESSION *last_session; /* of the last run whose handshake was completed */
+
+void libssl_forget(void)
+{
+	SSL_SESSION_free(last_session);
+	last_session = NULL;
+}
+
+/* In TLS 1.3 a session can be resumed once a ticket has come. */
+static void keep_session(SSL *ssl)
+{
+	SSL_SESSION *session = SSL_is_init_finished(ssl) ? SSL_get1_session(ssl) : NULL;
+
+	if (session != NULL && SSL_SESSION_is_resumable(session)) {
+		libssl_forget();
+		last_session = session;
+	} else {
+		SSL_SESSION_free(session);
+	}
+}
+
+static unsigned give_psk(SSL *ssl, const char *hint, char *identity, unsigned identity_max,
+                         unsigned char *key, unsigned key_max)
+{
+	const struct libssl_session *session = SSL_get_app_data(ssl);
+	const struct stack_run *run = session->run;
+
+	(void)hint;
+	if (strlen(run->psk_identity) >= identity_max || run->psk_len > key_max)
+		return 0;
+	strcpy(identity, run->psk_identity);
+	memcpy(key, run->psk, run->psk_len);
+	return (unsigned)run->psk_len;
+}
+
+/* ---- The session ---- */
+
 void *libssl_open(const struct libssl_kind *kind, const struct stack_run *run, struct link *link,
                   struct stack_report *report)
 {
@@ -184,6 +223,10 @@ void *libssl_open(const struct libssl_kind *kind, const struct stack_run *run, s
 		return NULL;
 	}
 	SSL_set_app_data(session->ssl, session);
+	if (run->psk_len > 0)
+		SSL_set_psk_client_callback(session->ssl, give_psk);
+	if (run->resume && last_session != NULL)
+		CHECK(SSL_set_session(session->ssl, last_session) == 1);
 	SSL_set0_rbio(session->ssl, link_bio(session));
 	SSL_set0_wbio(session->ssl, link_bio(session));
 	return session;
@@ -193,6 +236,8 @@ void libssl_free(void *context)
 {
 	struct libssl_session *session = context;
 
+	if (session->ssl != NULL)
+		keep_session(session->ssl);
 	SSL_free(session->ssl);
 	SSL_CTX_free(session->context);
 	OPENSSL_free(session);
@@ -200,13 +245,27 @@ void libssl_free(void *context)
 
 /* ---- Using it ---- */
 
+/* What the run has to send goes along with the ClientHello, if the session allows. */
+static bool send_early(struct libssl_session *session)
+{
+	const struct stack_run *run = session->run;
+	const SSL_SESSION *resumed = run->early ? SSL_get0_session(session->ssl) : NULL;
+	size_t n = 0;
+
+	if (resumed == NULL || SSL_SESSION_get_max_early_data(resumed) < strlen(run->send))
+		return true;
+	return SSL_write_early_data(session->ssl, run->send, strlen(run->send), &n) == 1;
+}
+
 bool libssl_handshake(void *context)
 {
 	struct libssl_session *session = context;
 	int rc;
 
 	ERR_clear_error();
-	rc = SSL_connect(session->ssl);
+	rc = send_early(session) ? SSL_connect(session->ssl) : -1;
+	session->early_data_taken =
+		SSL_get_early_data_status(session->ssl) == SSL_EARLY_DATA_ACCEPTED;
 	if (rc != 1)
 		fail(session, SSL_get_error(session->ssl, rc));
 	return rc == 1;
@@ -217,6 +276,10 @@ bool libssl_write(void *context, const void *data, size_t len)
 	struct libssl_session *session = context;
 	int rc;
 
+	if (session->early_data_taken) {
+		session->early_data_taken = false;
+		return true;
+	}
 	ERR_clear_error();
 	rc = SSL_write(session->ssl, data, (int)len);
 	if (rc <= 0)

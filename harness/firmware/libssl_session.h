@@ -38,6 +38,7 @@ struct libssl_session {
 	struct stack_report *report;
 	SSL_CTX *context;
 	SSL *ssl;
+	bool early_data_taken; /* what is to be written first has been, as early data */
 	int verify_status; /* for the kind's own use: what `verify` found */
 };
 
@@ -49,5 +50,8 @@ int libssl_read(void *session, void *data, size_t size);
 bool libssl_close(void *session);
 void libssl_describe(void *session);
 void libssl_free(void *session);
+
+/* Drops the session that libssl_free kept for the next run. */
+void libssl_forget(void);
 
 #endif

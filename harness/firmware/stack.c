@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -99,6 +100,34 @@ struct bytes stack_next_der(struct reader *reader)
 		return (struct bytes){0};
 	rest.len = reader_offset(reader) - start;
 	return rest;
+}
+
+static int hex_digit(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at = c != '\0' ? strchr(digits, tolower((unsigned char)c)) : NULL;
+
+	return at != NULL ? (int)(at - digits) : -1;
+}
+
+bool stack_read_psk(const char *text, struct stack_run *run)
+{
+	const char *colon = text != NULL ? strrchr(text, ':') : NULL;
+
+	run->psk_len = 0;
+	if (text == NULL)
+		return true;
+	if (colon == NULL || colon == text || colon[1] == '\0')
+		return false;
+	snprintf(run->psk_identity, sizeof(run->psk_identity), "%.*s", (int)(colon - text), text);
+	for (const char *at = colon + 1; *at != '\0'; at += 2) {
+		int high = hex_digit(at[0]), low = high >= 0 ? hex_digit(at[1]) : -1;
+
+		if (low < 0 || run->psk_len == sizeof(run->psk))
+			return false;
+		run->psk[run->psk_len++] = (uint8_t)(high << 4 | low);
+	}
+	return true;
 }
 
 void stack_note_alert(struct stack_report *report, char direction, int number)

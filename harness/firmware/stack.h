@@ -15,6 +15,7 @@
 #include "firmware/link.h"
 
 #define STACK_CLOSE_MS 1000 /* of waiting for the server's close_notify, which may not come */
+#define STACK_PSK_MAX 64    /* bytes of a pre-shared key */
 #define STACK_ECHO "echo"   /* status of a run whose server did not send back what it was sent */
 
 struct virtual_board;
@@ -23,6 +24,11 @@ struct virtual_board;
 struct stack_run {
 	char host[AGENT_LINE_MAX], sni[AGENT_LINE_MAX], alpn[AGENT_LINE_MAX], send[AGENT_LINE_MAX];
 	char min[8], max[8]; /* "1.0" to "1.3"; never outside what the stack has */
+	char psk_identity[AGENT_LINE_MAX];
+	uint8_t psk[STACK_PSK_MAX];
+	size_t psk_len; /* 0: no pre-shared key */
+	bool resume;    /* the session of the last run, if there was one */
+	bool early;     /* `send` goes out with the first flight, if the session allows */
 	uint16_t port;
 	struct bytes ca, cert, key;  /* DER, borrowed from the agent's store; empty if none */
 	int64_t now_s;               /* the board's time when the run began */
@@ -72,6 +78,9 @@ struct stack {
 	void (*describe)(void *session);
 
 	void (*free)(void *session);
+
+	/* The board restarts: forgets the session that the next run could resume. NULL: it has none. */
+	void (*forget)(void);
 };
 
 /* The stacks of this program, ended by NULL. */
@@ -86,6 +95,12 @@ void stack_drive(const struct stack *stack, const struct stack_run *run, struct 
  * the end, and where the bytes are no DER.
  */
 struct bytes stack_next_der(struct reader *reader);
+
+/*
+ * Reads "identity:00ff" into the run; the text may be NULL, for none. False if it is not of that
+ * form.
+ */
+bool stack_read_psk(const char *text, struct stack_run *run);
 
 /* Notes an alert: direction 'r' (received) or 's' (sent); only the low byte of `number` counts. */
 void stack_note_alert(struct stack_report *report, char direction, int number);

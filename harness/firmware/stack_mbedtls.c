@@ -42,9 +42,30 @@ struct session {
 	mbedtls_pk_context key;
 	mbedtls_ssl_config config;
 	mbedtls_ssl_context ssl;
+	bool shaken; /* the handshake was completed */
 	char alpn[AGENT_LINE_MAX];
 	const char *alpn_names[ALPN_MAX + 1];
 };
+
+/* What outlives a run: the session of the last one, for the next. */
+static mbedtls_ssl_session last_session;
+static bool has_session;
+
+static void forget(void)
+{
+	if (has_session)
+		mbedtls_ssl_session_free(&last_session);
+	has_session = false;
+}
+
+static void keep_session(const struct session *session)
+{
+	forget();
+	mbedtls_ssl_session_init(&last_session);
+	has_session = mbedtls_ssl_get_session(&session->ssl, &last_session) == 0;
+	if (!has_session)
+		mbedtls_ssl_session_free(&last_session);
+}
 
 static const char *version(void)
 {
@@ -235,6 +256,17 @@ static int set_certificates(struct session *session)
 	return rc;
 }
 
+static int set_psk(struct session *session)
+{
+	const struct stack_run *run = session->run;
+
+	return run->psk_len == 0
+	               ? 0
+	               : mbedtls_ssl_conf_psk(&session->config, run->psk, run->psk_len,
+	                                      (const unsigned char *)run->psk_identity,
+	                                      strlen(run->psk_identity));
+}
+
 static int set_up(struct session *session)
 {
 	int rc = mbedtls_ctr_drbg_seed(&session->random, mbedtls_entropy_func, &session->entropy,
@@ -254,10 +286,14 @@ static int set_up(struct session *session)
 	if (rc == 0)
 		rc = set_certificates(session);
 	if (rc == 0)
+		rc = set_psk(session);
+	if (rc == 0)
 		rc = mbedtls_ssl_setup(&session->ssl, &session->config);
 	if (rc == 0)
 		rc = mbedtls_ssl_set_hostname(
 			&session->ssl, session->run->sni[0] != '\0' ? session->run->sni : NULL);
+	if (rc == 0 && session->run->resume && has_session)
+		rc = mbedtls_ssl_set_session(&session->ssl, &last_session);
 	mbedtls_ssl_set_bio(&session->ssl, session, transmit, receive, NULL);
 	return rc;
 }
@@ -266,6 +302,8 @@ static void free_session(void *context)
 {
 	struct session *session = context;
 
+	if (session->shaken)
+		keep_session(session);
 	mbedtls_ssl_free(&session->ssl);
 	mbedtls_ssl_config_free(&session->config);
 	mbedtls_pk_free(&session->key);
@@ -312,6 +350,7 @@ static bool handshake(void *context)
 	int rc = mbedtls_ssl_handshake(&session->ssl);
 	uint32_t flags = mbedtls_ssl_get_verify_result(&session->ssl);
 
+	session->shaken = rc == 0;
 	if (rc == 0)
 		return true;
 	if (flags != 0 && flags != UINT32_MAX)
@@ -400,7 +439,7 @@ static void describe(void *context)
 
 const struct stack stack_mbedtls = {
 	.name = "mbedtls",
-	.caps = "ca,cert,key,sni,min,max,alpn",
+	.caps = "ca,cert,key,sni,min,max,alpn,psk,resume",
 	.lowest = "1.2",
 	.highest = HIGHEST,
 	.help = "  Mbed TLS in its default configuration, " VERSIONS ".\n",
@@ -413,4 +452,5 @@ const struct stack stack_mbedtls = {
 	.close = close_session,
 	.describe = describe,
 	.free = free_session,
+	.forget = forget,
 };

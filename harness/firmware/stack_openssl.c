@@ -107,7 +107,7 @@ static void *open_session(const struct stack_run *run, struct link *link,
 
 const struct stack stack_openssl = {
 	.name = "openssl",
-	.caps = "ca,cert,key,sni,min,max,alpn",
+	.caps = "ca,cert,key,sni,min,max,alpn,psk,resume,early",
 	.lowest = "1.0",
 	.highest = "1.3",
 	.help = "  OpenSSL, offering all versions, suites and groups that it has.\n",
@@ -120,4 +120,5 @@ const struct stack stack_openssl = {
 	.close = libssl_close,
 	.describe = libssl_describe,
 	.free = libssl_free,
+	.forget = libssl_forget,
 };

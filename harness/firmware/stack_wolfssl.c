@@ -27,6 +27,21 @@ struct session {
 	WOLFSSL *ssl;
 };
 
+#if defined(NO_PSK)
+#define CAPS "ca,cert,key,sni,min,max,alpn,resume"
+#else
+#define CAPS "ca,cert,key,sni,min,max,alpn,psk,resume"
+#endif
+
+/* What outlives a run: the session of the last one, for the next. */
+static WOLFSSL_SESSION *last_session;
+
+static void forget(void)
+{
+	wolfSSL_SESSION_free(last_session);
+	last_session = NULL;
+}
+
 /* wolfSSL asks one clock for the whole program. */
 static int64_t clock_offset_s;
 
@@ -144,6 +159,22 @@ static int load_client(WOLFSSL_CTX *context, const struct stack_run *run)
 	return rc;
 }
 
+#if !defined(NO_PSK)
+static unsigned give_psk(WOLFSSL *ssl, const char *hint, char *identity, unsigned identity_max,
+                         unsigned char *key, unsigned key_max)
+{
+	const struct session *session = wolfSSL_get_ex_data(ssl, 0);
+	const struct stack_run *run = session->run;
+
+	(void)hint;
+	if (strlen(run->psk_identity) >= identity_max || run->psk_len > key_max)
+		return 0;
+	strcpy(identity, run->psk_identity);
+	memcpy(key, run->psk, run->psk_len);
+	return (unsigned)run->psk_len;
+}
+#endif
+
 static int set_up_context(struct session *session)
 {
 	const struct stack_run *run = session->run;
@@ -151,6 +182,10 @@ static int set_up_context(struct session *session)
 
 	wolfSSL_CTX_SetIORecv(session->context, receive);
 	wolfSSL_CTX_SetIOSend(session->context, transmit);
+#if !defined(NO_PSK)
+	if (run->psk_len > 0)
+		wolfSSL_CTX_set_psk_client_callback(session->context, give_psk);
+#endif
 	if (strcmp(run->min, run->max) != 0)
 		rc = wolfSSL_CTX_SetMinVersion(session->context, WOLFSSL_TLSV1_2);
 	if (rc == WOLFSSL_SUCCESS && run->ca.len > 0) {
@@ -163,6 +198,14 @@ static int set_up_context(struct session *session)
 	if (rc == WOLFSSL_SUCCESS && run->cert.len > 0 && run->key.len > 0)
 		rc = load_client(session->context, run);
 	return rc;
+}
+
+static int set_up_secrets(struct session *session)
+{
+	wolfSSL_set_ex_data(session->ssl, 0, session);
+	if (session->run->resume && last_session != NULL)
+		return wolfSSL_set_session(session->ssl, last_session);
+	return WOLFSSL_SUCCESS;
 }
 
 static int set_up_ssl(struct session *session)
@@ -181,6 +224,8 @@ static int set_up_ssl(struct session *session)
 	if (rc == WOLFSSL_SUCCESS && run->alpn[0] != '\0')
 		rc = wolfSSL_UseALPN(session->ssl, (char *)run->alpn, (unsigned)strlen(run->alpn),
 		                     WOLFSSL_ALPN_CONTINUE_ON_MISMATCH);
+	if (rc == WOLFSSL_SUCCESS)
+		rc = set_up_secrets(session);
 	return rc;
 }
 
@@ -188,6 +233,12 @@ static void free_session(void *context)
 {
 	struct session *session = context;
 
+	if (session->ssl != NULL && wolfSSL_is_init_finished(session->ssl)) {
+		forget();
+		last_session = wolfSSL_get1_session(session->ssl);
+		if (last_session != NULL && !wolfSSL_SESSION_is_resumable(last_session))
+			forget();
+	}
 	wolfSSL_free(session->ssl);
 	wolfSSL_CTX_free(session->context);
 #if defined(FP_ECC)
@@ -302,7 +353,7 @@ static void describe(void *context)
 
 static const struct stack stack_wolfssl = {
 	.name = "wolfssl",
-	.caps = "ca,cert,key,sni,min,max,alpn",
+	.caps = CAPS,
 	.lowest = "1.2",
 	.highest = "1.3",
 	.help = "  wolfSSL as the distribution builds it, TLS 1.2 and 1.3.\n",
@@ -315,6 +366,7 @@ static const struct stack stack_wolfssl = {
 	.close = close_session,
 	.describe = describe,
 	.free = free_session,
+	.forget = forget,
 };
 
 const struct stack *const STACKS[] = {&stack_wolfssl, NULL};

@@ -161,7 +161,8 @@ static const char *refused_by_caps(const char *caps, const struct agent_run *run
 	const struct {
 		const char *key, *value;
 	} given[] = {{"sni", run->sni},   {"min", run->min}, {"max", run->max},
-	             {"alpn", run->alpn}, {"psk", run->psk}, {"resume", run->resume}};
+	             {"alpn", run->alpn}, {"psk", run->psk}, {"resume", run->resume},
+	             {"early", run->early}};
 
 	for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
 		if (given[i].value != NULL && !has_cap(caps, given[i].key))
@@ -197,6 +198,11 @@ static const char *narrow_versions(const struct stack *stack, const struct agent
 	return NULL;
 }
 
+static bool is_one(const char *text)
+{
+	return text != NULL && strcmp(text, "1") == 0;
+}
+
 static void copy_text(char out[AGENT_LINE_MAX], const char *text)
 {
 	snprintf(out, AGENT_LINE_MAX, "%s", text != NULL ? text : "");
@@ -218,8 +224,12 @@ static const char *op_run(void *context, const struct agent_run *asked)
 	join_run(board);
 	if (refused == NULL)
 		refused = narrow_versions(board->stack, asked, run);
+	if (refused == NULL && !stack_read_psk(asked->psk, run))
+		refused = "psk";
 	if (refused != NULL)
 		return refused;
+	run->resume = is_one(asked->resume);
+	run->early = is_one(asked->early);
 	copy_text(run->host, asked->host);
 	copy_text(run->sni, asked->sni);
 	copy_text(run->alpn, asked->alpn);
@@ -296,6 +306,8 @@ static void boot(struct virtual_board *board)
 	op_abort(board);
 	join_run(board);
 	board->has_run = false;
+	if (board->stack->forget != NULL)
+		board->stack->forget();
 	board->reset_due = false;
 	board->clock_offset_s = 0;
 	board->started_ns = clock_steady_ns();

@@ -390,6 +390,14 @@ static void read_expectation(struct facts *facts, const json_t *cell, const json
 		facts->bits |= OTHERWISE;
 }
 
+/* One, unless the case has more. */
+static long long connections_asked_for(const json_t *cell)
+{
+	long long n = json_number(json_object_get(cell, "client"), "connections");
+
+	return n > 1 ? n : 1;
+}
+
 void facts_read(struct facts *facts, const json_t *cell, const json_t *board)
 {
 	const json_t *witnesses = json_object_get(cell, "witnesses");
@@ -403,7 +411,7 @@ void facts_read(struct facts *facts, const json_t *cell, const json_t *board)
 		facts->bits |= WIRE_SPOKE;
 	if (json_is_object(json_object_get(wire, "client_hello")))
 		facts->bits |= HELLO;
-	if (json_number(wire, "connections") > 1)
+	if (json_number(wire, "connections") > connections_asked_for(cell))
 		facts->bits |= SEVERAL;
 	facts->bits |= read_farewell(server, wire, facts->bits);
 	read_alerts(facts, server, wire, result);

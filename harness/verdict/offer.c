@@ -9,6 +9,8 @@
 
 #define ALERT_HANDSHAKE_FAILURE 40
 #define ALERT_PROTOCOL_VERSION 70
+#define ALERT_MISSING_EXTENSION 109
+#define ALERT_UNRECOGNIZED_NAME 112
 #define ALERT_NO_APPLICATION_PROTOCOL 120
 
 enum key { KEY_UNKNOWN, KEY_RSA, KEY_RSA_PSS, KEY_EC, KEY_ED25519 };
@@ -483,7 +485,7 @@ static bool authenticates(const SSL_CIPHER *suite, enum key key)
 	case NID_auth_null:
 		return true;
 	default:
-		return false; /* pre-shared keys and passwords, which the server has none of */
+		return false; /* passwords, which the server has none of; pre-shared keys: below */
 	}
 }
 
@@ -510,6 +512,34 @@ static bool works(const struct choice *choice, const struct credential *credenti
 	                                  (exchange != NID_kx_ecdhe || choice->group));
 }
 
+/*
+ * Suites with a pre-shared key need no certificate's signature. Whether the client has the server's
+ * key is not to be seen in its offer.
+ */
+static void look_at_psk_suite(struct choice *choice, const struct question *question,
+                              const SSL_CIPHER *suite)
+{
+	bool needs_group = SSL_CIPHER_get_kx_nid(suite) == NID_kx_ecdhe_psk;
+	const char *name = SSL_CIPHER_standard_name(suite);
+
+	if (json_object_get(question->server, "psk") == NULL || (needs_group && !choice->has_group))
+		return;
+	add(choice->servable, name);
+	if (!has(json_object_get(question->hello, "cipher_suites"), name))
+		return;
+	choice->shared = true;
+	choice->shared_ecdhe |= needs_group;
+	choice->works |= !needs_group || choice->group;
+}
+
+static bool has_psk(const SSL_CIPHER *suite)
+{
+	int exchange = SSL_CIPHER_get_kx_nid(suite);
+
+	return exchange == NID_kx_psk || exchange == NID_kx_ecdhe_psk ||
+	       exchange == NID_kx_dhe_psk || exchange == NID_kx_rsa_psk;
+}
+
 static void look_at_suite(struct choice *choice, const struct question *question,
                           const SSL_CIPHER *suite)
 {
@@ -518,6 +548,10 @@ static void look_at_suite(struct choice *choice, const struct question *question
 
 	if (name == NULL || strcmp(SSL_CIPHER_get_version(suite), "TLSv1.3") == 0)
 		return;
+	if (has_psk(suite)) {
+		look_at_psk_suite(choice, question, suite);
+		return;
+	}
 	for (size_t i = 0; i < choice->n_credentials; i++) {
 		struct credential *credential = &choice->credentials[i];
 
@@ -682,12 +716,34 @@ static void look_at_alpn(struct question *question)
 	json_decref(needed);
 }
 
+/* --- the server's name ------------------------------------------------------------------------ */
+
+/* A server that insists on a name, and a client that sent none. An unknown one is no lack. */
+static void look_at_name(struct question *question)
+{
+	const json_t *extension;
+	json_t *needed;
+	size_t i;
+
+	if (strcmp(json_text(question->server, "sni"), "require") != 0)
+		return;
+	json_array_foreach(json_object_get(question->hello, "extensions"), i, extension)
+		if (strcmp(json_text(extension, "name"), "server_name") == 0)
+			return;
+	needed = json_made(json_pack("[s]", "server_name"));
+	lacks(question, "sni", needed, NULL);
+	json_decref(needed);
+}
+
 /* --- the answers ------------------------------------------------------------------------------ */
 
 static void look_in_version(struct question *question)
 {
 	if (question->alert == ALERT_NO_APPLICATION_PROTOCOL) {
 		look_at_alpn(question);
+	} else if (question->alert == ALERT_MISSING_EXTENSION ||
+	           question->alert == ALERT_UNRECOGNIZED_NAME) {
+		look_at_name(question);
 	} else if (question->alert == ALERT_HANDSHAKE_FAILURE &&
 	           strcmp(question->version, "1.3") == 0) {
 		look_at_13_suites(question);
@@ -748,6 +804,7 @@ static const struct {
 	{"no suitable signature algorithm", {"signature_algorithms"}},
 	{"no shared signature algorithms", {"signature_algorithms"}},
 	{"no application protocol", {"alpn"}},
+	{"callback failed", {"sni"}},
 };
 
 static bool reason_names(const char *reason, const char *what)
@@ -830,6 +887,7 @@ static const char *missing_words(const char *what)
 		{"groups", "a group"},
 		{"signature_algorithms", "a signature algorithm for its certificate"},
 		{"alpn", "an application protocol"},
+		{"sni", "the extension with the server's name"},
 	};
 
 	for (size_t i = 0; i < COUNT(table); i++)

@@ -613,8 +613,12 @@ static void parameter_that_a_stack_cannot_honour_is_refused(void **state)
 		{&NETX, "max=1.1", "ERR why=unsupported key=max"},
 		{&NETX, "min=1.3 max=1.2", "ERR why=unsupported key=max"},
 		{&MBEDTLS, "min=tls", "ERR why=unsupported key=min"},
-		{&OPENSSL, "psk=me:00", "ERR why=unsupported key=psk"},
-		{&OPENSSL, "resume=1", "ERR why=unsupported key=resume"},
+		{&NETX, "psk=me:00", "ERR why=unsupported key=psk"},
+		{&NETX, "resume=1", "ERR why=unsupported key=resume"},
+		{&MBEDTLS, "early=1", "ERR why=unsupported key=early"},
+		{&OPENSSL, "psk=me", "ERR why=unsupported key=psk"},
+		{&OPENSSL, "psk=me:0", "ERR why=unsupported key=psk"},
+		{&OPENSSL, "psk=me:0x", "ERR why=unsupported key=psk"},
 	};
 
 	(void)state;
