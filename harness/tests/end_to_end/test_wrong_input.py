@@ -76,7 +76,8 @@ class Suites(WrongInput):
 
     def test_unknown_suite(self) -> None:
         self.suite = "stories"
-        self.refused(2, 'unknown suite "stories" (did you mean "story"?); known are basics, story; a file of '
+        known = ", ".join(sorted(path.stem for path in (ROOT / "scenarios").glob("*.json")))
+        self.refused(2, f'unknown suite "stories" (did you mean "story"?); known are {known}; a file of '
                         "your own needs a slash or .json in its name")
 
     def test_absent_suite_file(self) -> None:
