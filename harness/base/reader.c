@@ -46,6 +46,33 @@ struct bytes reader_bytes_short(struct reader *reader, size_t n, const char *fie
 	return got;
 }
 
+struct reader reader_take(struct reader *reader, size_t n, const char *field)
+{
+	size_t offset = reader_offset(reader);
+	struct bytes got = reader_bytes(reader, n, field);
+
+	return (struct reader){.data = got.data,
+	                       .len = got.len,
+	                       .base = offset,
+	                       .little = reader->little,
+	                       .fault = reader->fault};
+}
+
+struct reader reader_vec8(struct reader *reader, const char *field)
+{
+	return reader_take(reader, reader_u8(reader, field), field);
+}
+
+struct reader reader_vec16(struct reader *reader, const char *field)
+{
+	return reader_take(reader, (size_t)reader_integer(reader, 2, false, field), field);
+}
+
+struct reader reader_vec24(struct reader *reader, const char *field)
+{
+	return reader_take(reader, reader_u24(reader, field), field);
+}
+
 void reader_end(struct reader *reader, const char *field)
 {
 	size_t left = reader_left(reader);

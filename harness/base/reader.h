@@ -132,6 +132,14 @@ static inline uint64_t reader_u64(struct reader *reader, const char *field)
 	return reader_integer(reader, 8, reader->little, field);
 }
 
+/* The next `n` bytes as a reader of their own, which shares the fault. */
+struct reader reader_take(struct reader *reader, size_t n, const char *field);
+
+/* A vector (RFC 8446 section 3.4) with a length of 1, 2 or 3 bytes before it. */
+struct reader reader_vec8(struct reader *reader, const char *field);
+struct reader reader_vec16(struct reader *reader, const char *field);
+struct reader reader_vec24(struct reader *reader, const char *field);
+
 /* All that is left, without moving. */
 static inline struct bytes reader_rest(const struct reader *reader)
 {
@@ -148,35 +156,6 @@ static inline size_t reader_left(const struct reader *reader)
 static inline size_t reader_offset(const struct reader *reader)
 {
 	return reader->base + reader->pos;
-}
-
-/* The next `n` bytes as a reader of their own, which shares the fault. */
-static inline struct reader reader_take(struct reader *reader, size_t n, const char *field)
-{
-	size_t offset = reader_offset(reader);
-	struct bytes got = reader_bytes(reader, n, field);
-
-	return (struct reader){.data = got.data,
-	                       .len = got.len,
-	                       .base = offset,
-	                       .little = reader->little,
-	                       .fault = reader->fault};
-}
-
-/* A vector (RFC 8446 section 3.4) with a length of 1, 2 or 3 bytes before it. */
-static inline struct reader reader_vec8(struct reader *reader, const char *field)
-{
-	return reader_take(reader, reader_u8(reader, field), field);
-}
-
-static inline struct reader reader_vec16(struct reader *reader, const char *field)
-{
-	return reader_take(reader, (size_t)reader_integer(reader, 2, false, field), field);
-}
-
-static inline struct reader reader_vec24(struct reader *reader, const char *field)
-{
-	return reader_take(reader, reader_u24(reader, field), field);
 }
 
 /* Notes FAULT_TRAILING if bytes are left. Call after the last field of a structure. */
