@@ -59,7 +59,9 @@ void flight_insert(struct flight *flight, size_t index, const struct unit *unit)
 void unit_edit(struct unit *unit, const struct fault_range *range, size_t at, size_t len,
                struct bytes bytes);
 
-/* True if the unit is a part of the transcript: a HelloRequest is not (RFC 5246 section 7.4.1.1). */
+/*
+ * True if the unit is a part of the transcript: a HelloRequest is not (RFC 5246 section 7.4.1.1).
+ */
 bool unit_is_told(const struct unit *unit);
 
 /* Looks up a message of the connection, the last of that name; empty if there was none. */

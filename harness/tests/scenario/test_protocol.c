@@ -133,7 +133,7 @@ static bool server_ended_first(const json_t *connection)
 	return strcmp(json_text(json_object_get(connection, "close"), "first"), "server") == 0;
 }
 
-/* True if the fault is at a field, or in a record, that looks the same whether it is right or not. */
+/* True if the fault is at a field that looks the same whether it is right or not. */
 static bool looks_the_same(const json_t *server)
 {
 	const json_t *fault;

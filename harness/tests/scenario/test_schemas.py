@@ -121,12 +121,16 @@ class Schemas(unittest.TestCase):
 
     def test_shipped_files_are_accepted_by_both(self) -> None:
         for kind, pattern in (("suite", "scenarios/*.json"), ("board", "scenarios/boards/*.json")):
-            paths = sorted(glob.glob(pattern))
+            paths = sorted(path for path in glob.glob(pattern) if os.path.basename(path) != "known.json")
             self.assertTrue(paths)
             for path, answer in ask_loader(kind, paths).items():
                 with self.subTest(path=path):
                     self.assertIsNone(answer["loader"])
                     self.assertTrue(accepted_by_schema(kind, load(path)))
+
+    def test_shipped_known_failures_are_of_their_schema(self) -> None:
+        schema = load("scenarios/schema/known.schema.json")
+        jsonschema.validators.validator_for(schema)(schema).validate(load("scenarios/boards/known.json"))
 
     def test_invalid_files_are_refused_by_both_unless_marked(self) -> None:
         """A case with a file `beyond-schema` has a fault that only the loader finds."""
