@@ -84,8 +84,11 @@ static void tell_certificate(const struct tell *tell, struct reader *entries)
 	if (is_tls13(tell) && reader_left(entries) > 0) {
 		struct reader block = reader_vec16(entries, "extensions");
 
-		if (reader_rest(&block).len > 0)
+		if (reader_rest(&block).len > 0) { /* the certificate has extensions of its own */
+			emit_object(tell->emit, "certificate_entry");
 			extensions_tell(tell, &block, IN_CERTIFICATE);
+			emit_close(tell->emit);
+		}
 	}
 	emit_close(tell->emit);
 }
