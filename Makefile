@@ -45,7 +45,7 @@ $(B)/libshakedown.a: $(LIB_OBJ)
 	@rm -f $@
 	ar rcs $@ $^
 
-$(B)/shakedown: $(B)/obj/client.o
+$(B)/shakedown: $(B)/obj/client.o $(patsubst harness/%.c,$(B)/obj/%.o,$(wildcard harness/command*.c))
 $(B)/shakedownd: $(B)/obj/run.o $(B)/obj/agenda.o $(B)/obj/station.o $(B)/obj/trial.o
 $(PROGRAMS): $(B)/%: $(B)/obj/%.o $(B)/libshakedown.a
 	$(CC) $(CFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -o $@

@@ -282,7 +282,7 @@ class Usage(Lab):
         self.assertEqual((nothing.status, asked.status), (2, 0))
         self.assertEqual(nothing.err, asked.out)
         for command in ("run", "report", "decode", "certs"):
-            self.assertTrue(re.search(rf"^  shakedown {command} ", asked.out, re.MULTILINE), command)
+            self.assertTrue(re.search(rf"^  shakedown {command}\b", asked.out, re.MULTILINE), command)
 
     def test_unknown_command(self) -> None:
         self.refused('there is no command "test"', "test")

@@ -1,0 +1,95 @@
+#include "command.h"
+
+#include "base/file.h"
+#include "view/results.h"
+#include "view/terminal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct option_words *find_option(struct option_words *options, const char *argument)
+{
+	for (struct option_words *option = options + 1; option->name != NULL; option++)
+		if (strcmp(argument, option->name) == 0)
+			return option;
+	return NULL;
+}
+
+int command_sort(char **arguments, struct option_words *options, struct error *error)
+{
+	struct option_words *current = options;
+
+	for (; *arguments != NULL; arguments++) {
+		if (strncmp(*arguments, "--", 2) == 0) {
+			current = find_option(options, *arguments);
+			if (current == NULL)
+				return error_set(error, ERR_INPUT, "there is no option %s",
+				                 *arguments);
+			current->given = true;
+			if (current->optional != NULL &&
+			    (arguments[1] == NULL || !current->optional(arguments[1]))) {
+				current->bare = true;
+				current = options;
+				continue;
+			}
+			if (current->one == NULL)
+				continue;
+			if (arguments[1] == NULL || strncmp(arguments[1], "--", 2) == 0)
+				return error_set(error, ERR_INPUT, "%s needs %s", *arguments,
+				                 current->one);
+			arguments++;
+		}
+		if (current->flag)
+			current = options;
+		if (current->n == COMMAND_WORDS_MAX)
+			return error_set(error, ERR_INPUT, "more than %d names", COMMAND_WORDS_MAX);
+		current->words[current->n++] = *arguments;
+		if (current->one != NULL)
+			current = options;
+	}
+	return 0;
+}
+
+const char *command_word(const struct option_words *option)
+{
+	return option->n > 0 ? option->words[option->n - 1] : NULL;
+}
+
+int command_certificates(struct certs_made *made, struct error *error)
+{
+	const char *root = file_data_root(error);
+	char *recipes, *out;
+	int rc;
+
+	if (root == NULL)
+		return error->code;
+	recipes = file_join(root, "certs/recipes.json");
+	out = file_join(root, "certs/out");
+	rc = certs_make(recipes, out, made, error);
+	free(recipes);
+	free(out);
+	return rc;
+}
+
+int command_results(const char *folder, json_t **results, struct error *error)
+{
+	const char *root = file_data_root(error);
+	char *path, *schema;
+	int rc;
+
+	if (root == NULL)
+		return error->code;
+	path = file_join(folder, "results.json");
+	schema = file_join(root, "scenarios/schema/results.schema.json");
+	rc = results_load(path, schema, results, error);
+	free(path);
+	free(schema);
+	return rc;
+}
+
+void command_print(const json_t *results)
+{
+	struct terminal_options options = terminal_options_for(stdout);
+
+	view_terminal(results, stdout, &options);
+}

@@ -1,0 +1,55 @@
+/*
+ * command.h: what the subcommands of `shakedown` share: their arguments, and the files that several
+ * of them use. Each has a file of its own, command_<name>.c; the table of them stands in shakedown.c.
+ */
+#ifndef SHAKEDOWN_COMMAND_H
+#define SHAKEDOWN_COMMAND_H
+
+#include "base/error.h"
+#include "peer/certs.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define COMMAND_WORDS_MAX 256 /* words of one option */
+
+/* What stands after the subcommand: plain words, and words after --NAME. */
+struct option_words {
+	const char *name; /* NULL: the plain words */
+	bool flag;        /* takes no words */
+	const char *one;  /* takes one word each time: what that is; NULL: takes several */
+	bool (*optional)(const char *word); /* takes the next word if this says so */
+	bool given;
+	bool bare;        /* it was given without its optional word */
+	size_t n;
+	const char *words[COMMAND_WORDS_MAX];
+};
+
+/*
+ * Sorts `arguments`, a list ended by NULL, into `options`: [0] takes the plain words, the rest, up
+ * to a row without a name, what follows each option's name. The words are borrowed. ERR_INPUT with
+ * the option that is unknown or lacks its word.
+ */
+int command_sort(char **arguments, struct option_words *options, struct error *error);
+
+/* The last word of an option that takes one; NULL without any. */
+const char *command_word(const struct option_words *option);
+
+/* Brings certs/out up to date. */
+int command_certificates(struct certs_made *made, struct error *error);
+
+/* Reads the results.json of a run's folder; the caller owns *results. */
+int command_results(const char *folder, json_t **results, struct error *error);
+
+/* Prints the matrix of `results` and what failed. */
+void command_print(const json_t *results);
+
+/* The subcommands. Each takes what stands behind its name and returns the exit status. */
+int command_run(char **arguments, struct error *error);
+int command_plan(char **arguments, struct error *error);
+int command_report(char **arguments, struct error *error);
+int command_decode(char **arguments, struct error *error);
+int command_certs(char **arguments, struct error *error);
+
+#endif

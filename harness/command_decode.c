@@ -1,0 +1,71 @@
+#include "command.h"
+
+#include "flow/decode_file.h"
+
+#include <stdio.h>
+
+enum { DECODE_FILE, DECODE_JSON, DECODE_KEYLOG, DECODE_FIELDS, DECODE_WRITE, DECODE_KEY,
+       DECODE_FILTERS };
+
+/* The options of decode that stand for a filter each, after DECODE_FILTERS. */
+static int (*const filters[])(struct filter *filter, const char *word, struct error *error) = {
+	filter_add_port, filter_add_host, filter_add_name, filter_add_alert};
+
+#define N_FILTERS (sizeof(filters) / sizeof(filters[0]))
+
+static int read_filter(const struct option_words *options, struct filter *filter,
+                       struct error *error)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < N_FILTERS; i++) {
+		const struct option_words *option = &options[DECODE_FILTERS + i];
+
+		if (option->bare)
+			rc = filters[i](filter, NULL, error);
+		for (size_t j = 0; rc == 0 && j < option->n; j++)
+			rc = filters[i](filter, option->words[j], error);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+int command_decode(char **arguments, struct error *error)
+{
+	struct option_words options[] = {
+		[DECODE_FILE] = {0},
+		[DECODE_JSON] = {.name = "--json", .flag = true},
+		[DECODE_KEYLOG] = {.name = "--keylog", .one = "a key log (SSLKEYLOGFILE)"},
+		[DECODE_FIELDS] = {.name = "--fields",
+		                   .one = "paths in the JSON, such as client.address,version"},
+		[DECODE_WRITE] = {.name = "--write", .one = "the name of a new capture"},
+		[DECODE_KEY] = {.name = "--key", .one = "a file with a private RSA key"},
+		[DECODE_FILTERS] = {.name = "--port", .one = "a port"},
+		{.name = "--host", .one = "an address"},
+		{.name = "--sni", .one = "a server's name"},
+		{.name = "--alert", .one = "an alert", .optional = filter_is_alert},
+		{0},
+	};
+	struct decode_request request = {0};
+	int rc = command_sort(arguments, options, error);
+
+	if (rc == 0 && options[DECODE_FILE].n != 1)
+		rc = error_set(error, ERR_INPUT,
+		               "decode takes one capture (pcap or pcapng; - for standard input)");
+	for (size_t i = DECODE_KEYLOG; rc == 0 && i <= DECODE_WRITE; i++)
+		if (options[i].n > 1)
+			rc = error_set(error, ERR_INPUT, "%s can be given once", options[i].name);
+	if (rc == 0)
+		rc = read_filter(options, &request.filter, error);
+	request.path = command_word(&options[DECODE_FILE]);
+	request.format = options[DECODE_JSON].given ? EMIT_JSON : EMIT_TEXT;
+	request.keylog = command_word(&options[DECODE_KEYLOG]);
+	request.private_keys = options[DECODE_KEY].words;
+	request.n_private_keys = options[DECODE_KEY].n;
+	request.fields = command_word(&options[DECODE_FIELDS]);
+	request.write = command_word(&options[DECODE_WRITE]);
+	if (rc == 0)
+		rc = decode_file(&request, stdout, stderr, error);
+	return -rc;
+}
