@@ -390,6 +390,16 @@ static void read_expectation(struct facts *facts, const json_t *cell, const json
 		facts->bits |= OTHERWISE;
 }
 
+/* A server with another application than echo: the board is told to send nothing, and all is well. */
+static uint64_t read_application(const json_t *cell, uint64_t bits)
+{
+	const char *application = json_text(json_object_get(cell, "server"), "application");
+
+	if (application[0] == '\0' || strcmp(application, "echo") == 0)
+		return 0;
+	return (bits & (ESTABLISHED | BOARD_OK)) == (ESTABLISHED | BOARD_OK) ? ECHOED : 0;
+}
+
 /* One, unless the case has more. */
 static long long connections_asked_for(const json_t *cell)
 {
@@ -407,6 +417,7 @@ void facts_read(struct facts *facts, const json_t *cell, const json_t *board)
 
 	*facts = (struct facts){.bits = read_trouble(cell, server)};
 	facts->bits |= read_board(result) | read_server(server) | read_close(server, wire);
+	facts->bits |= read_application(cell, facts->bits);
 	if (json_is_object(wire) && !is(wire, "capture", "none"))
 		facts->bits |= WIRE_SPOKE;
 	if (json_is_object(json_object_get(wire, "client_hello")))

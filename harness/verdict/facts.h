@@ -41,7 +41,7 @@ enum fact {
 	CONNECTED = 1u << 16,   /* the server accepted a connection */
 	HELLO = 1u << 17,       /* a ClientHello came */
 	ESTABLISHED = 1u << 18, /* the server completed the handshake */
-	ECHOED = 1u << 19,      /* the server received application data and sent it back */
+	ECHOED = 1u << 19,      /* the server sent back what it received, or was not to echo */
 	SERVER_TIMED_OUT = 1u << 20,
 	CLOSED_BY_BOARD = 1u << 21,
 	CLOSED_BY_SERVER = 1u << 22,
