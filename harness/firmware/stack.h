@@ -79,7 +79,7 @@ struct stack {
 
 	void (*free)(void *session);
 
-	/* The board restarts: forgets the session that the next run could resume. NULL: it has none. */
+	/* The board restarts: forgets what the next run could resume. NULL: it keeps nothing. */
 	void (*forget)(void);
 };
 

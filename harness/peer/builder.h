@@ -14,7 +14,7 @@
 /* What building one context needs at hand. */
 struct builder {
 	struct context *context; /* owned by whoever called builder_apply */
-	const char *certificates; /* NULL: files are left alone, and what they hold is not checked */
+	const char *certificates; /* NULL: files are left alone */
 	const json_t *server;
 	const char *key; /* the key of `server` that is being set */
 	struct error *error;

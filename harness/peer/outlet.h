@@ -1,8 +1,9 @@
 /*
  * outlet.h: how a server's bytes leave it: in small TCP segments, and after pauses. Layer: peer.
  *
- * A BIO that stands before the socket's. What is written to it reaches the socket unchanged, in pieces of `segment` bytes at most, each sent when the system has sent the one
- * before; and the first piece after each turn of the client's comes `pause_ms` late.
+ * A BIO that stands before the socket's. What is written to it reaches the socket unchanged, in
+ * pieces of `segment` bytes at most, each sent when the system has sent the one before; and the
+ * first piece after each turn of the client's comes `pause_ms` late.
  */
 #ifndef SHAKEDOWN_PEER_OUTLET_H
 #define SHAKEDOWN_PEER_OUTLET_H

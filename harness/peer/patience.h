@@ -1,6 +1,6 @@
 /*
- * patience.h: how long a forked server waits: for a descriptor, until a deadline, and no longer than
- * it may once it was asked to end. Layer: peer. For processes that nothing else runs in.
+ * patience.h: how long a forked server waits: for a descriptor, until a deadline, and hardly any
+ * longer once it was asked to end. Layer: peer. For processes that nothing else runs in.
  */
 #ifndef SHAKEDOWN_PEER_PATIENCE_H
 #define SHAKEDOWN_PEER_PATIENCE_H

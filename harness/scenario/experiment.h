@@ -2,8 +2,8 @@
  * experiment.h: the life of one cell, from the server that listens to the three testimonies. Layer:
  * scenario. Runs on a libuv loop; all calls and callbacks on that loop's thread.
  *
- * A case may have several connections (client.connections): the board makes them one after the other
- * as long as they go well, and testifies of the last. The server tells of the others in short, and
+ * A case may have several connections (client.connections): the board makes them one after the
+ * other as long as they go well, and testifies of the last. The server tells of the others in short, and
  * the wire's testimony counts them; the capture has them all.
  *
  * The owner holds the apparatus (server program, sniffer, board) and passes on to the experiment

@@ -44,8 +44,8 @@ void matrix_fini(struct matrix *matrix);
 void matrix_apply(const struct matrix *matrix, size_t index, json_t *server, json_t *client);
 
 /*
- * The number, less than MATRIX_CASES_MAX, of what the case `index` has on those axes alone for whose
- * path `counts` is true: the same for cases that differ on others only. (With "cover", cases are
+ * The number, less than MATRIX_CASES_MAX, of what the case `index` has on those axes for whose path
+ * `counts` is true: the same for cases that differ on others only. (With "cover", cases are
  * few and each has a number of its own.)
  */
 uint32_t matrix_project(const struct matrix *matrix, size_t index, bool (*counts)(const char *path));

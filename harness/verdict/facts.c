@@ -390,7 +390,7 @@ static void read_expectation(struct facts *facts, const json_t *cell, const json
 		facts->bits |= OTHERWISE;
 }
 
-/* A server with another application than echo: the board is told to send nothing, and all is well. */
+/* A server with another application than echo: the board was told to send nothing. */
 static uint64_t read_application(const json_t *cell, uint64_t bits)
 {
 	const char *application = json_text(json_object_get(cell, "server"), "application");

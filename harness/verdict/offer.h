@@ -22,8 +22,8 @@
  * A new array of what is missing; empty if nothing is, or nothing is certain. `server` is the
  * suite's server object, `wire` the connection that the wire saw, `alert` the first fatal alert
  * (NULL: none). Each element: {"what": a key of `server`, "version": the settled one ("" if none is
- * common), "needed": [...], "offered": [...]}; any one of `needed` would have done. With "sni" that is
- * the extension itself.
+ * common), "needed": [...], "offered": [...]}; any one of `needed` would have done. With
+ * "sni" that is the extension itself.
  */
 json_t *offer_missing(const json_t *server, const json_t *wire, const json_t *alert);
 

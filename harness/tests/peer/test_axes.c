@@ -168,7 +168,8 @@ static void extensions_can_go_unanswered(void **state)
 		{"extended_master_secret", "extended_master_secret"},
 		{"encrypt_then_mac", "encrypt_then_mac"},
 	};
-	const struct visit visit = {.highest = TLS1_2_VERSION, .cipher_list = "ECDHE-ECDSA-AES128-SHA"};
+	const struct visit visit = {.highest = TLS1_2_VERSION,
+	                            .cipher_list = "ECDHE-ECDSA-AES128-SHA"};
 	struct lab *lab = *state;
 	char server[200];
 
@@ -215,7 +216,8 @@ static void names_are_answered_as_the_policy_says(void **state)
 		const struct visit visit = {.highest = rows[i].version, .sni = rows[i].sni};
 		char server[100];
 
-		snprintf(server, sizeof(server), "{" CERTIFICATE ",\"sni\":\"%s\"}", rows[i].policy);
+		snprintf(server, sizeof(server), "{" CERTIFICATE ",\"sni\":\"%s\"}",
+		         rows[i].policy);
 		if (rows[i].alert == NONE_SEEN) {
 			visit_once(lab, server, &visit);
 		} else {
@@ -229,7 +231,8 @@ static void names_are_answered_as_the_policy_says(void **state)
 static void an_unknown_name_can_bring_a_warning_alone(void **state)
 {
 	const struct visit visit = {.highest = TLS1_2_VERSION, .sni = "unknown.test"};
-	const json_t *testimony = visit_once(*state, "{" CERTIFICATE ",\"sni\":\"warning\"}", &visit);
+	const json_t *testimony = visit_once(*state, "{" CERTIFICATE ",\"sni\":\"warning\"}",
+	                                     &visit);
 
 	assert_alert(testimony, 0, "server", "warning", 112);
 	assert_told(testimony, "state", "closed");
@@ -244,8 +247,8 @@ static void a_server_can_do_without_a_common_protocol(void **state)
 	lab_start(lab, "{" CERTIFICATE ",\"alpn\":[\"mqtt\"]}");
 	assert_int_equal(visit_badly(lab, &visit), 120);
 	lab_hear(lab);
-	testimony = visit_once(lab, "{" CERTIFICATE ",\"alpn\":[\"mqtt\"],\"alpn_mismatch\":\"ignore\"}",
-	                       &visit);
+	testimony = visit_once(
+		lab, "{" CERTIFICATE ",\"alpn\":[\"mqtt\"],\"alpn_mismatch\":\"ignore\"}", &visit);
 	assert_told(testimony, "alpn", NULL);
 }
 
