@@ -20,9 +20,14 @@ LIB_OBJ  := $(patsubst harness/%.c,$(B)/obj/%.o,$(wildcard $(LAYERS:%=harness/%/
 PROGRAMS := $(B)/shakedown $(B)/shakedownd $(B)/shakedown-sniffer $(B)/shakedown-server
 
 # Virtual boards: the firmware's agent over one or more TLS stacks. wolfSSL is GPL: a program of its own.
+# A stack whose library is missing is left out.
 FIRMWARE := agent virtual_board stack link
 BOARD_OBJ := $(FIRMWARE:%=$(B)/obj/firmware/%.o) $(B)/obj/shakedown-board.o
-STACKS   := $(filter-out wolfssl,$(patsubst harness/firmware/stack_%.c,%,$(wildcard harness/firmware/stack_*.c)))
+STACKS   := mbedtls netx openssl
+ifneq ($(wildcard /usr/include/gnutls/gnutls.h /usr/local/include/gnutls/gnutls.h),)
+STACKS   += gnutls
+BOARD_LIBS += -lgnutls
+endif
 BOARDS   := $(B)/shakedown-board
 ifneq ($(wildcard /usr/include/wolfssl/ssl.h /usr/local/include/wolfssl/ssl.h),)
 BOARDS   += $(B)/shakedown-board-wolfssl
@@ -53,6 +58,10 @@ $(PROGRAMS): $(B)/%: $(B)/obj/%.o $(B)/libshakedown.a
 $(B)/shakedown-board: $(BOARD_OBJ) $(STACKS:%=$(B)/obj/firmware/stack_%.o) \
 		$(B)/obj/firmware/libssl_session.o $(B)/obj/firmware/stacks.o $(B)/libshakedown.a
 	$(CC) $(CFLAGS) $^ $(LDLIBS) $(BOARD_LIBS) -o $@
+
+# It holds the list of them, so it is made again when there is one more.
+$(B)/obj/firmware/stacks.o: $(STACKS:%=$(B)/obj/firmware/stack_%.o)
+$(B)/obj/firmware/stacks.o: private CPPFLAGS += -D'STACK_LIST=$(foreach stack,$(STACKS),STACK($(stack)))'
 
 $(B)/shakedown-board-wolfssl: $(BOARD_OBJ) $(B)/obj/firmware/stack_wolfssl.o $(B)/libshakedown.a
 	$(CC) $(CFLAGS) $^ -Wl,--as-needed -lwolfssl -ljansson -luv -pthread -o $@

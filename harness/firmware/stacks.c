@@ -1,6 +1,10 @@
-/* stacks.c: the stacks of shakedown-board. */
+/* stacks.c: the stacks of shakedown-board. The build lists them: STACK(mbedtls) STACK(netx). */
 #include "firmware/stack.h"
 
-extern const struct stack stack_netx, stack_openssl, stack_mbedtls;
+#define STACK(name) extern const struct stack stack_##name;
+STACK_LIST
+#undef STACK
 
-const struct stack *const STACKS[] = {&stack_netx, &stack_openssl, &stack_mbedtls, NULL};
+#define STACK(name) &stack_##name,
+const struct stack *const STACKS[] = {STACK_LIST NULL};
+#undef STACK

@@ -17,6 +17,10 @@ struct row {
 
 #define STATUS(value, name, first, last, meaning) {value, #name, first, last, meaning},
 
+static const struct row gnutls[] = {
+#include "verdict/status_gnutls.def"
+};
+
 static const struct row netxduo[] = {
 #include "verdict/status_netxduo.def"
 };
@@ -43,7 +47,7 @@ static const struct stack {
 } stacks[] = {
 	{"netxduo", ROWS(netxduo), true, false}, {"mbedtls", ROWS(mbedtls), true, true},
 	{"esp-idf", ROWS(mbedtls), false, true}, {"zephyr", ROWS(mbedtls), false, true},
-	{"wolfssl", ROWS(wolfssl), true, false},
+	{"wolfssl", ROWS(wolfssl), true, false}, {"gnutls", ROWS(gnutls), true, false},
 };
 
 static bool row_fits(const struct row *row, long value, int major)

@@ -12,7 +12,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from lab import Lab  # noqa: E402
 
-BOARDS = {"openssl": ("1.2", "1.3"), "wolfssl": ("1.2", "1.3"), "mbedtls": ("1.2",)}
+BOTH = ("1.2", "1.3")
+BOARDS = {"openssl": BOTH, "wolfssl": BOTH, "mbedtls": ("1.2",), "gnutls": BOTH}
 
 
 def suite() -> dict[str, Any]:

@@ -254,6 +254,9 @@ static const struct setup NETX_UNALLOCATED = {"shakedown-board", "netx", "unallo
 static const struct setup NETX = {"shakedown-board", "netx", "fixed", NULL};
 static const struct setup OPENSSL = {"shakedown-board", "openssl", NULL, NULL};
 static const struct setup MBEDTLS = {"shakedown-board", "mbedtls", NULL, NULL};
+#if __has_include(<gnutls/gnutls.h>)
+static const struct setup GNUTLS = {"shakedown-board", "gnutls", NULL, NULL};
+#endif
 static const struct setup WOLFSSL = {"shakedown-board-wolfssl", "wolfssl", NULL, NULL};
 
 /* Each stack, and what its engineers read in these cases. */
@@ -287,6 +290,14 @@ static const struct stack_case {
 		.wrong_name = "-322", .expired = "-151",
 		.no_listener = "-308", .timed_out = "-308", .aborted = "-308",
 	},
+#if __has_include(<gnutls/gnutls.h>)
+	{
+		.setup = &GNUTLS, .has_tls13 = true, .tells_group = true, .sends_sni = true,
+		.refused = "-12", .untrusted = "-348", .untrusted_alert = "s42",
+		.wrong_name = "-348", .expired = "-348",
+		.no_listener = "-53", .timed_out = "-319", .aborted = "-52",
+	},
+#endif
 };
 
 static const struct stack_case *next_case(const struct stack_case *last)
@@ -801,7 +812,7 @@ static void wrong_usage_is_refused_with_status_2(void **state)
 {
 	static const char *const wrong[][3] = {
 		{NULL},
-		{"--stack", "gnutls", NULL},
+		{"--stack", "schannel", NULL},
 		{"--stack", "netx", NULL},
 		{"extra", NULL},
 	};

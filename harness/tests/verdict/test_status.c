@@ -27,6 +27,7 @@ static void codes_are_named_by_stack_and_version(void **state)
 		 "MBEDTLS_ERR_SSL_PEER_VERIFY_FAILED or MBEDTLS_ERR_SSL_UNRECOGNIZED_NAME", ""},
 		{"zephyr", "3.7.0", "-30592", "MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE", NULL},
 		{"wolfssl", "5.5.4", "-313", "FATAL_ERROR", "the server sent a fatal alert"},
+		{"gnutls", "3.7.9", "-12", "GNUTLS_E_FATAL_ALERT_RECEIVED", NULL},
 		{"openssl", "3.0", "0x0A000410", "sslv3 alert handshake failure", ""},
 	};
 	struct status status;
