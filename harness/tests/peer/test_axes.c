@@ -154,8 +154,8 @@ static void each_flight_comes_after_its_pause(void **state)
 	const json_t *timings = json_object_get(testimony, "timings_ms");
 
 	assert_true(json_real_value(json_object_get(timings, "handshake")) >= 60);
-	/* hello, tickets or echo, goodbye */
-	assert_true(json_real_value(json_object_get(timings, "total")) >= 180);
+	/* and before the echo; a client that is quick may have had its other turns meanwhile */
+	assert_true(json_real_value(json_object_get(timings, "total")) >= 120);
 }
 
 /* ---- Extensions ---- */
