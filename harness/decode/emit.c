@@ -181,6 +181,17 @@ bool emit_line(struct emit *emit, const char *line, ...)
 	return emit->format == EMIT_JSON;
 }
 
+/* What stands from `from` on has moved by `n` bytes. */
+static void move_slots(struct emit_slots *slots, size_t from, size_t n)
+{
+	for (size_t i = 0; slots != NULL && i < slots->n_told; i++) {
+		if (slots->slots[i].at < from)
+			continue;
+		slots->slots[i].at += n;
+		slots->slots[i].end += n;
+	}
+}
+
 /* Puts " (12)" at the end of the heading of the list that is closing. */
 static void add_count(struct emit *emit, const struct emit_level *level)
 {
@@ -195,6 +206,7 @@ static void add_count(struct emit *emit, const struct emit_level *level)
 	memcpy(head, count, n);
 	emit->out->len += n;
 	emit->out->data[emit->out->len] = '\0';
+	move_slots(emit->slots, level->head, n);
 }
 
 void emit_close(struct emit *emit)
@@ -305,12 +317,59 @@ void emit_null(struct emit *emit, const char *key)
 	end_value(emit);
 }
 
+/* The slot that is told next, if it is one of these bytes or (without any) of this time. */
+static struct emit_slot *next_slot(const struct emit *emit, struct bytes hex, uint64_t t_ns)
+{
+	struct emit_slots *slots = emit->slots;
+	struct emit_slot *slot;
+
+	if (slots == NULL || slots->n_told == slots->n)
+		return NULL;
+	slot = &slots->slots[slots->n_told];
+	return slot->hex.data == hex.data && slot->hex.len == hex.len && slot->t_ns == t_ns
+	               ? slot
+	               : NULL;
+}
+
+static void add_ms(struct buf *out, uint64_t t_ns, uint64_t t0_ns)
+{
+	uint64_t us = t_ns > t0_ns ? (t_ns - t0_ns) / 1000 : 0;
+	char fraction[] = {'.', (char)('0' + us / 100 % 10), (char)('0' + us / 10 % 10),
+	                   (char)('0' + us % 10)};
+
+	buf_decimal(out, us / 1000);
+	buf_add(out, fraction, sizeof(fraction));
+}
+
+static void add_slot(struct buf *out, const struct emit_slot *slot)
+{
+	if (slot->hex.data != NULL)
+		buf_hex(out, slot->hex);
+	else
+		add_ms(out, slot->t_ns, slot->t0_ns);
+}
+
+/* Tells what a slot may hold. */
+static void tell_slot(struct emit *emit, const struct emit_slot *varying)
+{
+	struct emit_slot *slot = next_slot(emit, varying->hex, varying->t_ns);
+	size_t at = emit->out->len;
+
+	add_slot(emit->out, varying);
+	if (slot == NULL)
+		return;
+	slot->at = at;
+	slot->end = emit->out->len;
+	emit->slots->n_told++;
+}
+
 void emit_hex(struct emit *emit, const char *key, struct bytes bytes)
 {
 	start_value(emit, key, "Entry");
 	if (emit->format == EMIT_JSON)
 		buf_char(emit->out, '"');
-	buf_hex(emit->out, bytes);
+	if (bytes.len > 0)
+		tell_slot(emit, &(struct emit_slot){.hex = bytes});
 	if (bytes.len == 0 && emit->format == EMIT_TEXT)
 		buf_text(emit->out, "(empty)");
 	if (emit->format == EMIT_JSON)
@@ -320,13 +379,8 @@ void emit_hex(struct emit *emit, const char *key, struct bytes bytes)
 
 void emit_ms(struct emit *emit, const char *key, uint64_t t_ns, uint64_t t0_ns)
 {
-	uint64_t us = t_ns > t0_ns ? (t_ns - t0_ns) / 1000 : 0;
-	char fraction[] = {'.', (char)('0' + us / 100 % 10), (char)('0' + us / 10 % 10),
-	                   (char)('0' + us % 10)};
-
 	start_value(emit, key, "Entry");
-	buf_decimal(emit->out, us / 1000);
-	buf_add(emit->out, fraction, sizeof(fraction));
+	tell_slot(emit, &(struct emit_slot){.t_ns = t_ns, .t0_ns = t0_ns});
 	end_value(emit);
 }
 
@@ -357,10 +411,48 @@ void emit_number(struct emit *emit, const char *key, uint32_t value)
 		emit_uint(emit, key, value);
 }
 
-/* In the text tree, what an element of a list of names is called depends on the list. */
-static bool can_remember(const struct emit *emit, uint64_t tag)
+static struct emit_slot *add_empty_slot(struct emit_slots *slots)
 {
-	return emit->memo != NULL && (emit->format == EMIT_JSON || tag >> 56 != EMIT_TAG_NAMES);
+	struct emit_slot *slot = slots->n < EMIT_SLOTS_MAX ? &slots->slots[slots->n] : NULL;
+
+	slots->n++;
+	return slot;
+}
+
+void emit_slots_hex(struct emit_slots *slots, struct bytes bytes)
+{
+	struct emit_slot *slot = bytes.len > 0 ? add_empty_slot(slots) : NULL;
+
+	if (slot != NULL)
+		*slot = (struct emit_slot){.hex = bytes};
+}
+
+void emit_slots_ms(struct emit_slots *slots, uint64_t t_ns, uint64_t t0_ns)
+{
+	struct emit_slot *slot = add_empty_slot(slots);
+
+	if (slot != NULL)
+		*slot = (struct emit_slot){.t_ns = t_ns, .t0_ns = t0_ns};
+}
+
+/* Whether bytes of `key` stand in slots that are being noted. */
+static bool holds_slot(const struct emit *emit, struct bytes key)
+{
+	for (size_t i = 0; emit->slots != NULL && i < emit->slots->n; i++) {
+		struct bytes hex = emit->slots->slots[i].hex;
+
+		if ((uintptr_t)hex.data - (uintptr_t)key.data < key.len)
+			return true;
+	}
+	return false;
+}
+
+/* In the text tree, what an element of a list of names is called depends on the list. */
+static bool can_remember(const struct emit *emit, uint64_t tag, struct bytes key)
+{
+	return emit->memo != NULL &&
+	       (emit->format == EMIT_JSON || tag >> 56 != EMIT_TAG_NAMES) &&
+	       !holds_slot(emit, key);
 }
 
 /* In the text tree, how far a line is indented depends on its depth. */
@@ -369,27 +461,106 @@ static uint64_t tag_here(const struct emit *emit, uint64_t tag)
 	return emit->format == EMIT_JSON ? tag : tag ^ (uint64_t)emit->depth << 48;
 }
 
-bool emit_again(struct emit *emit, struct emit_run *run, uint64_t tag, struct bytes key)
+/* Writes what was told before: where each slot's text stood (32 bits), then the text around it. */
+static void write_again(struct emit *emit, struct bytes value, const struct emit_slots *slots)
 {
-	bool comma = emit->format == EMIT_JSON && emit->more;
+	size_t n = slots != NULL ? slots->n : 0, done = n * sizeof(uint32_t);
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t at;
+
+		memcpy(&at, value.data + i * sizeof(at), sizeof(at));
+		buf_add(emit->out, value.data + done, at - done);
+		add_slot(emit->out, &slots->slots[i]);
+		done = at;
+	}
+	buf_add(emit->out, value.data + done, value.len - done);
+}
+
+static bool tell_again(struct emit *emit, const struct emit_run *run)
+{
 	struct bytes value;
 
-	*run = (struct emit_run){tag, key, emit->out->len + comma};
-	if (!can_remember(emit, tag) || !memo_find(emit->memo, tag_here(emit, tag), key, &value))
+	if (!memo_find(emit->memo, tag_here(emit, run->tag), run->key, &value))
 		return false;
-	if (comma)
+	if (run->start > emit->out->len)
 		buf_char(emit->out, ',');
-	buf_bytes(emit->out, value);
+	write_again(emit, value, run->slots);
 	emit->more = true;
 	if (emit->depth > 0)
 		emit->levels[emit->depth - 1].n_elements++;
 	return true;
 }
 
+bool emit_again(struct emit *emit, struct emit_run *run, uint64_t tag, struct bytes key)
+{
+	bool comma = emit->format == EMIT_JSON && emit->more;
+
+	*run = (struct emit_run){tag, key, emit->out->len + comma, NULL};
+	return can_remember(emit, tag, key) && tell_again(emit, run);
+}
+
+bool emit_again_with(struct emit *emit, struct emit_run *run, uint64_t tag, struct bytes key,
+                     struct emit_slots *slots)
+{
+	bool comma = emit->format == EMIT_JSON && emit->more;
+
+	CHECK(emit->slots == NULL);
+	*run = (struct emit_run){tag, key, emit->out->len + comma, slots};
+	if (emit->memo == NULL || slots->n > EMIT_SLOTS_MAX)
+		return false;
+	if (tell_again(emit, run))
+		return true;
+	slots->n_told = 0;
+	emit->slots = slots;
+	return false;
+}
+
+void emit_forget(struct emit *emit, const struct emit_run *run)
+{
+	if (emit->slots == run->slots)
+		emit->slots = NULL;
+}
+
+/* What write_again takes. */
+static void add_around_slots(const struct emit *emit, const struct emit_run *run, struct buf *value)
+{
+	const struct emit_slots *slots = run->slots;
+	size_t n_cut = 0, done = run->start;
+
+	for (size_t i = 0; i < slots->n; i++) {
+		uint32_t at = (uint32_t)(slots->n * sizeof(at) + slots->slots[i].at - run->start -
+		                         n_cut);
+
+		buf_add(value, &at, sizeof(at));
+		n_cut += slots->slots[i].end - slots->slots[i].at;
+	}
+	for (size_t i = 0; i < slots->n; i++) {
+		buf_add(value, emit->out->data + done, slots->slots[i].at - done);
+		done = slots->slots[i].end;
+	}
+	buf_add(value, emit->out->data + done, emit->out->len - done);
+}
+
+static void remember_with_slots(struct emit *emit, const struct emit_run *run)
+{
+	struct buf value = {0};
+
+	if (emit->slots != run->slots || run->slots->n_told < run->slots->n)
+		return;
+	add_around_slots(emit, run, &value);
+	memo_add(emit->memo, tag_here(emit, run->tag), run->key, buf_view(&value));
+	buf_fini(&value);
+}
+
 void emit_remember(struct emit *emit, const struct emit_run *run)
 {
-	if (can_remember(emit, run->tag) && emit->out->len > run->start)
+	if (run->slots != NULL) {
+		remember_with_slots(emit, run);
+		emit_forget(emit, run);
+	} else if (can_remember(emit, run->tag, run->key) && emit->out->len > run->start) {
 		memo_add(emit->memo, tag_here(emit, run->tag), run->key,
 		         (struct bytes){emit->out->data + run->start,
 		                        emit->out->len - run->start});
+	}
 }

@@ -30,6 +30,7 @@ struct emit {
 	unsigned depth; /* open objects and lists */
 	bool more;      /* JSON: something stands before in this object or list */
 	struct memo *memo; /* borrowed; NULL: nothing is remembered */
+	struct emit_slots *slots; /* that are being noted, or NULL */
 	struct emit_level {
 		char closer;      /* JSON: '}' or ']' */
 		const char *key;  /* of the list, NULL for an object */
@@ -88,19 +89,43 @@ enum emit_tag {
 	EMIT_TAG_SERVER_FINGERPRINT,
 	EMIT_TAG_NAMES,
 	EMIT_TAG_EXTENSION,
-	EMIT_TAG_MESSAGE,
+	EMIT_TAG_HELLO,
+	EMIT_TAG_MESSAGES,
+	EMIT_TAG_ALERT,
 };
 /* `rest` has 48 bits. */
 #define EMIT_TAG(kind, rest) ((uint64_t)(kind) << 56 | (uint64_t)(rest))
 
+#define EMIT_SLOTS_MAX 64 /* in one run */
+
+/*
+ * What varies in members that are otherwise told as before: bytes that are told in hex and decide
+ * nothing else (a random number, a public key), and times. In the order in which they are told.
+ * Set `n` to 0 and add them; those for which there is no room make the run one that is not
+ * remembered. An empty range does not vary.
+ */
+struct emit_slots {
+	size_t n;      /* may be more than EMIT_SLOTS_MAX */
+	size_t n_told; /* the emitter's, as are `at` and `end`: where it was told */
+	struct emit_slot {
+		struct bytes hex; /* borrowed; without data: a time */
+		uint64_t t_ns, t0_ns;
+		size_t at, end;
+	} slots[EMIT_SLOTS_MAX];
+};
+
+void emit_slots_hex(struct emit_slots *slots, struct bytes bytes);
+void emit_slots_ms(struct emit_slots *slots, uint64_t t_ns, uint64_t t0_ns);
+
 /*
  * Members of an object, one element of a list, or (EMIT_TAG_NAMES) all of its elements, which are
- * made from `tag` and `key` and nothing else.
+ * made from `tag` and `key`, from slots if it has some, and nothing else.
  */
 struct emit_run {
 	uint64_t tag;
 	struct bytes key;
 	size_t start; /* in the emitter's buffer, behind the comma */
+	struct emit_slots *slots;
 };
 
 /*
@@ -110,5 +135,14 @@ struct emit_run {
  */
 bool emit_again(struct emit *emit, struct emit_run *run, uint64_t tag, struct bytes key);
 void emit_remember(struct emit *emit, const struct emit_run *run);
+
+/*
+ * The same with slots, borrowed as `key` is, which is without their bytes. What a run inside of
+ * this one makes from such bytes is not remembered by itself. If the members are not to be
+ * remembered, emit_forget has to be called.
+ */
+bool emit_again_with(struct emit *emit, struct emit_run *run, uint64_t tag, struct bytes key,
+                     struct emit_slots *slots);
+void emit_forget(struct emit *emit, const struct emit_run *run);
 
 #endif

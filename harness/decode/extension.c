@@ -1044,3 +1044,34 @@ void extensions_tell(const struct tell *tell, struct reader *block, enum extensi
 	emit_close(tell->emit);
 	tell_end(block, &all, "extensions");
 }
+
+static void add_share(struct reader *shares, struct emit_slots *slots)
+{
+	struct reader key_exchange;
+
+	reader_u16(shares, "group");
+	key_exchange = reader_vec16(shares, "key_exchange");
+	emit_slots_hex(slots, reader_rest(&key_exchange));
+}
+
+void extensions_slots(const struct reader *block, enum extension_place place,
+                      struct emit_slots *slots)
+{
+	struct fault fault;
+	struct reader all = reader_isolate(block, &fault);
+	struct extension extension;
+
+	while (extension_next(&all, &extension)) {
+		struct reader shares;
+
+		if (extension.type == EXTENSION_session_ticket && place == IN_CLIENT_HELLO)
+			emit_slots_hex(slots, reader_rest(&extension.body));
+		if (extension.type != EXTENSION_key_share || place == IN_HELLO_RETRY_REQUEST)
+			continue;
+		shares = place == IN_CLIENT_HELLO
+		                 ? reader_vec16(&extension.body, "client_shares")
+		                 : extension.body;
+		while (reader_left(&shares) > 0)
+			add_share(&shares, slots);
+	}
+}

@@ -46,6 +46,10 @@ bool extension_find(const struct reader *block, uint16_t type, struct bytes *bod
  */
 void extensions_tell(const struct tell *tell, struct reader *block, enum extension_place place);
 
+/* Adds what in the bodies varies from one connection to the next: keys and tickets. */
+void extensions_slots(const struct reader *block, enum extension_place place,
+                      struct emit_slots *slots);
+
 /*
  * Writes the members of a CertificateStatus (RFC 6066 section 8), which is also the body of
  * status_request in a Certificate of TLS 1.3.

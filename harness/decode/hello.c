@@ -143,48 +143,129 @@ static bool has_fingerprint(const struct fault *fault)
 	return fault->kind == FAULT_NONE || fault->kind == FAULT_TRAILING;
 }
 
-void client_hello_tell(const struct tell *tell, struct bytes message)
+/*
+ * Hellos of one stack to one kind of server differ in little but their random numbers: the others
+ * are told again, with these in their slots.
+ */
+struct hello_run {
+	struct emit_run run;
+	struct emit_slots slots;
+	struct buf key; /* the message without what is in the slots */
+	size_t n_faults; /* noted before */
+};
+
+static void make_key(struct buf *key, struct bytes message, const struct emit_slots *slots)
+{
+	const uint8_t *done = message.data, *end = message.data + message.len;
+
+	buf_reserve(key, message.len);
+	for (size_t i = 0; i < slots->n && i < EMIT_SLOTS_MAX; i++) {
+		struct bytes hex = slots->slots[i].hex;
+
+		buf_add(key, done, (size_t)(hex.data - done));
+		done = hex.data + hex.len;
+	}
+	buf_add(key, done, (size_t)(end - done));
+}
+
+/* True if all members have been written. Otherwise they are, and then end_hello is called. */
+static bool tell_hello_again(const struct tell *tell, struct hello_run *hello, struct bytes message,
+                             enum extension_place place, struct bytes random,
+                             const struct reader *session_id, const struct reader *extensions)
+{
+	uint64_t head = (uint64_t)place << 40 | (uint64_t)tell->record_version << 24 | message.len;
+	bool again;
+
+	hello->slots.n = 0;
+	hello->key = (struct buf){0};
+	hello->n_faults = tell->faults->n + tell->faults->n_dropped;
+	emit_slots_hex(&hello->slots, random);
+	emit_slots_hex(&hello->slots, reader_rest(session_id));
+	if (extensions->data != NULL)
+		extensions_slots(extensions, place, &hello->slots);
+	make_key(&hello->key, message, &hello->slots);
+	again = emit_again_with(tell->emit, &hello->run, EMIT_TAG(EMIT_TAG_HELLO, head),
+	                        buf_view(&hello->key), &hello->slots);
+	if (again)
+		buf_fini(&hello->key);
+	return again;
+}
+
+static void end_hello(const struct tell *tell, struct hello_run *hello)
+{
+	if (tell->faults->n + tell->faults->n_dropped == hello->n_faults)
+		emit_remember(tell->emit, &hello->run);
+	else
+		emit_forget(tell->emit, &hello->run);
+	buf_fini(&hello->key);
+}
+
+static void tell_client_members(const struct tell *tell, struct client_hello *hello)
 {
 	struct emit *emit = tell->emit;
+
+	tell_start(tell, hello->has_version, hello->legacy_version, hello->random);
+	if (hello->legacy_session_id.data != NULL)
+		emit_hex(emit, "legacy_session_id", reader_rest(&hello->legacy_session_id));
+	if (hello->cipher_suites.data != NULL)
+		tell_names(emit, "cipher_suites", REGISTRY_CIPHER_SUITE, hello->cipher_suites);
+	if (hello->legacy_compression_methods.data != NULL)
+		tell_names(emit, "compression_methods", REGISTRY_COMPRESSION_METHOD,
+		           hello->legacy_compression_methods);
+	if (hello->extensions.data != NULL)
+		extensions_tell(tell, &hello->extensions, IN_CLIENT_HELLO);
+	if (has_fingerprint(&hello->fault))
+		fingerprint_tell_client(emit, hello);
+	tell_fault(tell, &hello->fault);
+}
+
+void client_hello_tell(const struct tell *tell, struct bytes message)
+{
 	struct client_hello hello;
+	struct hello_run run;
 
 	client_hello_read(&hello, message);
-	tell_start(tell, hello.has_version, hello.legacy_version, hello.random);
-	if (hello.legacy_session_id.data != NULL)
-		emit_hex(emit, "legacy_session_id", reader_rest(&hello.legacy_session_id));
-	if (hello.cipher_suites.data != NULL)
-		tell_names(emit, "cipher_suites", REGISTRY_CIPHER_SUITE, hello.cipher_suites);
-	if (hello.legacy_compression_methods.data != NULL)
-		tell_names(emit, "compression_methods", REGISTRY_COMPRESSION_METHOD,
-		           hello.legacy_compression_methods);
-	if (hello.extensions.data != NULL)
-		extensions_tell(tell, &hello.extensions, IN_CLIENT_HELLO);
-	if (has_fingerprint(&hello.fault))
-		fingerprint_tell_client(emit, &hello);
-	tell_fault(tell, &hello.fault);
+	if (tell_hello_again(tell, &run, message, IN_CLIENT_HELLO, hello.random,
+	                     &hello.legacy_session_id, &hello.extensions))
+		return;
+	tell_client_members(tell, &hello);
+	end_hello(tell, &run);
+}
+
+static void tell_server_members(const struct tell *tell, struct server_hello *hello,
+                                enum extension_place place)
+{
+	struct emit *emit = tell->emit;
+
+	tell_start(tell, hello->has_version, hello->legacy_version, hello->random);
+	if (hello->legacy_session_id_echo.data != NULL)
+		emit_hex(emit, "legacy_session_id_echo",
+		         reader_rest(&hello->legacy_session_id_echo));
+	if (hello->has_cipher_suite)
+		emit_name(emit, "cipher_suite", REGISTRY_CIPHER_SUITE, hello->cipher_suite);
+	if (hello->has_compression_method)
+		emit_name(emit, "compression_method", REGISTRY_COMPRESSION_METHOD,
+		          hello->legacy_compression_method);
+	if (hello->extensions.data != NULL)
+		extensions_tell(tell, &hello->extensions, place);
+	if (has_fingerprint(&hello->fault))
+		fingerprint_tell_server(emit, hello);
+	tell_fault(tell, &hello->fault);
 }
 
 void server_hello_tell(const struct tell *tell, struct bytes message)
 {
-	struct emit *emit = tell->emit;
 	struct server_hello hello;
+	struct hello_run run;
+	enum extension_place place;
 
 	server_hello_read(&hello, message);
-	tell_start(tell, hello.has_version, hello.legacy_version, hello.random);
-	if (hello.legacy_session_id_echo.data != NULL)
-		emit_hex(emit, "legacy_session_id_echo",
-		         reader_rest(&hello.legacy_session_id_echo));
-	if (hello.has_cipher_suite)
-		emit_name(emit, "cipher_suite", REGISTRY_CIPHER_SUITE, hello.cipher_suite);
-	if (hello.has_compression_method)
-		emit_name(emit, "compression_method", REGISTRY_COMPRESSION_METHOD,
-		          hello.legacy_compression_method);
-	if (hello.extensions.data != NULL)
-		extensions_tell(tell, &hello.extensions,
-		                hello.is_retry ? IN_HELLO_RETRY_REQUEST : IN_SERVER_HELLO);
-	if (has_fingerprint(&hello.fault))
-		fingerprint_tell_server(emit, &hello);
-	tell_fault(tell, &hello.fault);
+	place = hello.is_retry ? IN_HELLO_RETRY_REQUEST : IN_SERVER_HELLO;
+	if (tell_hello_again(tell, &run, message, place, hello.random,
+	                     &hello.legacy_session_id_echo, &hello.extensions))
+		return;
+	tell_server_members(tell, &hello, place);
+	end_hello(tell, &run);
 }
 
 /* Suites of three bytes: those that begin with 0 are TLS's. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #define HELLOS_MAX 4 /* of one handshake, with a HelloRetryRequest */
+#define AT_ONCE 8    /* messages that are told again together */
 
 /* What the tellers of one transcript share. */
 struct teller {
@@ -239,27 +240,6 @@ static double ms_since(uint64_t t_ns, uint64_t t0_ns)
 	return t_ns > t0_ns ? (double)(t_ns - t0_ns) / 1e6 : 0;
 }
 
-/* All but its time. */
-static void tell_entry_kind(struct emit *emit, const struct entry *entry, enum registry registry,
-                            uint32_t value)
-{
-	uint64_t flags = (uint64_t)entry->from_server | (uint64_t)entry->sealed << 1 |
-	                 (uint64_t)entry->is_protected << 2;
-	uint64_t kind = (uint64_t)registry << 43 | flags << 40 | (uint64_t)value << 32;
-	struct emit_run run;
-
-	if (emit_again(emit, &run, EMIT_TAG(EMIT_TAG_MESSAGE, kind | entry->length),
-	               (struct bytes){0}))
-		return;
-	emit_text(emit, "from", side_name(entry->from_server));
-	if (entry->sealed)
-		emit_text(emit, "type", "encrypted");
-	emit_name(emit, entry->sealed ? "content_type" : "type", registry, value);
-	emit_uint(emit, "length", entry->length);
-	emit_bool(emit, "protected", entry->is_protected);
-	emit_remember(emit, &run);
-}
-
 static void tell_entry(const struct teller *teller, const struct entry *entry)
 {
 	struct emit *emit = teller->emit;
@@ -282,16 +262,57 @@ static void tell_entry(const struct teller *teller, const struct entry *entry)
 	}
 	emit_item(emit, "Message");
 	emit_ms(emit, "t_ms", entry->t_ns, teller->t0_ns);
-	tell_entry_kind(emit, entry, registry, value);
+	emit_text(emit, "from", side_name(entry->from_server));
+	if (entry->sealed)
+		emit_text(emit, "type", "encrypted");
+	emit_name(emit, entry->sealed ? "content_type" : "type", registry, value);
+	emit_uint(emit, "length", entry->length);
+	emit_bool(emit, "protected", entry->is_protected);
 	tell_keys(teller, entry->under, entry->due);
 	emit_close(emit);
 }
 
+/* All that tell_entry depends on, but the time. */
+static uint64_t entry_key(const struct entry *entry)
+{
+	return (uint64_t)entry->length << 32 | (uint64_t)entry->content_type << 24 |
+	       (uint64_t)entry->handshake_type << 16 | (uint64_t)entry->under << 8 |
+	       (uint64_t)entry->due << 4 | (uint64_t)entry->from_server << 2 |
+	       (uint64_t)entry->is_protected << 1 | entry->sealed;
+}
+
+/* The flights of a handshake are often the same, but for their times. */
+static void tell_entries_at_once(const struct teller *teller, const struct entry *entries, size_t n)
+{
+	struct emit *emit = teller->emit;
+	uint64_t key[AT_ONCE];
+	struct emit_slots slots;
+	struct emit_run run;
+
+	slots.n = 0;
+	for (size_t i = 0; i < n; i++) {
+		key[i] = entry_key(&entries[i]);
+		emit_slots_ms(&slots, entries[i].t_ns, teller->t0_ns);
+	}
+	if (emit_again_with(emit, &run, EMIT_TAG(EMIT_TAG_MESSAGES, 0),
+	                    (struct bytes){(const uint8_t *)key, n * sizeof(key[0])}, &slots))
+		return;
+	for (size_t i = 0; i < n; i++)
+		tell_entry(teller, &entries[i]);
+	emit_remember(emit, &run);
+}
+
 static void tell_entries(const struct teller *teller)
 {
+	const struct transcript *transcript = teller->transcript;
+
 	emit_list(teller->emit, "messages");
-	for (size_t i = 0; i < teller->transcript->n_entries; i++)
-		tell_entry(teller, &teller->transcript->entries[i]);
+	for (size_t i = 0; i < transcript->n_entries; i += AT_ONCE) {
+		size_t left = transcript->n_entries - i;
+
+		tell_entries_at_once(teller, &transcript->entries[i],
+		                     left < AT_ONCE ? left : AT_ONCE);
+	}
 	emit_close(teller->emit);
 	if (teller->transcript->entries_cut)
 		emit_bool(teller->emit, "messages_cut", true);
@@ -322,11 +343,34 @@ static void tell_alert(const struct teller *teller, const struct alert *alert)
 	emit_close(emit);
 }
 
+/* All that tell_alert depends on, but the time. */
+static uint64_t alert_key(const struct alert *alert)
+{
+	return (uint64_t)alert->level << 24 | (uint64_t)alert->description << 16 |
+	       (uint64_t)alert->under << 8 | (uint64_t)alert->due << 4 |
+	       (uint64_t)alert->from_server << 2 | (uint64_t)alert->is_protected << 1 |
+	       alert->sealed;
+}
+
+static void tell_alert_again(const struct teller *teller, const struct alert *alert)
+{
+	struct emit_slots slots;
+	struct emit_run run;
+
+	slots.n = 0;
+	emit_slots_ms(&slots, alert->t_ns, teller->t0_ns);
+	if (emit_again_with(teller->emit, &run, EMIT_TAG(EMIT_TAG_ALERT, alert_key(alert)),
+	                    (struct bytes){0}, &slots))
+		return;
+	tell_alert(teller, alert);
+	emit_remember(teller->emit, &run);
+}
+
 static void tell_alerts(const struct teller *teller)
 {
 	emit_list(teller->emit, "alerts");
 	for (size_t i = 0; i < teller->transcript->n_alerts; i++)
-		tell_alert(teller, &teller->transcript->alerts[i]);
+		tell_alert_again(teller, &teller->transcript->alerts[i]);
 	emit_close(teller->emit);
 }
 

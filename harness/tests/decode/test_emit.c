@@ -149,6 +149,74 @@ static void times_before_the_start_are_zero(void **state)
 	assert_string_equal(text_of(&out), "\"t_ms\":0.000,\"t_ms\":2.000");
 }
 
+/* Two members with what varies between and in them; the list's count comes behind its heading. */
+static bool tell_varying(struct emit *emit, const char *random, uint64_t t_ns)
+{
+	struct bytes bytes = {(const uint8_t *)random, strlen(random)};
+	struct emit_slots slots = {0};
+	struct emit_run run;
+
+	emit_slots_ms(&slots, t_ns, T0_NS);
+	emit_slots_hex(&slots, bytes);
+	if (emit_again_with(emit, &run, EMIT_TAG(EMIT_TAG_HELLO, 1), (struct bytes){0}, &slots))
+		return true;
+	emit_ms(emit, "t_ms", t_ns, T0_NS);
+	emit_list(emit, "client_shares");
+	emit_hex(emit, NULL, bytes);
+	emit_close(emit);
+	emit_remember(emit, &run);
+	return false;
+}
+
+static void what_varies_is_told_anew_in_its_slot(void **state)
+{
+	static const char *const randoms[] = {"abcd", "z", "0123456789"};
+
+	(void)state;
+	for (int format = EMIT_JSON; format <= EMIT_TEXT; format++) {
+		struct memo *memo = memo_new();
+
+		for (uint64_t i = 0; i < 6; i++) {
+			struct buf told = {0}, again = {0};
+			struct emit emit;
+
+			emit_init(&emit, &told, format);
+			assert_false(tell_varying(&emit, randoms[i % 3], T0_NS << i));
+			emit_init(&emit, &again, format);
+			emit.memo = memo;
+			assert_int_equal(tell_varying(&emit, randoms[i % 3], T0_NS << i), i >= 2);
+			assert_string_equal(buf_string(&again), buf_string(&told));
+			buf_fini(&told);
+			buf_fini(&again);
+		}
+		memo_free(memo);
+	}
+}
+
+static void more_slots_than_there_is_room_for_are_not_remembered(void **state)
+{
+	struct memo *memo = memo_new();
+	struct emit_slots slots = {0};
+	struct buf out = {0};
+	struct emit emit;
+	struct emit_run run;
+
+	(void)state;
+	for (int i = 0; i <= EMIT_SLOTS_MAX; i++)
+		emit_slots_ms(&slots, T0_NS, T0_NS);
+	emit_init(&emit, &out, EMIT_JSON);
+	emit.memo = memo;
+	for (int i = 0; i < 3; i++) {
+		assert_false(emit_again_with(&emit, &run, EMIT_TAG(EMIT_TAG_HELLO, 2),
+		                             (struct bytes){0}, &slots));
+		for (int k = 0; k <= EMIT_SLOTS_MAX; k++)
+			emit_ms(&emit, "t_ms", T0_NS, T0_NS);
+		emit_remember(&emit, &run);
+	}
+	buf_fini(&out);
+	memo_free(memo);
+}
+
 static int free_written(void **state)
 {
 	(void)state;
@@ -166,6 +234,8 @@ int main(void)
 		cmocka_unit_test(the_same_telling_gives_a_text_tree),
 		cmocka_unit_test(a_line_of_the_text_tree_has_no_members),
 		cmocka_unit_test(times_before_the_start_are_zero),
+		cmocka_unit_test(what_varies_is_told_anew_in_its_slot),
+		cmocka_unit_test(more_slots_than_there_is_room_for_are_not_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, free_written);

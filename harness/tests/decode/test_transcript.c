@@ -44,6 +44,62 @@ static void the_forum_hello_is_told_in_full(void **state)
 	buf_fini(&record);
 }
 
+/* What a memo makes of a record is what is made without one. */
+static void check_memory(struct memo *memo, enum emit_format format, enum side from,
+                         struct bytes record, uint64_t t_ns)
+{
+	struct transcript *transcript = transcript_new(NULL);
+	struct buf told[2] = {{0}};
+
+	feed_in_steps(transcript, from, record, record.len, t_ns);
+	for (int i = 0; i < 2; i++) {
+		struct emit emit;
+
+		emit_init(&emit, &told[i], format);
+		emit.memo = i == 1 ? memo : NULL;
+		transcript_emit(transcript, T0_NS, &emit);
+	}
+	assert_string_equal(buf_string(&told[1]), buf_string(&told[0]));
+	buf_fini(&told[0]);
+	buf_fini(&told[1]);
+	transcript_free(transcript);
+}
+
+/* A TLS 1.3 ServerHello with a session and a key share, in its record. */
+static const char *const server_record =
+	"160303007a020000760303"
+	"3333333333333333333333333333333333333333333333333333333333333333"
+	"20" "4444444444444444444444444444444444444444444444444444444444444444"
+	"130100002e00330024001d0020"
+	"5555555555555555555555555555555555555555555555555555555555555555"
+	"002b00020304";
+
+static void a_hello_that_differs_in_any_byte_is_told_rightly_from_memory(void **state)
+{
+	const char *const records[] = {
+		[SIDE_CLIENT] = forum_record, [SIDE_SERVER] = server_record};
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		enum side from = i % 2 == 0 ? SIDE_CLIENT : SIDE_SERVER;
+		enum emit_format format = i / 2 == 0 ? EMIT_JSON : EMIT_TEXT;
+		struct buf record = from_hex(records[from]);
+		struct memo *memo = memo_new();
+
+		for (int k = 0; k < 3; k++)
+			check_memory(memo, format, from, buf_view(&record), T0_NS << k);
+		for (size_t at = 0; at < record.len; at++) {
+			record.data[at] ^= 1;
+			check_memory(memo, format, from, buf_view(&record), T0_NS + at);
+			check_memory(memo, format, from, buf_view(&record), T0_NS + at);
+			record.data[at] ^= 1;
+			check_memory(memo, format, from, buf_view(&record), T0_NS);
+		}
+		memo_free(memo);
+		buf_fini(&record);
+	}
+}
+
 static void the_forum_hello_reads_as_wireshark_prints_it(void **state)
 {
 	static const char *const lines[] = {
@@ -800,6 +856,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_forum_hello_is_told_in_full),
+		cmocka_unit_test(a_hello_that_differs_in_any_byte_is_told_rightly_from_memory),
 		cmocka_unit_test(the_forum_hello_reads_as_wireshark_prints_it),
 		cmocka_unit_test(every_prefix_of_the_record_shows_what_came),
 		cmocka_unit_test(every_prefix_of_the_message_shows_what_came),
