@@ -71,6 +71,24 @@ int command_certificates(struct certs_made *made, struct error *error)
 	return rc;
 }
 
+char *command_certificates_folder(struct error *error)
+{
+	struct certs_made made;
+
+	if (command_certificates(&made, error) != 0)
+		return NULL;
+	return file_join(file_data_root(error), "certs/out");
+}
+
+int command_suites(const struct option_words *option, struct suite *suites[], struct error *error)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < option->n; i++)
+		rc = suite_load(&suites[i], option->words[i], error);
+	return rc != 0 ? rc : suite_check_set(suites, option->n, error);
+}
+
 int command_results(const char *folder, json_t **results, struct error *error)
 {
 	const char *root = file_data_root(error);

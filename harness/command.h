@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "peer/certs.h"
+#include "scenario/suite.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -39,6 +40,15 @@ const char *command_word(const struct option_words *option);
 /* Brings certs/out up to date. */
 int command_certificates(struct certs_made *made, struct error *error);
 
+/* The same without a word about it; a new string, the folder, or NULL with the error set. */
+char *command_certificates_folder(struct error *error);
+
+/*
+ * Loads the suites that `option` names into suites[0 ... option->n - 1], which stay NULL from the
+ * first one on that fails. The caller frees each.
+ */
+int command_suites(const struct option_words *option, struct suite *suites[], struct error *error);
+
 /* Reads the results.json of a run's folder; the caller owns *results. */
 int command_results(const char *folder, json_t **results, struct error *error);
 
@@ -50,6 +60,7 @@ int command_run(char **arguments, struct error *error);
 int command_plan(char **arguments, struct error *error);
 int command_report(char **arguments, struct error *error);
 int command_decode(char **arguments, struct error *error);
+int command_whatif(char **arguments, struct error *error);
 int command_certs(char **arguments, struct error *error);
 
 #endif

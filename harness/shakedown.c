@@ -17,6 +17,8 @@ static const struct command {
 	           "                   [--port N] [--host ADDRESS] [--sni NAME] [--alert [N]]\n"
 	           "                   [--write OUT.pcapng]",
 	 "print the TLS connections of a capture", command_decode},
+	{"whatif", "CAPTURE|HELLO.bin --suite SUITE... [--json]",
+	 "tell what each server of suites would answer to captured ClientHellos", command_whatif},
 	{"certs", "", "make the certificates that suites name", command_certs},
 };
 

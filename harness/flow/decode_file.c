@@ -22,6 +22,9 @@
 struct decoding {
 	const struct decode_request *request;
 	FILE *out, *notes;
+	decode_visitor visit; /* NULL: connections are written to `out` */
+	void *visitor;
+	struct decode_counts *counts; /* of a visit */
 	struct keylog *keylog;
 	struct pick *pick; /* NULL: nothing is picked */
 	struct buf text;   /* not written yet */
@@ -102,6 +105,10 @@ static void write_connection(void *context, struct connection *connection)
 	decoding->n_connections++;
 	if (!filter_ends(filter, connection))
 		return;
+	if (decoding->visit != NULL) {
+		decoding->visit(decoding->visitor, decoding->n_connections, connection);
+		return;
+	}
 	if (filter_has_content(filter) || decoding->request->fields != NULL)
 		value = decoded(decoding, connection);
 	if (filter_content(filter, value))
@@ -272,6 +279,25 @@ static int check(const struct decode_request *request, struct error *error)
 	return request->fields != NULL ? check_fields(request->fields, error) : 0;
 }
 
+static int finish_writing(struct decoding *decoding, const struct pass *pass, struct error *error)
+{
+	write_text(decoding);
+	if (decoding->request->format == EMIT_TEXT && decoding->request->fields == NULL)
+		sum_up(decoding, pass->tracker, pass->n_packets);
+	if (fflush(decoding->out) != 0 || ferror(decoding->out))
+		return error_system(error, ERR_ENVIRONMENT, errno, "cannot write what was decoded");
+	return 0;
+}
+
+static void count(struct decoding *decoding, const struct pass *pass)
+{
+	*decoding->counts = (struct decode_counts){
+		.n_packets = pass->n_packets,
+		.n_not_tcp = tracker_count(pass->tracker, SEGMENT_OTHER),
+		.n_connections = decoding->n_connections,
+	};
+}
+
 static int decode(struct decoding *decoding, struct capture *capture, bool in_order,
                   struct error *error)
 {
@@ -288,13 +314,12 @@ static int decode(struct decoding *decoding, struct capture *capture, bool in_or
 	else
 		take_sorted(&pass, capture);
 	tracker_finish_all(pass.tracker);
-	write_text(decoding);
 	note_cut(decoding, pass.tracker);
-	if (decoding->request->format == EMIT_TEXT && decoding->request->fields == NULL)
-		sum_up(decoding, pass.tracker, pass.n_packets);
 	rc = judge_end(capture, decoding->request->path, pass.tracker, pass.unread, error);
-	if (fflush(decoding->out) != 0 || ferror(decoding->out))
-		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot write what was decoded");
+	if (decoding->visit != NULL)
+		count(decoding, &pass);
+	else if (finish_writing(decoding, &pass, error) != 0)
+		rc = ERR_ENVIRONMENT;
 	tracker_free(pass.tracker);
 	return rc;
 }
@@ -310,32 +335,48 @@ static int write_picked(const struct decoding *decoding, int rc, struct error *e
 	return failed.code;
 }
 
-int decode_file(const struct decode_request *request, FILE *out, FILE *notes, struct error *error)
+static int decode_capture(struct decoding *decoding, struct error *error)
 {
-	struct decoding decoding = {
-		.request = request, .out = out, .notes = notes, .memo = memo_new(),
-	};
+	const struct decode_request *request = decoding->request;
 	struct keylog *keylog = keylog_new();
 	struct capture *capture = NULL;
 	bool in_order = true;
 	int rc = check(request, error);
 
+	decoding->memo = memo_new();
+	decoding->keylog = keylog;
 	if (rc == 0)
 		rc = capture_open(&capture, request->path, error);
 	if (rc == 0)
-		rc = survey(capture, request, notes, keylog, &in_order, error);
-	decoding.keylog = keylog;
+		rc = survey(capture, request, decoding->notes, keylog, &in_order, error);
 	if (rc == 0 && request->write != NULL)
-		decoding.pick = pick_new();
+		decoding->pick = pick_new();
 	if (rc == 0)
-		rc = decode(&decoding, capture, in_order, error);
-	if (decoding.pick != NULL && (rc == 0 || rc == ERR_INPUT))
-		rc = write_picked(&decoding, rc, error);
-	pick_free(decoding.pick);
+		rc = decode(decoding, capture, in_order, error);
+	if (decoding->pick != NULL && (rc == 0 || rc == ERR_INPUT))
+		rc = write_picked(decoding, rc, error);
+	pick_free(decoding->pick);
 	keylog_free(keylog);
 	capture_close(capture);
-	buf_fini(&decoding.text);
-	buf_fini(&decoding.json);
-	memo_free(decoding.memo);
+	buf_fini(&decoding->text);
+	buf_fini(&decoding->json);
+	memo_free(decoding->memo);
 	return rc;
+}
+
+int decode_file(const struct decode_request *request, FILE *out, FILE *notes, struct error *error)
+{
+	struct decoding decoding = {.request = request, .out = out, .notes = notes};
+
+	return decode_capture(&decoding, error);
+}
+
+int decode_visit(const struct decode_request *request, decode_visitor visit, void *context,
+                 struct decode_counts *counts, FILE *notes, struct error *error)
+{
+	struct decoding decoding = {.request = request, .notes = notes, .visit = visit,
+	                            .visitor = context, .counts = counts};
+
+	*counts = (struct decode_counts){0};
+	return decode_capture(&decoding, error);
 }

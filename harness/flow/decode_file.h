@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "decode/emit.h"
+#include "flow/connection.h"
 #include "flow/filter.h"
 
 #include <stdio.h>
@@ -40,5 +41,23 @@ struct decode_request {
  * not grow with a file whose packets are in order; of others, each packet takes some 50 bytes.
  */
 int decode_file(const struct decode_request *request, FILE *out, FILE *notes, struct error *error);
+
+/* Who is shown each connection, borrowed for the call; `number` counts them from 1. */
+typedef void (*decode_visitor)(void *context, uint64_t number, const struct connection *connection);
+
+/* What a capture held, all in all. */
+struct decode_counts {
+	uint64_t n_packets;
+	uint64_t n_not_tcp; /* of them */
+	uint64_t n_connections;
+};
+
+/*
+ * As decode_file, but shows each connection that passes the filter to `visit` instead of writing
+ * it; `format`, `fields` and `write` are not looked at. `counts` is set in any case. What could be
+ * read before an error has been shown.
+ */
+int decode_visit(const struct decode_request *request, decode_visitor visit, void *context,
+                 struct decode_counts *counts, FILE *notes, struct error *error);
 
 #endif

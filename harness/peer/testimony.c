@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "peer/context.h"
+#include "peer/settled.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -13,11 +14,7 @@
 #include <string.h>
 
 enum { ALERT_LEVEL_FATAL = 2, ALERT_CLOSE_NOTIFY = 0, ALERT_USER_CANCELED = 90 };
-enum {
-	HANDSHAKE_SERVER_KEY_EXCHANGE = 12,
-	HANDSHAKE_CERTIFICATE_VERIFY = 15,
-	HANDSHAKE_KEY_UPDATE = 24,
-};
+enum { HANDSHAKE_KEY_UPDATE = 24 };
 
 static const char *const reached_names[] = {
 	[REACHED_LISTENING] = "listening", [REACHED_CONNECTED] = "connected",
@@ -140,60 +137,6 @@ void testimony_alert_sent(struct testimony *testimony, SSL *ssl, struct bytes al
 	note_alert(testimony, ssl, true, &reader);
 }
 
-/* Passes over the parameters that are signed: RFC 8422 section 5.4, RFC 5246 section 7.4.3. */
-static void skip_key_exchange_params(struct reader *body, int key_exchange)
-{
-	if (key_exchange == NID_kx_ecdhe) {
-		reader_u8(body, "curve_type");
-		reader_u16(body, "namedcurve");
-		reader_vec8(body, "public");
-		return;
-	}
-	reader_vec16(body, "dh_p");
-	reader_vec16(body, "dh_g");
-	reader_vec16(body, "dh_Ys");
-}
-
-/* Before TLS 1.2 the kind of key alone decides what is signed: RFC 4346 section 7.4.3. */
-static void note_legacy_signature(struct testimony *testimony, int authentication)
-{
-	snprintf(testimony->signature_algorithm, sizeof(testimony->signature_algorithm), "%s",
-	         authentication == NID_auth_ecdsa ? "ecdsa_sha1" : "rsa_pkcs1_md5_sha1");
-}
-
-static void note_server_key_exchange(struct testimony *testimony, SSL *ssl, struct reader *body)
-{
-	const SSL_CIPHER *cipher = SSL_get_pending_cipher(ssl);
-	int authentication = cipher != NULL ? SSL_CIPHER_get_auth_nid(cipher) : NID_auth_null;
-	uint16_t scheme;
-
-	if (authentication == NID_auth_null || authentication == NID_auth_psk)
-		return;
-	if (SSL_version(ssl) < TLS1_2_VERSION) {
-		note_legacy_signature(testimony, authentication);
-		return;
-	}
-	skip_key_exchange_params(body, SSL_CIPHER_get_kx_nid(cipher));
-	scheme = reader_u16(body, "algorithm");
-	if (reader_ok(body))
-		registry_label(REGISTRY_SIGNATURE_SCHEME, scheme, testimony->signature_algorithm);
-}
-
-static void note_sent_handshake(struct testimony *testimony, SSL *ssl, struct reader *message)
-{
-	uint8_t type = reader_u8(message, "msg_type");
-	struct reader body = reader_vec24(message, "body");
-	uint16_t scheme;
-
-	if (type == HANDSHAKE_SERVER_KEY_EXCHANGE)
-		note_server_key_exchange(testimony, ssl, &body);
-	if (type != HANDSHAKE_CERTIFICATE_VERIFY)
-		return;
-	scheme = reader_u16(&body, "algorithm");
-	if (reader_ok(&body))
-		registry_label(REGISTRY_SIGNATURE_SCHEME, scheme, testimony->signature_algorithm);
-}
-
 static void note_received_handshake(struct testimony *testimony, struct reader *message)
 {
 	if (reader_u8(message, "msg_type") == HANDSHAKE_KEY_UPDATE && testimony->key_update != NULL)
@@ -221,7 +164,7 @@ static void on_message(int sent, int version, int content_type, const void *data
 	if (content_type == SSL3_RT_ALERT)
 		note_alert(testimony, ssl, sent, &reader);
 	else if (content_type == SSL3_RT_HANDSHAKE && sent)
-		note_sent_handshake(testimony, ssl, &reader);
+		settled_signature(ssl, (struct bytes){data, len}, testimony->signature_algorithm);
 	else if (content_type == SSL3_RT_HANDSHAKE)
 		note_received_handshake(testimony, &reader);
 }
@@ -308,22 +251,6 @@ static json_t *text_or_null(const char *text)
 	return text != NULL ? text_of_bytes(text, strlen(text)) : json_null();
 }
 
-static const char *version_word(int version)
-{
-	switch (version) {
-	case TLS1_VERSION:
-		return "1.0";
-	case TLS1_1_VERSION:
-		return "1.1";
-	case TLS1_2_VERSION:
-		return "1.2";
-	case TLS1_3_VERSION:
-		return "1.3";
-	default:
-		return NULL;
-	}
-}
-
 static json_t *client_address(const struct testimony *testimony)
 {
 	const struct sockaddr *address = (const struct sockaddr *)&testimony->client;
@@ -334,24 +261,6 @@ static json_t *client_address(const struct testimony *testimony)
 	                NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		return json_null();
 	return json_pack("{s:s, s:i}", "address", host, "port", atoi(port));
-}
-
-/* What the server chose, even if a failure kept its ServerHello from being sent. */
-static const char *suite_name(SSL *ssl)
-{
-	const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
-
-	if (cipher == NULL)
-		cipher = SSL_get_pending_cipher(ssl);
-	return cipher != NULL ? SSL_CIPHER_standard_name(cipher) : NULL;
-}
-
-/* libssl looks for the group in the session, without looking whether there is one. */
-static const char *group_name(SSL *ssl)
-{
-	int group = SSL_get_session(ssl) != NULL ? (int)SSL_get_negotiated_group(ssl) : 0;
-
-	return group > 0 ? SSL_group_to_name(ssl, group) : NULL;
 }
 
 static json_t *subject_name(SSL *ssl)
@@ -396,9 +305,9 @@ static void tell_negotiated(const struct testimony *testimony, SSL *ssl, json_t 
 	const char *signature = testimony->signature_algorithm;
 
 	json_object_set_new(told, "openssl_state", text_or_null(testimony->openssl_state));
-	json_object_set_new(told, "version", text_or_null(version_word(testimony->version)));
-	json_object_set_new(told, "ciphersuite", text_or_null(ssl ? suite_name(ssl) : NULL));
-	json_object_set_new(told, "group", text_or_null(ssl ? group_name(ssl) : NULL));
+	json_object_set_new(told, "version", text_or_null(settled_version(testimony->version)));
+	json_object_set_new(told, "ciphersuite", text_or_null(ssl ? settled_ciphersuite(ssl) : NULL));
+	json_object_set_new(told, "group", text_or_null(ssl ? settled_group(ssl) : NULL));
 	json_object_set_new(told, "signature_algorithm",
 	                    text_or_null(signature[0] != '\0' ? signature : NULL));
 	json_object_set(told, "sni", testimony->sni);

@@ -1,0 +1,154 @@
+#include "command.h"
+
+#include "base/assert.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "flow/hellos.h"
+#include "scenario/lineup.h"
+#include "view/answers.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What each answer table ends with: it must not be taken for more than it is. */
+static const char caveat[] = "This is what each server would answer to that hello; whether the "
+                             "client then accepts the answer, only a run with the client shows.";
+
+/* A new object for the hello, without its answers. */
+static json_t *hello_told(const struct hello *hello, size_t number)
+{
+	json_t *told = json_made(json_pack("{s:I, s:I}", "hello", (json_int_t)number + 1, "count",
+	                                   (json_int_t)hello->n));
+	json_t *connections = json_made(json_array());
+	static const char *const kept[] = {"client", "server", "client_hello"};
+
+	for (uint64_t i = 0; i < hello->n && i < HELLOS_NUMBERS_MAX; i++)
+		if (hello->numbers[i] != 0)
+			json_array_append_new(connections,
+			                      json_integer((json_int_t)hello->numbers[i]));
+	json_object_set_new(told, "connections", connections);
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (json_object_get(hello->connection, kept[i]) != NULL)
+			json_object_set(told, kept[i], json_object_get(hello->connection, kept[i]));
+	json_object_set_new(told, "answers", json_made(json_array()));
+	return told;
+}
+
+/* Asks all servers of `suites`; the hellos' objects get their answers. */
+static int ask(struct suite *const suites[], size_t n_suites, const struct hellos *hellos,
+               json_t *told, struct error *error)
+{
+	struct bytes *messages = calloc(hellos->n, sizeof(*messages));
+	json_t **answers = calloc(hellos->n, sizeof(json_t *));
+	char *certificates = command_certificates_folder(error);
+	struct lineup lineup = {.suites = suites, .n_suites = n_suites, .hellos = messages,
+	                        .n_hellos = hellos->n, .certificates = certificates};
+	int rc = certificates != NULL ? 0 : error->code;
+
+	CHECK(messages != NULL && answers != NULL);
+	for (size_t i = 0; i < hellos->n; i++) {
+		messages[i] = buf_view(&hellos->items[i].message);
+		answers[i] = json_object_get(json_array_get(told, i), "answers");
+	}
+	if (rc == 0)
+		rc = lineup_ask(&lineup, answers, error);
+	free(messages);
+	free(answers);
+	free(certificates);
+	return rc;
+}
+
+static void print_json(const json_t *told)
+{
+	const json_t *hello;
+	size_t i;
+
+	json_array_foreach(told, i, hello) {
+		json_dumpf(hello, stdout, JSON_COMPACT);
+		putchar('\n');
+	}
+}
+
+/* "ClientHello 1 of 2, 3 times: connections 1, 4, 7" */
+static void put_heading(const json_t *hello, size_t n_hellos, struct buf *out)
+{
+	const json_t *connections = json_object_get(hello, "connections"), *number;
+	long long count = json_number(hello, "count");
+	size_t i;
+
+	buf_printf(out, "ClientHello %lld of %zu", json_number(hello, "hello"), n_hellos);
+	if (count > 1)
+		buf_printf(out, ", %lld times", count);
+	json_array_foreach(connections, i, number)
+		buf_printf(out, "%s%" JSON_INTEGER_FORMAT,
+		           i > 0 ? ", " : count > 1 ? ": connections " : ": connection ",
+		           json_integer_value(number));
+	if ((long long)json_array_size(connections) < count && json_array_size(connections) > 0)
+		buf_text(out, ", ...");
+	buf_char(out, '\n');
+}
+
+static void print_text(const json_t *told)
+{
+	struct terminal_options options = terminal_options_for(stdout);
+	struct buf out = {0};
+	const json_t *hello;
+	size_t i;
+
+	json_array_foreach(told, i, hello) {
+		put_heading(hello, json_array_size(told), &out);
+		answers_offer(json_object_get(hello, "client_hello"), &options, &out);
+		buf_char(&out, '\n');
+		answers_render(json_object_get(hello, "answers"), &options, &out);
+		buf_char(&out, '\n');
+	}
+	answers_paragraph("Note", caveat, &options, &out);
+	fputs(buf_string(&out), stdout);
+	buf_fini(&out);
+}
+
+static int explain_hellos(const struct option_words *suite_words, const struct hellos *hellos,
+                          bool as_json, struct error *error)
+{
+	struct suite *suites[COMMAND_WORDS_MAX] = {NULL};
+	json_t *told = json_made(json_array());
+	int rc = command_suites(suite_words, suites, error);
+
+	for (size_t i = 0; rc == 0 && i < hellos->n; i++)
+		json_array_append_new(told, hello_told(&hellos->items[i], i));
+	if (rc == 0)
+		rc = ask(suites, suite_words->n, hellos, told, error);
+	if (rc == 0 && as_json)
+		print_json(told);
+	else if (rc == 0)
+		print_text(told);
+	for (size_t i = 0; i < suite_words->n; i++)
+		suite_free(suites[i]);
+	json_decref(told);
+	return rc;
+}
+
+int command_whatif(char **arguments, struct error *error)
+{
+	struct option_words options[] = {
+		{0}, {.name = "--suite"}, {.name = "--json", .flag = true}, {0}};
+	struct decode_request request = {0};
+	struct hellos hellos = {0};
+	int rc = command_sort(arguments, options, error);
+
+	if (rc == 0 && options[0].n != 1)
+		rc = error_set(error, ERR_INPUT, "whatif takes one capture, or one file with a "
+		               "ClientHello, before its options");
+	if (rc == 0 && options[1].n == 0)
+		rc = error_set(error, ERR_INPUT, "whatif needs --suite and at least one suite: a "
+		               "file, or a name such as story");
+	request.path = command_word(&options[0]);
+	if (rc == 0)
+		rc = hellos_read(&hellos, &request, HELLOS_BY_OFFER, stderr, error);
+	if (rc == 0)
+		rc = explain_hellos(&options[1], &hellos, options[2].given, error);
+	hellos_fini(&hellos);
+	return -rc;
+}
