@@ -175,6 +175,23 @@ static void describe_boards(struct agenda *agenda)
 	}
 }
 
+static int read_control(struct agenda *agenda, const json_t *request, struct error *error)
+{
+	static const char *const words[] = {[CONTROL_ALWAYS] = "always",
+	                                    [CONTROL_ON_FAILURE] = "on-failure",
+	                                    [CONTROL_NEVER] = "never"};
+
+	agenda->n_tries = (unsigned)json_number(request, "tries");
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(json_text(request, "control"), words[i]) == 0) {
+			agenda->control = (enum control)i;
+			return 0;
+		}
+	return error_set(error, ERR_INPUT,
+	                 "--control is always, on-failure or never, not \"%s\"",
+	                 json_text(request, "control"));
+}
+
 int agenda_load(struct agenda *agenda, const json_t *request, struct error *error)
 {
 	const char *root = file_data_root(error);
@@ -186,7 +203,9 @@ int agenda_load(struct agenda *agenda, const json_t *request, struct error *erro
 	agenda->out = strdup(json_text(request, "out"));
 	CHECK(agenda->out != NULL);
 	agenda->certificates = file_join(root, "certs/out");
-	rc = load_suites(agenda, json_object_get(request, "suites"), error);
+	rc = read_control(agenda, request, error);
+	if (rc == 0)
+		rc = load_suites(agenda, json_object_get(request, "suites"), error);
 	if (rc == 0)
 		rc = load_profiles(agenda, json_object_get(request, "boards"), error);
 	agenda->plan.suites = agenda->suites;

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "scenario/plan.h"
+#include "trial.h"
 #include "verdict/known.h"
 #include "verdict/rules.h"
 
@@ -24,12 +25,14 @@ struct agenda {
 	struct plan plan; /* points to the suites and profiles */
 	struct rules *rules;
 	struct known **known; /* one for each profile; those of a folder share theirs */
+	enum control control;
+	unsigned n_tries;
 	json_t *boards; /* as in results.json, in the order of the profiles */
 };
 
 /*
- * Loads what `request` names ({"suites": [..], "boards": [..], "out": "<folder>"}). The caller ends
- * it with agenda_fini, after a failure too: ERR_INPUT or ERR_ENVIRONMENT.
+ * Loads what `request` names ({"suites": [..], "boards": [..], "out": "<folder>", "control": "always" |
+ * "on-failure" | "never", "tries": N}). The caller ends it with agenda_fini, after a failure too: ERR_INPUT or ERR_ENVIRONMENT.
  */
 int agenda_load(struct agenda *agenda, const json_t *request, struct error *error);
 void agenda_fini(struct agenda *agenda);

@@ -9,6 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TRIES_DEFAULT 6 /* one-factor changes that a failing cell may cost */
+#define TRIES_MAX 100
+
+enum { RUN_SUITES, RUN_BOARDS, RUN_OUT, RUN_CONTROL, RUN_TRIES };
+
 static json_t *word_array(const struct option_words *option)
 {
 	json_t *array = json_made(json_array());
@@ -35,16 +40,38 @@ static char *default_folder(const char *suite)
 	return folder;
 }
 
+/* What the daemon is asked for; the caller releases it. NULL with the error set on failure. */
+static json_t *make_request(const struct option_words *options, const char *out,
+                            struct error *error)
+{
+	const char *control = command_word(&options[RUN_CONTROL]);
+	const char *tries = command_word(&options[RUN_TRIES]);
+	char *end = NULL;
+	long n_tries = tries != NULL ? strtol(tries, &end, 10) : TRIES_DEFAULT;
+
+	if (tries != NULL && (end == tries || *end != '\0' || n_tries < 0 || n_tries > TRIES_MAX)) {
+		error_set(error, ERR_INPUT, "--tries takes a number from 0 to %d, not %s", TRIES_MAX,
+		          tries);
+		return NULL;
+	}
+	return json_made(json_pack("{s:s, s:o, s:o, s:s, s:s, s:I}", "op", "run", "suites",
+	                           word_array(&options[RUN_SUITES]), "boards",
+	                           word_array(&options[RUN_BOARDS]), "out", out, "control",
+	                           control != NULL ? control : "on-failure", "tries",
+	                           (json_int_t)n_tries));
+}
+
 static int run_suites(const struct option_words *options, const char *out, struct error *error)
 {
+	json_t *request = make_request(options, out, error);
 	struct certs_made made = {0};
-	json_t *request = json_made(json_pack("{s:s, s:o, s:o, s:s}", "op", "run", "suites",
-	                                      word_array(&options[0]), "boards",
-	                                      word_array(&options[1]), "out", out));
 	struct error unread = {0}; /* nothing was reported: *error tells why */
 	json_t *results = NULL;
-	int status = -command_certificates(&made, error);
+	int status;
 
+	if (request == NULL)
+		return -error->code;
+	status = -command_certificates(&made, error);
 	if (status == 0)
 		status = client_run(request, error);
 	json_decref(request);
@@ -67,7 +94,14 @@ static int refuse_foreign_bytes(char **arguments, struct error *error)
 
 int command_run(char **arguments, struct error *error)
 {
-	struct option_words options[] = {{0}, {.name = "--board"}, {.name = "--out"}, {0}};
+	struct option_words options[] = {
+		[RUN_SUITES] = {0},
+		[RUN_BOARDS] = {.name = "--board"},
+		[RUN_OUT] = {.name = "--out"},
+		[RUN_CONTROL] = {.name = "--control", .one = "always, on-failure or never"},
+		[RUN_TRIES] = {.name = "--tries", .one = "a number"},
+		{0},
+	};
 	int status = -refuse_foreign_bytes(arguments, error);
 	char *folder = NULL;
 
@@ -75,18 +109,18 @@ int command_run(char **arguments, struct error *error)
 		status = -command_sort(arguments, options, error);
 	if (status != 0)
 		return status;
-	if (options[0].n == 0)
+	if (options[RUN_SUITES].n == 0)
 		return -error_set(error, ERR_INPUT,
 		                  "run takes a suite, before its options: a file, or a name such as story");
-	if (options[1].n == 0)
+	if (options[RUN_BOARDS].n == 0)
 		return -error_set(
 			error, ERR_INPUT,
 			"run needs --board and at least one board: a profile's file or name");
-	if (options[2].given && options[2].n != 1)
+	if (options[RUN_OUT].given && options[RUN_OUT].n != 1)
 		return -error_set(error, ERR_INPUT, "--out takes one folder");
-	if (!options[2].given)
-		folder = default_folder(options[0].words[0]);
-	status = run_suites(options, folder != NULL ? folder : command_word(&options[2]), error);
+	if (!options[RUN_OUT].given)
+		folder = default_folder(options[RUN_SUITES].words[0]);
+	status = run_suites(options, folder != NULL ? folder : command_word(&options[RUN_OUT]), error);
 	free(folder);
 	return status;
 }

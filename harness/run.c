@@ -10,7 +10,6 @@
 #include "peer/server.h"
 #include "station.h"
 #include "trial.h"
-#include "verdict/judge.h"
 #include "verdict/outcome.h"
 #include "verdict/rules.h"
 #include "view/results.h"
@@ -19,6 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CONTROL_TIMEOUT_MS 15000
+#define CONTROL_ECDSA "client-ecdsa-p256"
+#define CONTROL_RSA "client-rsa-2048"
 #define MAX_RESTARTS 3 /* of the server program or the sniffer, with no cell finished in between */
 
 /* What one board has to do. */
@@ -27,7 +29,7 @@ struct seat {
 	struct station *station; /* NULL once it is over */
 	size_t next;             /* index in the plan of its next cell */
 	struct trial *trial;     /* the cell at work, or NULL */
-	json_t *twins;           /* what came of good servers so far (trial.h) */
+	struct trial_bench bench; /* of its trials */
 	bool version_known;      /* what the board says of its stack was looked at */
 };
 
@@ -40,6 +42,10 @@ struct run {
 	size_t n_seats;
 	struct results *results;
 	struct apparatus apparatus;
+	struct station *control; /* NULL: not started, or gone */
+	json_t *control_profile;
+	bool no_control;         /* it could not be had */
+	struct seat *controlled; /* whose cell the control is at, or NULL */
 	struct sniffer *sniffer; /* in apparatus only when it is ready */
 	bool sniffer_settled;    /* it is ready, or it was found that there will be none */
 	unsigned n_server_restarts, n_sniffer_restarts;
@@ -53,6 +59,7 @@ struct run {
 static void begin_where_possible(struct run *run);
 static void end(struct run *run);
 static void finish_when_all_is_gone(struct run *run);
+static void call_control(struct run *run);
 
 /* --- what the client is told ------------------------------------------------------------------ */
 
@@ -98,16 +105,11 @@ static const json_t *board_of(const struct seat *seat)
 	return json_array_get(seat->run->agenda.boards, (size_t)(seat - seat->run->seats));
 }
 
-/* Judges a cell, keeps it and tells of it. Takes `cell`. */
-static void settle(struct seat *seat, json_t *cell)
+/* Keeps a judged cell and tells of it. Takes `cell`. */
+static void settle(struct run *run, json_t *cell)
 {
-	struct run *run = seat->run;
-	const json_t *board = board_of(seat);
 	int status;
 
-	judge_cell(cell, board);
-	rules_diagnose(run->agenda.rules, cell, board);
-	known_apply(run->agenda.known[seat - run->seats], cell, board);
 	json_object_set_new(cell, "attempts",
 	                    json_made(json_pack("[{s:O, s:O}]", "outcome",
 	                                        json_object_get(cell, "outcome"), "reason",
@@ -137,7 +139,8 @@ static void skip_the_rest(struct seat *seat, const char *why)
 		json_t *cell = plan_cell(&seat->run->agenda.plan, seat->next);
 
 		json_object_set_new(cell, "skipped", json_string(why));
-		settle(seat, cell);
+		trial_skip(cell, board_of(seat), seat->run->agenda.rules);
+		settle(seat->run, cell);
 	}
 }
 
@@ -196,9 +199,13 @@ static void on_station_ready(void *context, struct station *station)
 		return;
 	}
 	if (seat->trial == NULL)
-		seat->trial = trial_begin(plan_cell(&run->agenda.plan, seat->next), board_of(seat),
-		                          seat->twins);
-	station_begin(station, trial_next(seat->trial));
+		seat->trial = trial_begin(plan_cell(&run->agenda.plan, seat->next),
+		                          plan_neighbours(&run->agenda.plan, seat->next),
+		                          board_of(seat), &seat->bench);
+	if (trial_turn(seat->trial) == TRIAL_BOARD)
+		station_begin(station, trial_next(seat->trial));
+	else
+		call_control(run);
 }
 
 /*
@@ -225,7 +232,21 @@ static void end_trial(struct seat *seat)
 
 	seat->trial = NULL;
 	seat->next += seat->run->n_seats;
-	settle(seat, cell);
+	settle(seat->run, cell);
+}
+
+/* What the board, or the control, made of the trial's present run. */
+static void take(struct seat *seat, struct observation *observation)
+{
+	bool is_case = trial_take(seat->trial, observation->witnesses, observation->trouble,
+	                          observation->timings_ms);
+
+	seat->run->n_server_restarts = 0;
+	seat->run->n_sniffer_restarts = 0;
+	if (is_case)
+		keep_capture(seat->run, trial_cell(seat->trial), observation->capture);
+	if (trial_turn(seat->trial) == TRIAL_OVER)
+		end_trial(seat);
 }
 
 static void on_station_done(void *context, struct station *station, struct observation *observation)
@@ -233,15 +254,9 @@ static void on_station_done(void *context, struct station *station, struct obser
 	struct seat *seat = context;
 
 	(void)station;
-	seat->run->n_server_restarts = 0;
-	seat->run->n_sniffer_restarts = 0;
 	if (observation->blind)
 		do_without_blind_sniffer(seat->run);
-	if (trial_take(seat->trial, observation->witnesses, observation->trouble,
-	               observation->timings_ms))
-		keep_capture(seat->run, trial_cell(seat->trial), observation->capture);
-	if (trial_next(seat->trial) == NULL)
-		end_trial(seat);
+	take(seat, observation);
 }
 
 static void on_station_notice(void *context, const char *text)
@@ -275,6 +290,139 @@ static const struct station_events station_events = {
 	.over = on_station_over,
 };
 
+/* --- the control ------------------------------------------------------------------------------ */
+
+static bool server_takes_ecdsa(const json_t *words)
+{
+	const json_t *word;
+	size_t i;
+
+	json_array_foreach(words, i, word)
+		if (strcasestr(json_string_value(word), "ecdsa") != NULL)
+			return true;
+	return false;
+}
+
+/*
+ * The control is a board as any other, but an OpenSSL client of the host's own: the virtual board
+ * "openssl". It is started for the first cell that wants it, and serves all boards in turn.
+ */
+static json_t *control_profile(void)
+{
+	return json_made(json_pack("{s:s, s:s, s:s, s:[sss], s:i}", "name", "control", "driver",
+	                           "agent", "address", "127.0.0.1", "virtual", "shakedown-board",
+	                           "--stack", "openssl", "timeout_ms", CONTROL_TIMEOUT_MS));
+}
+
+/* The control asks for the same name, and has a client certificate that any server should take. */
+static void equip_control(struct run *run, const struct seat *seat)
+{
+	json_t *sni = json_object_get(run->agenda.profiles[seat - run->seats].json, "sni");
+	json_t *server = json_object_get(trial_cell(seat->trial), "server");
+	json_t *words = json_object_get(server, "client_signature_algorithms");
+	const char *certificate = words == NULL || server_takes_ecdsa(words) ? CONTROL_ECDSA
+	                                                                     : CONTROL_RSA;
+
+	if (sni != NULL)
+		json_object_set(run->control_profile, "sni", sni);
+	else
+		json_object_del(run->control_profile, "sni");
+	json_object_set_new(run->control_profile, "client_certificate", json_string(certificate));
+}
+
+static struct seat *next_controlled(struct run *run)
+{
+	for (size_t i = 0; i < run->n_seats; i++)
+		if (run->seats[i].trial != NULL &&
+		    trial_turn(run->seats[i].trial) == TRIAL_CONTROL)
+			return &run->seats[i];
+	return NULL;
+}
+
+static void on_control_ready(void *context, struct station *station)
+{
+	struct run *run = context;
+
+	run->controlled = run->ending ? NULL : next_controlled(run);
+	if (run->controlled == NULL)
+		return;
+	equip_control(run, run->controlled);
+	station_begin(station, trial_next(run->controlled->trial));
+}
+
+/* The board that waited goes on. */
+static void on_control_done(void *context, struct station *station, struct observation *observation)
+{
+	struct run *run = context;
+	struct seat *seat = run->controlled;
+
+	(void)station;
+	run->controlled = NULL;
+	take(seat, observation);
+	if (seat->station != NULL)
+		station_go_on(seat->station);
+}
+
+static void on_control_notice(void *context, const char *text)
+{
+	notice(context, text);
+}
+
+static void do_without_control(struct run *run)
+{
+	struct seat *seat;
+
+	run->no_control = true;
+	while (!run->ending && (seat = next_controlled(run)) != NULL) {
+		trial_do_without_control(seat->trial);
+		if (trial_turn(seat->trial) == TRIAL_OVER)
+			end_trial(seat);
+		if (seat->station != NULL)
+			station_go_on(seat->station);
+	}
+}
+
+static void on_control_over(void *context, struct station *station, const char *why)
+{
+	struct run *run = context;
+	char text[ERROR_TEXT_MAX];
+
+	(void)station;
+	run->control = NULL;
+	run->n_open--;
+	if (why[0] != '\0' && !run->ending) {
+		snprintf(text, sizeof(text), "No control: %s.", why);
+		notice(run, utf8_repair(text));
+	}
+	do_without_control(run);
+	finish_when_all_is_gone(run);
+}
+
+static const struct station_events control_events = {
+	.ready = on_control_ready,
+	.done = on_control_done,
+	.notice = on_control_notice,
+	.over = on_control_over,
+};
+
+/* Some seat's trial wants the control. */
+static void call_control(struct run *run)
+{
+	struct error error = {0};
+
+	if (run->no_control) {
+		do_without_control(run);
+	} else if (run->control != NULL) {
+		station_go_on(run->control);
+	} else if (station_start(&run->control, &run->apparatus, run->control_profile,
+	                         &control_events, run, &error) == 0) {
+		run->n_open++;
+	} else {
+		notice(run, error.text);
+		do_without_control(run);
+	}
+}
+
 /* Boards that were ready before the apparatus was, or before the last of them. */
 static void begin_where_possible(struct run *run)
 {
@@ -288,6 +436,8 @@ static void lose(struct run *run, const char *who, const char *why)
 	for (size_t i = 0; i < run->n_seats; i++)
 		if (run->seats[i].station != NULL)
 			station_lost(run->seats[i].station, who, why);
+	if (run->control != NULL)
+		station_lost(run->control, who, why);
 }
 
 /* --- the server program ----------------------------------------------------------------------- */
@@ -299,6 +449,8 @@ static struct experiment *experiment_of(struct run *run, const char *cell)
 	for (size_t i = 0; i < run->n_seats && experiment == NULL; i++)
 		if (run->seats[i].station != NULL)
 			experiment = station_experiment(run->seats[i].station, cell);
+	if (experiment == NULL && run->control != NULL)
+		experiment = station_experiment(run->control, cell);
 	return experiment;
 }
 
@@ -456,6 +608,8 @@ static void end(struct run *run)
 	for (size_t i = 0; i < run->n_seats; i++)
 		if (run->seats[i].station != NULL)
 			station_stop(run->seats[i].station);
+	if (run->control != NULL)
+		station_stop(run->control);
 	stop_apparatus(run);
 }
 
@@ -464,8 +618,9 @@ static void run_free(struct run *run)
 	for (size_t i = 0; i < run->n_seats; i++) {
 		if (run->seats[i].trial != NULL)
 			json_decref(trial_end(run->seats[i].trial));
-		json_decref(run->seats[i].twins);
+		json_decref(run->seats[i].bench.seen);
 	}
+	json_decref(run->control_profile);
 	free(run->seats);
 	agenda_fini(&run->agenda);
 	free(run);
@@ -554,7 +709,11 @@ static void start_stations(struct run *run)
 	for (size_t i = 0; i < run->n_seats; i++) {
 		run->seats[i].run = run;
 		run->seats[i].next = i;
-		run->seats[i].twins = json_made(json_object());
+		run->seats[i].bench = (struct trial_bench){.rules = run->agenda.rules,
+		                                           .known = run->agenda.known[i],
+		                                           .control = run->agenda.control,
+		                                           .n_tries = run->agenda.n_tries,
+		                                           .seen = json_made(json_object())};
 		if (run->ending)
 			continue;
 		if (station_start(&run->seats[i].station, &run->apparatus, run->agenda.profiles[i].json,
@@ -584,6 +743,7 @@ int run_start(struct run **started, uv_loop_t *loop, const json_t *request, run_
 		return rc;
 	}
 	run->apparatus.certificates = run->agenda.certificates;
+	run->control_profile = control_profile();
 	*started = run;
 	tell(run, json_pack("{s:s, s:I}", "event", "plan", "cells",
 	                    (json_int_t)plan_n_cells(&run->agenda.plan)));

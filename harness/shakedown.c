@@ -9,7 +9,8 @@ static const struct command {
 	const char *name, *takes, *does;
 	int (*run)(char **arguments, struct error *error); /* returns the exit status */
 } commands[] = {
-	{"run", "SUITE... --board NAME... [--out FOLDER]",
+	{"run", "SUITE... --board NAME... [--out FOLDER]\n"
+	        "                   [--control always|on-failure|never] [--tries N]",
 	 "run suites on boards and report", command_run},
 	{"plan", "SUITE...", "list the cases of suites without running them", command_plan},
 	{"report", "FOLDER", "print a run's matrix and write its reports again", command_report},

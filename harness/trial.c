@@ -2,137 +2,356 @@
 
 #include "base/assert.h"
 #include "base/json.h"
+#include "verdict/confirm.h"
 #include "verdict/judge.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum step { STEP_BEFORE, STEP_CASE, STEP_AFTER, STEP_ONCE_MORE, STEP_OVER };
-
-struct trial {
-	json_t *cell;
-	json_t *twin; /* a cell to run: the good twin's; NULL if there is none */
-	char *key;    /* of the twin in `twins` */
-	const json_t *board;
-	json_t *twins;
-	enum step step;
+enum step {
+	STEP_BEFORE,    /* the good twin */
+	STEP_CASE,
+	STEP_AFTER,     /* the good twin */
+	STEP_ONCE_MORE, /* and again */
+	STEP_CONTROL,
+	STEP_TRY,
+	STEP_OVER,
 };
 
-/* The same case at the good server, whose expectation is the plain one. */
-static json_t *twin_of(const json_t *cell)
+struct trial {
+	json_t *cell, *neighbours;
+	const json_t *board;
+	struct trial_bench *bench;
+	enum step step;
+	json_t *now;     /* what runs now, if not the cell itself */
+	json_t *change;  /* of the present try */
+	json_t *changes; /* still to be tried */
+	unsigned n_tried;
+};
+
+static void move_on(struct trial *trial);
+
+static bool has_outcome(const json_t *result, const char *outcome)
 {
-	json_t *server = json_object_get(json_object_get(cell, "twin"), "server"), *twin;
+	return strcmp(json_text(result, "outcome"), outcome) == 0;
+}
+
+/* What is kept of a run that is not a cell of its own. */
+static json_t *brief(const json_t *ran)
+{
+	static const char *const keys[] = {"id", "outcome", "reason", "detail", "alert"};
+	json_t *kept = json_made(json_object());
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (json_object_get(ran, keys[i]) != NULL)
+			json_object_set(kept, keys[i], json_object_get(ran, keys[i]));
+	return kept;
+}
+
+static void remember(struct trial *trial, const json_t *ran)
+{
+	char *key = confirm_key(ran);
+
+	json_object_set_new(trial->bench->seen, key, brief(ran));
+	free(key);
+}
+
+/* What came of the same experiment on this board before; NULL if it never ran. Borrowed. */
+static json_t *recall(const struct trial *trial, const json_t *experiment)
+{
+	char *key = confirm_key(experiment);
+	json_t *known = json_object_get(trial->bench->seen, key);
+
+	free(key);
+	return known;
+}
+
+/* The same case at another server: a cell of its own with the id "<cell>~<what>". */
+static json_t *variant(const struct trial *trial, const char *what, json_t *server)
+{
+	static const char *const results[] = {"twin", "control", "tries", "witnesses", "trouble",
+	                                      "timings_ms", "outcome", "reason", "detail",
+	                                      "alert", "missing", "cannot", "diagnosis"};
+	json_t *made = json_made(json_copy(trial->cell));
+
+	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++)
+		json_object_del(made, results[i]);
+	json_object_set(made, "server", server);
+	json_object_set_new(made, "id", json_made(json_pack("s++", json_text(trial->cell, "id"), "~",
+	                                                    what)));
+	return made;
+}
+
+static void set_now(struct trial *trial, enum step step, json_t *now)
+{
+	json_decref(trial->now);
+	trial->now = now;
+	trial->step = step;
+}
+
+/* --- the good twin ---------------------------------------------------------------------------- */
+
+static json_t *make_twin(const struct trial *trial)
+{
+	json_t *server = json_object_get(json_object_get(trial->cell, "twin"), "server"), *twin;
 
 	if (server == NULL)
 		return NULL;
-	twin = json_made(json_copy((json_t *)cell));
-	json_object_del(twin, "twin");
-	json_object_set(twin, "server", server);
+	twin = variant(trial, "twin", server);
 	json_object_set_new(twin, "expect", json_made(json_pack("{s:s}", "result", "connect")));
-	json_object_set_new(twin, "id",
-	                    json_made(json_pack("s+", json_text(cell, "id"), "~twin")));
 	return twin;
 }
 
-/* Twins of several cases are often the same experiment. */
-static char *key_of(const json_t *twin)
+static void keep_twin(struct trial *trial, const char *when, const json_t *ran)
 {
-	json_t *experiment = json_made(json_pack("[O, O?]", json_object_get(twin, "server"),
-	                                         json_object_get(twin, "client")));
-	char *key = json_dumps(experiment, JSON_COMPACT | JSON_SORT_KEYS);
+	json_t *result = brief(ran);
 
-	CHECK(key != NULL);
-	json_decref(experiment);
-	return key;
+	json_object_del(result, "id");
+	json_object_set_new(json_object_get(trial->cell, "twin"), when, result);
 }
 
-static bool passed(const json_t *result)
+static void begin_with_twin(struct trial *trial)
 {
-	return strcmp(json_text(result, "outcome"), "pass") == 0;
+	json_t *twin = make_twin(trial);
+	const json_t *known = twin != NULL ? recall(trial, twin) : NULL;
+
+	if (twin == NULL) {
+		trial->step = STEP_CASE;
+	} else if (has_outcome(known, "pass")) {
+		keep_twin(trial, "before", known);
+		json_decref(twin);
+		trial->step = STEP_CASE;
+	} else {
+		set_now(trial, STEP_BEFORE, twin);
+	}
 }
 
-static void keep_result(struct trial *trial, const char *when, json_t *result)
+static void take_twin(struct trial *trial, const json_t *ran)
 {
-	json_object_set(json_object_get(trial->cell, "twin"), when, result);
+	bool passed = has_outcome(ran, "pass");
+
+	keep_twin(trial, trial->step == STEP_BEFORE ? "before" : "after", ran);
+	if (trial->step == STEP_BEFORE)
+		set_now(trial, STEP_CASE, NULL);
+	else if (trial->step == STEP_AFTER && !passed)
+		trial->step = STEP_ONCE_MORE;
+	else
+		move_on(trial);
 }
 
-struct trial *trial_begin(json_t *cell, const json_t *board, json_t *twins)
+/* Whether a board that never connected to the twin still does is no question. */
+static void take_case(struct trial *trial)
+{
+	const json_t *twin = json_object_get(trial->cell, "twin");
+
+	if (has_outcome(json_object_get(twin, "before"), "pass"))
+		set_now(trial, STEP_AFTER, make_twin(trial));
+	else
+		move_on(trial);
+}
+
+/* --- the verdict, and what it calls for ------------------------------------------------------- */
+
+static void weigh(struct trial *trial)
+{
+	judge_cell(trial->cell, trial->board);
+	rules_diagnose(trial->bench->rules, trial->cell, trial->board);
+	known_apply(trial->bench->known, trial->cell, trial->board);
+}
+
+static bool wants_control(const struct trial *trial)
+{
+	if (json_object_get(trial->cell, "control") != NULL)
+		return false;
+	return trial->bench->control == CONTROL_ALWAYS ||
+	       (trial->bench->control == CONTROL_ON_FAILURE && has_outcome(trial->cell, "fail"));
+}
+
+/* Changes are tried where a connection was due: what would make a board refuse is no question. */
+static bool wants_tries(const struct trial *trial)
+{
+	return has_outcome(trial->cell, "fail") && trial->bench->n_tries > 0 &&
+	       json_object_get(trial->cell, "twin") == NULL;
+}
+
+static void add_change(const struct trial *trial, json_t *change)
+{
+	const json_t *server = json_object_get(trial->cell, "server"), *other;
+	json_t *changed = json_merge_patched(server, change);
+	bool is_new = !json_equal(changed, server);
+	size_t i;
+
+	json_array_foreach(trial->changes, i, other) {
+		json_t *earlier = json_merge_patched(server, other);
+
+		is_new = is_new && !json_equal(earlier, changed);
+		json_decref(earlier);
+	}
+	if (is_new)
+		json_array_append(trial->changes, change);
+	json_decref(changed);
+}
+
+/* What the diagnoses foretell comes first, in their order; then what is near. */
+static void list_changes(struct trial *trial)
+{
+	json_t *diagnosis, *change;
+	size_t i, k;
+
+	trial->changes = json_made(json_array());
+	json_array_foreach(json_object_get(trial->cell, "diagnosis"), i, diagnosis)
+		json_array_foreach(json_object_get(diagnosis, "try"), k, change)
+			add_change(trial, change);
+	json_array_foreach(trial->neighbours, i, change)
+		add_change(trial, change);
+}
+
+static void keep_try(struct trial *trial, const json_t *ran)
+{
+	json_t *tries = json_object_get(trial->cell, "tries"), *result = brief(ran);
+
+	if (tries == NULL) {
+		tries = json_made(json_array());
+		json_object_set_new(trial->cell, "tries", tries);
+	}
+	if (strchr(json_text(result, "id"), '~') != NULL)
+		json_object_del(result, "id");
+	json_object_set(result, "change", trial->change);
+	json_array_append_new(tries, result);
+	trial->n_tried++;
+}
+
+/* Takes the next change up; those that ran before on this board cost nothing. */
+static void next_try(struct trial *trial)
+{
+	bool passed = false;
+
+	while (!passed && json_array_size(trial->changes) > 0 &&
+	       trial->n_tried < trial->bench->n_tries) {
+		json_t *server, *now;
+		const json_t *known;
+
+		json_decref(trial->change);
+		trial->change = json_incref(json_array_get(trial->changes, 0));
+		json_array_remove(trial->changes, 0);
+		server = json_merge_patched(json_object_get(trial->cell, "server"), trial->change);
+		now = variant(trial, "try", server);
+		json_decref(server);
+		known = recall(trial, now);
+		if (known == NULL) {
+			set_now(trial, STEP_TRY, now);
+			return;
+		}
+		keep_try(trial, known);
+		passed = has_outcome(known, "pass");
+		json_decref(now);
+	}
+	set_now(trial, STEP_OVER, NULL);
+}
+
+/* The board has run the case, and its twin if there is one, and what was called for since. */
+static void move_on(struct trial *trial)
+{
+	weigh(trial);
+	if (wants_control(trial)) {
+		set_now(trial, STEP_CONTROL,
+		        variant(trial, "control", json_object_get(trial->cell, "server")));
+	} else if (wants_tries(trial)) {
+		list_changes(trial);
+		next_try(trial);
+	} else {
+		set_now(trial, STEP_OVER, NULL);
+	}
+}
+
+static void take_control(struct trial *trial, const json_t *ran)
+{
+	json_t *result = brief(ran);
+
+	json_object_del(result, "id");
+	json_object_set_new(trial->cell, "control", result);
+	move_on(trial);
+}
+
+static void take_try(struct trial *trial, const json_t *ran)
+{
+	keep_try(trial, ran);
+	if (has_outcome(ran, "pass"))
+		set_now(trial, STEP_OVER, NULL);
+	else
+		next_try(trial);
+}
+
+/* --- from outside ----------------------------------------------------------------------------- */
+
+struct trial *trial_begin(json_t *cell, json_t *neighbours, const json_t *board,
+                          struct trial_bench *bench)
 {
 	struct trial *trial = calloc(1, sizeof(*trial));
-	json_t *known;
 
 	CHECK(trial != NULL);
-	*trial = (struct trial){.cell = cell, .board = board, .twins = twins, .step = STEP_CASE};
-	trial->twin = twin_of(cell);
-	if (trial->twin == NULL)
-		return trial;
-	trial->key = key_of(trial->twin);
-	known = json_object_get(twins, trial->key);
-	if (passed(known))
-		keep_result(trial, "before", known);
-	else
-		trial->step = STEP_BEFORE;
+	*trial = (struct trial){
+		.cell = cell, .neighbours = neighbours, .board = board, .bench = bench};
+	begin_with_twin(trial);
 	return trial;
+}
+
+enum trial_turn trial_turn(const struct trial *trial)
+{
+	if (trial->step == STEP_OVER)
+		return TRIAL_OVER;
+	return trial->step == STEP_CONTROL ? TRIAL_CONTROL : TRIAL_BOARD;
 }
 
 const json_t *trial_next(const struct trial *trial)
 {
-	if (trial->step == STEP_OVER)
-		return NULL;
-	return trial->step == STEP_CASE ? trial->cell : trial->twin;
+	return trial->step == STEP_CASE ? trial->cell : trial->now;
 }
 
-/* Judges a run of the twin; what is kept of it is the verdict. */
-static json_t *judged(const struct trial *trial, const json_t *said)
+/* A run with what was said of it, judged; as the control's it is not the board's. */
+static json_t *judged(struct trial *trial, json_t *said)
 {
-	json_t *ran = json_made(json_copy(trial->twin)), *result;
+	json_t *ran = json_made(json_copy((json_t *)trial_next(trial)));
+	json_t *control = json_made(json_pack("{s:s, s:s}", "name", "control", "stack", "openssl"));
 
-	json_object_update(ran, (json_t *)said);
-	judge_cell(ran, trial->board);
-	result = json_made(json_pack("{s:O, s:O, s:O}", "outcome", json_object_get(ran, "outcome"),
-	                             "reason", json_object_get(ran, "reason"), "detail",
-	                             json_object_get(ran, "detail")));
-	json_decref(ran);
-	return result;
-}
-
-static void take_twin(struct trial *trial, const json_t *said)
-{
-	json_t *result = judged(trial, said);
-	bool before = trial->step == STEP_BEFORE;
-
-	keep_result(trial, before ? "before" : "after", result);
-	json_object_set(trial->twins, trial->key, result);
-	if (before)
-		trial->step = STEP_CASE;
-	else if (trial->step == STEP_AFTER && !passed(result))
-		trial->step = STEP_ONCE_MORE;
-	else
-		trial->step = STEP_OVER;
-	json_decref(result);
-}
-
-/* Whether a board that never connected to the twin still does is no question. */
-static void take_case(struct trial *trial, json_t *said)
-{
-	const json_t *twin = json_object_get(trial->cell, "twin");
-
-	json_object_update(trial->cell, said);
-	trial->step = passed(json_object_get(twin, "before")) ? STEP_AFTER : STEP_OVER;
+	json_object_update(ran, said);
+	judge_cell(ran, trial->step == STEP_CONTROL ? control : trial->board);
+	if (trial->step != STEP_CONTROL)
+		remember(trial, ran);
+	json_decref(control);
+	return ran;
 }
 
 bool trial_take(struct trial *trial, json_t *witnesses, json_t *trouble, json_t *timings_ms)
 {
 	json_t *said = json_made(json_pack("{s:o, s:o, s:o}", "witnesses", witnesses, "trouble",
 	                                   trouble, "timings_ms", timings_ms));
+	json_t *ran = judged(trial, said);
 	bool is_case = trial->step == STEP_CASE;
 
-	if (is_case)
-		take_case(trial, said);
-	else
-		take_twin(trial, said);
+	switch (trial->step) {
+	case STEP_CASE:
+		json_object_update(trial->cell, said);
+		take_case(trial);
+		break;
+	case STEP_CONTROL:
+		take_control(trial, ran);
+		break;
+	case STEP_TRY:
+		take_try(trial, ran);
+		break;
+	default:
+		take_twin(trial, ran);
+	}
 	json_decref(said);
+	json_decref(ran);
 	return is_case;
+}
+
+void trial_do_without_control(struct trial *trial)
+{
+	json_object_set_new(trial->cell, "control", json_null());
+	move_on(trial);
 }
 
 json_t *trial_cell(const struct trial *trial)
@@ -144,8 +363,18 @@ json_t *trial_end(struct trial *trial)
 {
 	json_t *cell = trial->cell;
 
-	json_decref(trial->twin);
-	free(trial->key);
+	if (json_is_null(json_object_get(cell, "control")))
+		json_object_del(cell, "control");
+	json_decref(trial->neighbours);
+	json_decref(trial->now);
+	json_decref(trial->change);
+	json_decref(trial->changes);
 	free(trial);
 	return cell;
+}
+
+void trial_skip(json_t *cell, const json_t *board, struct rules *rules)
+{
+	judge_cell(cell, board);
+	rules_diagnose(rules, cell, board);
 }

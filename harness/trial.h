@@ -1,28 +1,51 @@
 /*
- * trial.h: all the connections that one cell takes, in their order. A program's part, above all
- * layers. No I/O: the owner runs what it is given and hands back what came of it.
+ * trial.h: all the connections that one cell takes, in their order, and its verdict. A program's part,
+ * above all layers. No I/O: the owner runs what it is given and hands back what came of it.
  *
  * Most cells are one connection. A case that the board must refuse is three: the good twin of its
  * server (scenario/expect.h) before it, unless that is known to work, and after it, once more if it
  * fails: a board that refuses everything refuses nothing in particular, and one that refused and
  * then hangs has not come through.
+ *
+ * What fails is looked into: the control, an OpenSSL client, runs the same case, and where that
+ * connects, changes of one factor of the server are tried on the board until one passes: first
+ * those that the diagnoses foretell, then the neighbours (scenario/neighbour.h).
  */
 #ifndef SHAKEDOWN_TRIAL_H
 #define SHAKEDOWN_TRIAL_H
+
+#include "scenario/plan.h"
+#include "verdict/known.h"
+#include "verdict/rules.h"
 
 #include <jansson.h>
 #include <stdbool.h>
 
 struct trial;
 
+enum control { CONTROL_ALWAYS, CONTROL_ON_FAILURE, CONTROL_NEVER };
+
+/* What the trials of one board have in common. Borrowed for the life of the trials. */
+struct trial_bench {
+	struct rules *rules;
+	struct known *known;
+	enum control control;
+	unsigned n_tries; /* changes that one cell may cost, at most */
+	json_t *seen; /* what ran so far: confirm_key -> {id, outcome, reason, alert, detail} */
+};
+
 /*
  * Begins the trial of `cell`, as the plan made it, on `board` (of results.json; borrowed). Takes
- * over `cell`. `twins` remembers the good twins of this board from trial to trial: an object of the
- * caller's, empty at first, borrowed until trial_end.
+ * over `cell`, and `neighbours`, the changes of the server that are near at hand.
  */
-struct trial *trial_begin(json_t *cell, const json_t *board, json_t *twins);
+struct trial *trial_begin(json_t *cell, json_t *neighbours, const json_t *board,
+                          struct trial_bench *bench);
 
-/* The cell to run now, borrowed until trial_take; NULL when all has run. */
+/* Who is to run now. */
+enum trial_turn { TRIAL_BOARD, TRIAL_CONTROL, TRIAL_OVER };
+enum trial_turn trial_turn(const struct trial *trial);
+
+/* The cell to run now, borrowed until trial_take. */
 const json_t *trial_next(const struct trial *trial);
 
 /*
@@ -31,13 +54,20 @@ const json_t *trial_next(const struct trial *trial);
  */
 bool trial_take(struct trial *trial, json_t *witnesses, json_t *trouble, json_t *timings_ms);
 
+/* There is no control to be had: the trial goes on without. */
+void trial_do_without_control(struct trial *trial);
+
 /* The cell as far as it is known, borrowed until trial_end. */
 json_t *trial_cell(const struct trial *trial);
 
 /*
- * Frees the trial and returns its cell with "witnesses", "trouble", "timings_ms" and in "twin" what
- * came of the twin; it can be ended at any time. The caller's to release.
+ * Frees the trial, at any time, and returns its cell, the caller's to release: judged, diagnosed
+ * and with "witnesses", "trouble", "timings_ms", and, where there was any, "twin", "control" and
+ * "tries", if the case has run.
  */
 json_t *trial_end(struct trial *trial);
+
+/* Judges and diagnoses a cell that is not to be run: it has "skipped". */
+void trial_skip(json_t *cell, const json_t *board, struct rules *rules);
 
 #endif

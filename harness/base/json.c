@@ -84,3 +84,21 @@ json_t *json_made(json_t *value)
 	CHECK(value != NULL);
 	return value;
 }
+
+json_t *json_merge_patched(const json_t *target, const json_t *patch)
+{
+	json_t *result, *value;
+	const char *key;
+
+	if (!json_is_object(patch))
+		return json_made(json_deep_copy(patch));
+	result = json_made(json_is_object(target) ? json_deep_copy(target) : json_object());
+	json_object_foreach((json_t *)patch, key, value) {
+		if (json_is_null(value))
+			json_object_del(result, key);
+		else
+			json_object_set_new(result, key,
+			                    json_merge_patched(json_object_get(target, key), value));
+	}
+	return result;
+}

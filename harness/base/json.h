@@ -45,6 +45,9 @@ const char *json_text(const json_t *object, const char *key);
 long long json_number(const json_t *object, const char *key);
 bool json_flag(const json_t *object, const char *key);
 
+/* `target` changed by an RFC 7396 merge patch. New; both arguments stay as they are. */
+json_t *json_merge_patched(const json_t *target, const json_t *patch);
+
 /* json_pack and friends fail only without memory: CHECKs that `value` is there and returns it. */
 json_t *json_made(json_t *value);
 

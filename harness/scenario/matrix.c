@@ -373,6 +373,15 @@ json_t *matrix_values(const struct matrix *matrix, size_t index)
 	return values;
 }
 
+json_t *matrix_axes(const struct matrix *matrix)
+{
+	json_t *axes = json_made(json_object());
+
+	for (size_t i = 0; i < matrix->n_axes; i++)
+		json_object_set(axes, matrix->axes[i].path, matrix->axes[i].values);
+	return axes;
+}
+
 void matrix_name(const struct matrix *matrix, size_t index, struct buf *out)
 {
 	uint16_t digits[MATRIX_AXES_MAX];

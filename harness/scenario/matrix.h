@@ -56,6 +56,9 @@ int matrix_value(const struct matrix *matrix, size_t index, const char *path);
 /* A new object: for each axis' path its value in the case `index`. Values are shared. */
 json_t *matrix_values(const struct matrix *matrix, size_t index);
 
+/* A new object: for each axis' path all its values. They are shared. */
+json_t *matrix_axes(const struct matrix *matrix);
+
 /* Appends the case's name: the names of its values, joined by ','. */
 void matrix_name(const struct matrix *matrix, size_t index, struct buf *out);
 

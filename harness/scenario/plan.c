@@ -18,15 +18,24 @@ size_t plan_board(const struct plan *plan, size_t index)
 	return index % plan->n_profiles;
 }
 
-/* The case that cell `index` runs; a new object. */
-static json_t *plan_case(const struct plan *plan, size_t index)
+/* The suite of cell `index`; *of_suite is set to the index of its case there. */
+static const struct suite *plan_suite(const struct plan *plan, size_t index, size_t *of_suite)
 {
 	size_t left = index / plan->n_profiles, suite = 0;
 
 	CHECK(index < plan_n_cells(plan));
 	while (left >= suite_n_cases(plan->suites[suite]))
 		left -= suite_n_cases(plan->suites[suite++]);
-	return suite_case(plan->suites[suite], left);
+	*of_suite = left;
+	return plan->suites[suite];
+}
+
+json_t *plan_neighbours(const struct plan *plan, size_t index)
+{
+	size_t of_suite;
+	const struct suite *suite = plan_suite(plan, index, &of_suite);
+
+	return suite_neighbours(suite, of_suite);
 }
 
 json_t *plan_cell(const struct plan *plan, size_t index)
@@ -35,7 +44,9 @@ json_t *plan_cell(const struct plan *plan, size_t index)
 	                                   "server", "client", "matrix", "expect", "twin",
 	                                   "why"};
 	const char *board = profile_name(&plan->profiles[plan_board(plan, index)]);
-	json_t *of_case = plan_case(plan, index);
+	size_t of_suite;
+	const struct suite *suite = plan_suite(plan, index, &of_suite);
+	json_t *of_case = suite_case(suite, of_suite);
 	json_t *cell = json_made(json_object());
 	struct buf id = {0};
 

@@ -31,4 +31,7 @@ size_t plan_board(const struct plan *plan, size_t index);
  */
 json_t *plan_cell(const struct plan *plan, size_t index);
 
+/* One-factor changes of its server, the nearest first (neighbour.h); a new list. */
+json_t *plan_neighbours(const struct plan *plan, size_t index);
+
 #endif

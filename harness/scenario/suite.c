@@ -6,6 +6,7 @@
 #include "peer/fault_plan.h"
 #include "scenario/expect.h"
 #include "scenario/matrix.h"
+#include "scenario/neighbour.h"
 #include "scenario/setting.h"
 #include "scenario/shipped.h"
 
@@ -484,4 +485,19 @@ json_t *suite_case(const struct suite *suite, size_t index)
 	buf_fini(&values);
 	buf_fini(&id);
 	return made;
+}
+
+json_t *suite_neighbours(const struct suite *suite, size_t index)
+{
+	const struct scenario *scenario = find_scenario(suite, index);
+	json_t *server = json_made(json_copy(scenario->server));
+	json_t *client = json_made(json_object());
+	json_t *axes = matrix_axes(&scenario->matrix), *list;
+
+	matrix_apply(&scenario->matrix, index - scenario->first_case, server, client);
+	list = neighbours_of(server, axes);
+	json_decref(server);
+	json_decref(client);
+	json_decref(axes);
+	return list;
 }

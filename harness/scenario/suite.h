@@ -48,4 +48,7 @@ size_t suite_n_cases(const struct suite *suite);
  */
 json_t *suite_case(const struct suite *suite, size_t index);
 
+/* One-factor changes of the server of the case `index`, the nearest first (neighbour.h). New. */
+json_t *suite_neighbours(const struct suite *suite, size_t index);
+
 #endif

@@ -7,24 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-json_t *merge_patched(const json_t *target, const json_t *patch)
-{
-	json_t *result, *value;
-	const char *key;
-
-	if (!json_is_object(patch))
-		return json_made(json_deep_copy(patch));
-	result = json_made(json_is_object(target) ? json_deep_copy(target) : json_object());
-	json_object_foreach((json_t *)patch, key, value) {
-		if (json_is_null(value))
-			json_object_del(result, key);
-		else
-			json_object_set_new(result, key,
-			                    merge_patched(json_object_get(target, key), value));
-	}
-	return result;
-}
-
 static int by_text(const void *a, const void *b)
 {
 	const json_t *const *x = a, *const *y = b;
@@ -59,7 +41,7 @@ static void sort_member(json_t *server, const char *key)
 /* What makes two cells the same experiment: server, client options, expectation. */
 static json_t *experiment_of(const json_t *cell, const json_t *patch)
 {
-	json_t *server = merge_patched(json_object_get(cell, "server"), patch);
+	json_t *server = json_merge_patched(json_object_get(cell, "server"), patch);
 	json_t *client = json_object_get(cell, "client");
 	json_t *expect = json_object_get(cell, "expect");
 
@@ -116,10 +98,15 @@ static json_t *index_cells(const json_t *cells)
 	return index;
 }
 
-static json_t *experiment_result(json_t *change, const json_t *ran)
+/* What came of a change: in another cell of the run, or in a try of this one. */
+static json_t *change_result(json_t *change, const json_t *ran, bool is_cell)
 {
-	return json_made(json_pack("{s:O, s:s, s:s}", "change", change, "cell",
-	                           json_text(ran, "id"), "outcome", json_text(ran, "outcome")));
+	json_t *result = json_made(json_pack("{s:O, s:s}", "change", change, "outcome",
+	                                     json_text(ran, "outcome")));
+
+	if (is_cell)
+		json_object_set(result, "cell", json_object_get(ran, "id"));
+	return result;
 }
 
 static bool passed(const json_t *result)
@@ -127,8 +114,33 @@ static bool passed(const json_t *result)
 	return strcmp(json_text(result, "outcome"), "pass") == 0;
 }
 
-/* The results of the changes that ran, in order, up to the first that passed. */
-static json_t *tried(const json_t *cell, const json_t *diagnosis, const json_t *index)
+/* The try of the cell that made this change, or NULL. */
+static const json_t *try_of(const json_t *cell, const json_t *change)
+{
+	const json_t *try;
+	size_t i;
+
+	json_array_foreach(json_object_get(cell, "tries"), i, try)
+		if (json_equal(json_object_get(try, "change"), change))
+			return try;
+	return NULL;
+}
+
+/* Whether it failed in the same way, so that the change took nothing away. */
+static bool failed_alike(const json_t *ran, const json_t *cell)
+{
+	return strcmp(json_text(ran, "outcome"), "fail") == 0 &&
+	       strcmp(json_text(ran, "reason"), json_text(cell, "reason")) == 0 &&
+	       json_number(json_object_get(ran, "alert"), "number") ==
+	               json_number(json_object_get(cell, "alert"), "number");
+}
+
+/*
+ * The results of the changes that ran, in order, up to the first that passed. *n_alike counts those
+ * that changed nothing.
+ */
+static json_t *tried(const json_t *cell, const json_t *diagnosis, const json_t *index,
+                     size_t *n_alike)
 {
 	json_t *results = json_made(json_array());
 	char *own = unchanged_key(cell);
@@ -137,22 +149,32 @@ static json_t *tried(const json_t *cell, const json_t *diagnosis, const json_t *
 
 	json_array_foreach(json_object_get(diagnosis, "try"), i, change) {
 		char *key = key_of(cell, change);
-		const json_t *ran = strcmp(key, own) != 0 ? json_object_get(index, key) : NULL;
+		const json_t *sibling = strcmp(key, own) != 0 ? json_object_get(index, key) : NULL;
+		const json_t *ran = sibling != NULL ? sibling : try_of(cell, change);
 
 		free(key);
 		if (ran == NULL)
 			continue;
-		json_array_append_new(results, experiment_result(change, ran));
-		if (passed(json_array_get(results, json_array_size(results) - 1)))
+		*n_alike += failed_alike(ran, cell);
+		json_array_append_new(results, change_result(change, ran, sibling != NULL));
+		if (passed(ran))
 			break;
 	}
 	free(own);
 	return results;
 }
 
+static const char *confidence_of(const json_t *diagnosis, bool proven, size_t n_alike)
+{
+	if (proven)
+		return "confirmed";
+	return n_alike == json_array_size(json_object_get(diagnosis, "try")) ? "refuted" : "likely";
+}
+
 static void confirm(const json_t *cell, json_t *diagnosis, const json_t *index)
 {
-	json_t *results = tried(cell, diagnosis, index);
+	size_t n_alike = 0;
+	json_t *results = tried(cell, diagnosis, index, &n_alike);
 	size_t n = json_array_size(results);
 	bool proven = n > 0 && passed(json_array_get(results, n - 1));
 	size_t decisive = proven ? n - 1 : 0;
@@ -160,7 +182,7 @@ static void confirm(const json_t *cell, json_t *diagnosis, const json_t *index)
 	json_object_del(diagnosis, "counterfactual");
 	json_object_del(diagnosis, "also_tried");
 	json_object_set_new(diagnosis, "confidence",
-	                    json_made(json_string(proven ? "confirmed" : "likely")));
+	                    json_made(json_string(confidence_of(diagnosis, proven, n_alike))));
 	if (n > 0) {
 		json_object_set(diagnosis, "counterfactual", json_array_get(results, decisive));
 		json_array_remove(results, decisive);
@@ -170,15 +192,58 @@ static void confirm(const json_t *cell, json_t *diagnosis, const json_t *index)
 	json_decref(results);
 }
 
+static bool is_refuted(const json_t *diagnosis)
+{
+	return strcmp(json_text(diagnosis, "confidence"), "refuted") == 0;
+}
+
+/* Those that were refuted give way to the next. */
+static void put_refuted_last(json_t *cell)
+{
+	json_t *ordered = json_made(json_array()), *diagnosis;
+	size_t i;
+
+	json_array_foreach(json_object_get(cell, "diagnosis"), i, diagnosis)
+		if (!is_refuted(diagnosis))
+			json_array_append(ordered, diagnosis);
+	json_array_foreach(json_object_get(cell, "diagnosis"), i, diagnosis)
+		if (is_refuted(diagnosis))
+			json_array_append(ordered, diagnosis);
+	json_object_set_new(cell, "diagnosis", ordered);
+}
+
+/* The try that passed, whoever foretold it. */
+static void keep_counterfactual(json_t *cell)
+{
+	const json_t *try;
+	size_t i;
+
+	json_object_del(cell, "counterfactual");
+	json_array_foreach(json_object_get(cell, "tries"), i, try)
+		if (passed(try))
+			json_object_set_new(cell, "counterfactual",
+			                    change_result(json_object_get(try, "change"), try, true));
+}
+
 void confirm_diagnoses(json_t *cells)
 {
 	json_t *index = index_cells(cells);
 	json_t *cell, *diagnosis;
 	size_t i, k;
 
-	json_array_foreach(cells, i, cell)
+	json_array_foreach(cells, i, cell) {
+		keep_counterfactual(cell);
+		if (json_array_size(json_object_get(cell, "diagnosis")) == 0)
+			continue;
 		json_array_foreach(json_object_get(cell, "diagnosis"), k, diagnosis)
 			if (json_array_size(json_object_get(diagnosis, "try")) > 0)
 				confirm(cell, diagnosis, index);
+		put_refuted_last(cell);
+	}
 	json_decref(index);
+}
+
+char *confirm_key(const json_t *cell)
+{
+	return unchanged_key(cell);
 }

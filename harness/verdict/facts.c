@@ -59,6 +59,7 @@ static const struct {
 	{TWIN_LOST, "twin-lost"},
 	{OTHERWISE, "otherwise"},
 	{BOARD_UNABLE, "board-unable"},
+	{CONTROL_FAILED, "control-failed"},
 };
 
 const char *fact_name(uint64_t bit)
@@ -438,4 +439,6 @@ void facts_read(struct facts *facts, const json_t *cell, const json_t *board)
 	                   json_object_get(board, "unsupported")))
 		facts->bits |= DECLARED;
 	read_expectation(facts, cell, server);
+	if (is(json_object_get(cell, "control"), "outcome", "fail"))
+		facts->bits |= CONTROL_FAILED;
 }

@@ -75,6 +75,7 @@ enum fact {
 	TWIN_LOST = 1ull << 43,      /* it did before the case, and no longer after it */
 	OTHERWISE = 1ull << 44,      /* a connection, but not as it should be */
 
+	CONTROL_FAILED = 1ull << 46, /* an OpenSSL client fails at the same server */
 	BOARD_UNABLE = 1ull << 45, /* its firmware cannot do what the case asks of the client */
 };
 

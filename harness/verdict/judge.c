@@ -20,6 +20,16 @@ static const struct judge_row rows[] = {
 	{RUNNER_TROUBLE, 0, "error", "runner-failed", "Shakedown's UART runner failed: {trouble}."},
 	{OTHER_TROUBLE, 0, "error", "harness-failed", "Shakedown itself failed: {trouble}."},
 
+	/* Where OpenSSL's own client fails too, the server is at fault, and so are we. */
+	{CONTROL_FAILED, MAY_REFUSE | BOARD_OK | BOARD_UNABLE, "error", "control-failed",
+	 "The server is at fault: the control, an OpenSSL client, fails at it too: {control}"},
+	{CONTROL_FAILED | BOARD_OK | SERVER_SAW_ALERT, MAY_REFUSE, "error", "control-failed",
+	 "The server is at fault: it ends the connection of the control, an OpenSSL client, too:"
+	 " {control}"},
+	{CONTROL_FAILED | BOARD_OK | OTHERWISE, MAY_REFUSE, "error", "control-failed",
+	 "The server is at fault: the connection of the control, an OpenSSL client, is not as it"
+	 " should be either: {control}"},
+
 	/* What a board must refuse; nothing is worse than to accept it. */
 	{MUST_REFUSE | ACCEPTED, UNAPPLIED, "fail", "unsafe",
 	 "The board accepted what it must refuse{flaw}."},
@@ -305,6 +315,11 @@ static void fill_twin(const struct scene *scene, struct buf *out)
 	buf_text(out, json_text(last, "detail"));
 }
 
+static void fill_control(const struct scene *scene, struct buf *out)
+{
+	buf_text(out, json_text(json_object_get(scene->cell, "control"), "detail"));
+}
+
 static void show_member(const json_t *object, const char *key, struct buf *out)
 {
 	const json_t *value = json_object_get(object, key);
@@ -337,7 +352,7 @@ static const struct {
 	{"{cannot}", fill_cannot},       {"{connections}", fill_connections},
 	{"{server-error}", fill_server_error}, {"{flaw}", fill_flaw},
 	{"{foreseen}", fill_foreseen},   {"{twin}", fill_twin},
-	{"{otherwise}", fill_otherwise},
+	{"{otherwise}", fill_otherwise}, {"{control}", fill_control},
 };
 
 static const char *fill_word(const struct scene *scene, const char *at, struct buf *out)

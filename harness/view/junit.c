@@ -59,7 +59,9 @@ static void put_proof(const json_t *diagnosis, struct buf *text)
 	           strcmp(json_text(result, "outcome"), "pass") == 0 ? "it passes"
 	                                                             : "it still fails");
 	report_change(json_object_get(result, "change"), text);
-	buf_printf(text, " (%s)\n", json_text(result, "cell"));
+	if (json_text(result, "cell")[0] != '\0')
+		buf_printf(text, " (%s)", json_text(result, "cell"));
+	buf_char(text, '\n');
 }
 
 static void put_line(const char *label, const char *line, struct buf *text)

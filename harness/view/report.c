@@ -182,9 +182,14 @@ static void arrange(struct report *report)
 
 /* --- the groups ------------------------------------------------------------------------------- */
 
+static bool has_confidence(const json_t *diagnosis, const char *confidence)
+{
+	return strcmp(json_text(diagnosis, "confidence"), confidence) == 0;
+}
+
 static bool is_unexplained(const json_t *diagnosis)
 {
-	return strcmp(json_text(diagnosis, "confidence"), "none") == 0;
+	return has_confidence(diagnosis, "none");
 }
 
 /* What cells of one group have in common. The caller's to free. */
@@ -204,8 +209,7 @@ static void add_to_group(struct report_group *group, const json_t *cell, const j
 {
 	group->cells = grown(group->cells, group->n_cells, sizeof(*group->cells));
 	group->cells[group->n_cells++] = cell;
-	if (strcmp(json_text(diagnosis, "confidence"), "confirmed") == 0)
-		group->n_confirmed++;
+	group->n_confirmed += has_confidence(diagnosis, "confirmed");
 	if (group->diagnosis == NULL ||
 	    strlen(json_text(diagnosis, "cause")) > strlen(json_text(group->diagnosis, "cause"))) {
 		group->diagnosis = diagnosis;
@@ -221,9 +225,13 @@ static void group(struct report *report)
 
 	json_array_foreach(json_object_get(report->results, "cells"), i, cell) {
 		json_array_foreach(json_object_get(cell, "diagnosis"), k, diagnosis) {
-			char *key = group_key(cell, diagnosis);
-			size_t at = index_of(seen, key, report->n_groups);
+			char *key;
+			size_t at;
 
+			if (k > 0 && has_confidence(diagnosis, "refuted"))
+				continue; /* another speaks */
+			key = group_key(cell, diagnosis);
+			at = index_of(seen, key, report->n_groups);
 			free(key);
 			if (at == report->n_groups) {
 				report->groups = grown(report->groups, report->n_groups,
@@ -335,26 +343,58 @@ static void prove(const json_t *cell, const json_t *result, json_t *said, struct
 	buf_printf(&words, "%s %s with ", json_text(cell, "board"),
 	           passed ? "passes" : "still fails");
 	report_change(json_object_get(result, "change"), &words);
-	if (is_new(said, buf_string(&words)))
-		buf_printf(out, "%s (%s)\n", buf_string(&words), json_text(result, "cell"));
+	if (is_new(said, buf_string(&words))) {
+		buf_text(out, buf_string(&words));
+		if (json_text(result, "cell")[0] != '\0')
+			buf_printf(out, " (%s)", json_text(result, "cell"));
+		buf_char(out, '\n');
+	}
 	buf_fini(&words);
+}
+
+/* Where nothing that was tried helped, that is worth knowing too. */
+static void tell_in_vain(const json_t *cell, json_t *said, struct buf *out)
+{
+	struct buf words = {0};
+	const json_t *try;
+	size_t i;
+
+	buf_printf(&words, "%s fails with each single change that was tried:",
+	           json_text(cell, "board"));
+	json_array_foreach(json_object_get(cell, "tries"), i, try) {
+		buf_text(&words, i > 0 ? "; " : " ");
+		report_change(json_object_get(try, "change"), &words);
+	}
+	if (json_array_size(json_object_get(cell, "tries")) > 0 && is_new(said, buf_string(&words)))
+		buf_printf(out, "%s\n", buf_string(&words));
+	buf_fini(&words);
+}
+
+static void prove_cell(const struct report_group *group, const json_t *cell, json_t *said,
+                       struct buf *out)
+{
+	const json_t *diagnosis = report_diagnosis(group, cell);
+	const json_t *decisive = json_object_get(diagnosis, "counterfactual");
+	const json_t *found = json_object_get(cell, "counterfactual"), *other;
+	size_t k;
+
+	json_array_foreach(json_object_get(diagnosis, "also_tried"), k, other)
+		prove(cell, other, said, out);
+	if (decisive != NULL)
+		prove(cell, decisive, said, out);
+	if (found != NULL && !json_equal(json_object_get(found, "change"),
+	                                 json_object_get(decisive, "change")))
+		prove(cell, found, said, out);
+	if (decisive == NULL && found == NULL)
+		tell_in_vain(cell, said, out);
 }
 
 void report_proof(const struct report_group *group, struct buf *out)
 {
 	json_t *said = json_made(json_object());
 
-	for (size_t i = 0; i < group->n_cells; i++) {
-		const json_t *diagnosis = report_diagnosis(group, group->cells[i]);
-		const json_t *decisive = json_object_get(diagnosis, "counterfactual");
-		const json_t *other;
-		size_t k;
-
-		json_array_foreach(json_object_get(diagnosis, "also_tried"), k, other)
-			prove(group->cells[i], other, said, out);
-		if (decisive != NULL)
-			prove(group->cells[i], decisive, said, out);
-	}
+	for (size_t i = 0; i < group->n_cells; i++)
+		prove_cell(group, group->cells[i], said, out);
 	json_decref(said);
 }
 
@@ -410,6 +450,8 @@ void report_confidence(const struct report_group *group, struct buf *out)
 {
 	if (is_unexplained(group->diagnosis))
 		buf_text(out, "not explained by a rule");
+	else if (has_confidence(group->diagnosis, "refuted"))
+		buf_text(out, "refuted: what it foretells did not help");
 	else if (group->n_confirmed == 0)
 		buf_text(out, "likely");
 	else if (group->n_confirmed == group->n_cells)

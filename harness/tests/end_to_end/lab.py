@@ -219,6 +219,7 @@ class Lab(unittest.TestCase):
         self.folder = Path(tempfile.mkdtemp(prefix="lab-"))
         self.addCleanup(shutil.rmtree, self.folder)
         self.out = self.folder / "report"
+        self.options: list[str] = []
         self.runtime = self.folder / "runtime"
         self.runtime.mkdir(mode=0o700)
         self.faults = self.folder / "faults"
@@ -248,7 +249,7 @@ class Lab(unittest.TestCase):
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def start(self, suite: str, *boards: str, out: Path | None = None, wrap: tuple[str, ...] = ()) -> Run:
-        run = Run([*wrap, SHAKEDOWN, "run", suite, "--board", *boards, "--out", str(out or self.out)],
+        run = Run([*wrap, SHAKEDOWN, "run", suite, "--board", *boards, "--out", str(out or self.out), *self.options],
                   self.env, self.folder)
         self.addCleanup(run.give_up)
         return run

@@ -49,7 +49,7 @@ static inline json_t *cell_with(const char *patch)
 		" 'board': {'phase': 'close', 'status': '0', 'version': '1.3', 'alert': null,"
 		"  'log': ''}}}");
 	json_t *change = parsed(patch);
-	json_t *cell = merge_patched(passed, change);
+	json_t *cell = json_merge_patched(passed, change);
 
 	json_decref(passed);
 	json_decref(change);

@@ -31,7 +31,7 @@ static void merge_patch_is_that_of_rfc_7396(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++) {
 		json_t *target = parsed(examples[i][0]), *patch = parsed(examples[i][1]);
-		json_t *expected = parsed(examples[i][2]), *result = merge_patched(target, patch);
+		json_t *expected = parsed(examples[i][2]), *result = json_merge_patched(target, patch);
 
 		if (!json_equal(result, expected))
 			fail_msg("%s changed by %s", examples[i][0], examples[i][1]);
@@ -49,8 +49,9 @@ struct proof {
 	size_t n_also;
 };
 
-#define FAILED \
-	"{'id': 'failed', 'board': 'b', 'server': {'versions': ['1.2', '1.3']," \
+#define FAILED FAILED_WITH("")
+#define FAILED_WITH(more) \
+	"{" more "'id': 'failed', 'board': 'b', 'server': {'versions': ['1.2', '1.3']," \
 	" 'certificate': ['rsa-2048']}, 'expect': {'result': 'connect'}, 'outcome': 'fail'," \
 	" 'diagnosis': [{'id': 'r', 'confidence': 'likely'," \
 	" 'try': [{'certificate': ['ecdsa-p256']}, {'versions': ['1.2']}]}]}"
@@ -73,7 +74,16 @@ static const struct proof proofs[] = {
 	{"both changes failed",
 	 "[" FAILED "," OTHER("x", "b", "['1.2', '1.3']", "ecdsa-p256", "'outcome': 'fail'") ","
 	 OTHER("y", "b", "['1.2']", "rsa-2048", "'outcome': 'fail'") "]",
+	 "refuted", "x", "fail", 1},
+	{"both changes failed, one of them in another way",
+	 "[" FAILED "," OTHER("x", "b", "['1.2', '1.3']", "ecdsa-p256",
+	                      "'outcome': 'fail', 'reason': 'timeout'") ","
+	 OTHER("y", "b", "['1.2']", "rsa-2048", "'outcome': 'fail'") "]",
 	 "likely", "x", "fail", 1},
+	{"a try of the cell itself passed",
+	 "[" FAILED_WITH("'tries': [{'change': {'certificate': ['ecdsa-p256']}, 'outcome': 'fail'},"
+	                 " {'change': {'versions': ['1.2']}, 'outcome': 'pass'}], ") "]",
+	 "confirmed", NULL, "pass", 1},
 	{"it passed on another board",
 	 "[" FAILED "," OTHER("x", "c", "['1.2', '1.3']", "ecdsa-p256", "'outcome': 'pass'") "]",
 	 "likely", NULL, NULL, 0},

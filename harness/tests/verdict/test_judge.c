@@ -365,6 +365,26 @@ static const struct {
 	 "{'witnesses': {'server': {" NO_HANDSHAKE ", 'closed_by': 'timeout', 'ended': 'timeout'}, "
 	 WIRE_OPEN ", " BOARD_FAILED("hs", "0x1") "}}",
 	 "fail", "timeout"},
+	/* the control */
+	{"the control fails too",
+	 "{'control': {'outcome': 'fail', 'detail': 'no'}, 'server': {'versions': ['1.2']}, "
+	 ALL_REFUSED "}",
+	 "error", "control-failed"},
+	{"the control is refused after its handshake too",
+	 "{'control': {'outcome': 'fail', 'detail': 'no'}, 'witnesses': {"
+	 CLOSED_BY_SERVER_WITH(ALERT_116) ", 'wire': {" ALERT_116 ", 'close': {'first': 'server'}}}}",
+	 "error", "control-failed"},
+	{"the control's connection is not as expected either",
+	 "{'control': {'outcome': 'fail', 'detail': 'no'},"
+	 " 'expect': {'result': 'connect', 'resumed': true}}",
+	 "error", "control-failed"},
+	{"the control fails where the board passes",
+	 "{'control': {'outcome': 'fail', 'detail': 'no'}}",
+	 "pass", "connected"},
+	{"the control accepts what it must refuse too",
+	 "{" MUST_REFUSE ", 'control': {'outcome': 'fail', 'detail': 'no'}}",
+	 "fail", "unsafe"},
+
 	/* what must be refused */
 	{"an expired certificate is accepted",
 	 "{" MUST_REFUSE "}",

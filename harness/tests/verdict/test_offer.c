@@ -352,7 +352,7 @@ static void what_is_not_the_offers_fault_is_not_claimed(void **state)
 		json_t *cell = cell_with("{'witnesses': {'wire': {'server_hello': null}}}");
 		json_t *wire = json_object_get(json_object_get(cell, "witnesses"), "wire");
 		json_t *patch = parsed(patches[i]);
-		json_t *server = merge_patched(json_object_get(cell, "server"), patch), *missing;
+		json_t *server = json_merge_patched(json_object_get(cell, "server"), patch), *missing;
 
 		json_object_del(wire, "server_hello");
 		missing = missing_if(server, wire, "server", 40);

@@ -1,0 +1,81 @@
+"""What fails is looked into: the control at the same server, and changes of one factor until one passes."""
+
+from __future__ import annotations
+
+import sys
+import unittest
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from lab import Lab, outcomes  # noqa: E402
+
+
+def suite(**server: Any) -> dict[str, Any]:
+    return {"suite": "own", "why": "A test.",
+            "scenarios": [{"name": "one", "why": "A test.", "server": {"certificate": "rsa-2048", **server}}]}
+
+
+class Control(Lab):
+    maxDiff = None
+
+    def test_a_server_that_can_serve_nobody_is_our_own_error(self) -> None:
+        # It may sign with ECDSA only, and has an RSA key.
+        server = suite(versions=["1.3"], signature_algorithms="ecdsa_secp256r1_sha256")
+        done = self.run_suite(self.write("own.json", server), "openssl")
+        cell = self.cells()["own/one/openssl"]
+        self.assertEqual((cell["outcome"], cell["reason"]), ("error", "control-failed"))
+        self.assertEqual(cell["control"]["outcome"], "fail")
+        self.assertNotIn("tries", cell)
+        self.assertEqual(done.status, 3)
+
+    def test_without_control_it_is_a_failure_that_no_client_is_blamed_for(self) -> None:
+        server = suite(versions=["1.3"], signature_algorithms="ecdsa_secp256r1_sha256")
+        self.options = ["--control", "never", "--tries", "0"]
+        done = self.run_suite(self.write("own.json", server), "openssl")
+        self.assertEqual(outcomes(self.cells()), {"own/one/openssl": ("fail", "server-cannot")})
+        self.assertNotIn("control", self.cells()["own/one/openssl"])
+        self.assertEqual(done.status, 1)
+
+    def test_the_control_runs_where_it_is_always_wanted(self) -> None:
+        self.options = ["--control", "always"]
+        done = self.run_suite(self.write("own.json", suite(client_auth="require")), "openssl")
+        cell = self.cells()["own/one/openssl"]
+        self.assertEqual((cell["outcome"], cell["control"]["outcome"]), ("pass", "pass"))
+        self.assertEqual(done.status, 0)
+
+    def test_what_no_rule_explains_is_found_by_trying(self) -> None:
+        server = suite(versions=["1.3"], certificate="ecdsa-p256", ciphersuites="TLS_CHACHA20_POLY1305_SHA256")
+        done = self.run_suite(self.write("own.json", server), "netx-fixed")
+        cell = self.cells()["own/one/netx-fixed"]
+        self.assertEqual(cell["outcome"], "fail")
+        self.assertEqual(cell["control"]["outcome"], "pass")
+        self.assertEqual(cell["counterfactual"]["outcome"], "pass")
+        self.assertLessEqual(len(cell["tries"]), 6)
+        self.assertEqual([one["outcome"] for one in cell["tries"][:-1]], ["fail"] * (len(cell["tries"]) - 1))
+        self.assertIn("netx-fixed passes with", done.out)
+
+    def test_no_more_is_tried_than_asked_for(self) -> None:
+        self.options = ["--tries", "2"]
+        # Mbed TLS 2.28 has no TLS 1.3, and no change of something else helps.
+        server = suite(versions=["1.3"], certificate="rsa-pss-2048")
+        done = self.run_suite(self.write("own.json", server), "mbedtls")
+        cell = self.cells()["own/one/mbedtls"]
+        self.assertEqual([one["outcome"] for one in cell["tries"]], ["fail", "fail"])
+        self.assertNotIn("counterfactual", cell)
+        self.assertEqual(done.status, 1)
+
+    def test_wrong_words(self) -> None:
+        for options, complaint in (
+            (["--control", "perhaps"], '--control is always, on-failure or never, not "perhaps"'),
+            (["--tries", "many"], "--tries takes a number from 0 to 100, not many"),
+        ):
+            with self.subTest(options=options):
+                self.options = options
+                done = self.run_suite("story", "mbedtls")
+                self.assertEqual((done.status, done.complaint), (2, complaint))
+
+
+if __name__ == "__main__":
+    unittest.main()
