@@ -89,7 +89,7 @@ class RealPort(Lab):
         cells = self.cells()
         own = [cell for name, cell in cells.items() if name.endswith("/own")]
         lost = [cell for cell in own if cell["reason"] in ("port-lost", "silent")]
-        skipped = [cell for cell in own if cell["outcome"] == "skip"]
+        skipped = [cell for cell in own if cell["reason"] == "skipped"]
         self.assertLessEqual(len(lost), 4)
         self.assertGreater(len(skipped), 0)
         self.assertIn("is gone", (lost + skipped)[0]["detail"])
