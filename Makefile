@@ -28,6 +28,10 @@ ifneq ($(wildcard /usr/include/gnutls/gnutls.h /usr/local/include/gnutls/gnutls.
 STACKS   += gnutls
 BOARD_LIBS += -lgnutls
 endif
+ifneq ($(wildcard /usr/include/bearssl.h /usr/local/include/bearssl.h),)
+STACKS   += bearssl
+BOARD_LIBS += -lbearssl
+endif
 BOARDS   := $(B)/shakedown-board
 ifneq ($(wildcard /usr/include/wolfssl/ssl.h /usr/local/include/wolfssl/ssl.h),)
 BOARDS   += $(B)/shakedown-board-wolfssl

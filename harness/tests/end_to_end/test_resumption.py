@@ -13,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from lab import Lab  # noqa: E402
 
 BOTH = ("1.2", "1.3")
-BOARDS = {"openssl": BOTH, "wolfssl": BOTH, "mbedtls": ("1.2",), "gnutls": BOTH}
+BOARDS = {"openssl": BOTH, "wolfssl": BOTH, "mbedtls": ("1.2",), "gnutls": BOTH,
+          "bearssl": ("1.2",)}
 
 
 def suite() -> dict[str, Any]:

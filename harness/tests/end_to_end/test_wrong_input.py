@@ -92,7 +92,7 @@ class Suites(WrongInput):
 class Boards(WrongInput):
     def test_unknown_board(self) -> None:
         self.boards = ["netx"]
-        self.refused(2, 'unknown board "netx"; known are gnutls, mbedtls, netx-fixed, netx-unallocated, openssl, wolfssl; '
+        self.refused(2, 'unknown board "netx"; known are bearssl, gnutls, mbedtls, netx-fixed, netx-unallocated, openssl, wolfssl; '
                         "a file of your own needs a slash or .json in its name")
 
     def test_two_boards_on_one_port(self) -> None:

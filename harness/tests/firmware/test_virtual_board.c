@@ -254,6 +254,9 @@ static const struct setup NETX_UNALLOCATED = {"shakedown-board", "netx", "unallo
 static const struct setup NETX = {"shakedown-board", "netx", "fixed", NULL};
 static const struct setup OPENSSL = {"shakedown-board", "openssl", NULL, NULL};
 static const struct setup MBEDTLS = {"shakedown-board", "mbedtls", NULL, NULL};
+#if __has_include(<bearssl.h>)
+static const struct setup BEARSSL = {"shakedown-board", "bearssl", NULL, NULL};
+#endif
 #if __has_include(<gnutls/gnutls.h>)
 static const struct setup GNUTLS = {"shakedown-board", "gnutls", NULL, NULL};
 #endif
@@ -290,6 +293,14 @@ static const struct stack_case {
 		.wrong_name = "-322", .expired = "-151",
 		.no_listener = "-308", .timed_out = "-308", .aborted = "-308",
 	},
+#if __has_include(<bearssl.h>)
+	{
+		.setup = &BEARSSL, .has_tls13 = false, .tells_group = true, .sends_sni = true,
+		.refused = "326", .untrusted = "62", .untrusted_alert = "",
+		.wrong_name = "56", .expired = "54",
+		.no_listener = "31", .timed_out = "31", .aborted = "31",
+	},
+#endif
 #if __has_include(<gnutls/gnutls.h>)
 	{
 		.setup = &GNUTLS, .has_tls13 = true, .tells_group = true, .sends_sni = true,

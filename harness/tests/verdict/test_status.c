@@ -28,6 +28,9 @@ static void codes_are_named_by_stack_and_version(void **state)
 		{"zephyr", "3.7.0", "-30592", "MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE", NULL},
 		{"wolfssl", "5.5.4", "-313", "FATAL_ERROR", "the server sent a fatal alert"},
 		{"gnutls", "3.7.9", "-12", "GNUTLS_E_FATAL_ALERT_RECEIVED", NULL},
+		{"bearssl", "0.6", "62", "BR_ERR_X509_NOT_TRUSTED", NULL},
+		{"bearssl", "0.6", "296", "BR_ERR_RECV_FATAL_ALERT + 40",
+		 "the server sent the fatal alert handshake_failure"},
 		{"openssl", "3.0", "0x0A000410", "sslv3 alert handshake failure", ""},
 	};
 	struct status status;
@@ -62,7 +65,7 @@ static void code_that_is_not_known_has_no_name(void **state)
 		 NULL},
 		{"netxduo", "6.2.0", "0x114x", NULL, NULL},     {"netxduo", "6.2.0", "NX", NULL,
 		 NULL},
-		{"bearssl", "0.6", "0x114", NULL, NULL},        {"", "", "1", NULL, NULL},
+		{"s2n", "1.5", "0x114", NULL, NULL},            {"", "", "1", NULL, NULL},
 		{"mbedtls", "2.28.3", "-0x6B7F", NULL, NULL},   {"mbedtls", "2.28.3", "-1000000",
 		 NULL, NULL},
 		{"mbedtls", "2.28.3", "0x7780", NULL, NULL},    {"openssl", "3.0", "-5", NULL,
@@ -92,6 +95,10 @@ static void tables_are_sorted_by_value(void **state)
 #include "verdict/status_mbedtls.def"
 	}, wolfssl[] = {
 #include "verdict/status_wolfssl.def"
+	}, gnutls[] = {
+#include "verdict/status_gnutls.def"
+	}, bearssl[] = {
+#include "verdict/status_bearssl.def"
 	};
 
 	(void)state;
@@ -101,6 +108,10 @@ static void tables_are_sorted_by_value(void **state)
 		assert_true(mbedtls[i - 1].value <= mbedtls[i].value);
 	for (size_t i = 1; i < sizeof(wolfssl) / sizeof(wolfssl[0]); i++)
 		assert_true(wolfssl[i - 1].value < wolfssl[i].value);
+	for (size_t i = 1; i < sizeof(gnutls) / sizeof(gnutls[0]); i++)
+		assert_true(gnutls[i - 1].value < gnutls[i].value);
+	for (size_t i = 1; i < sizeof(bearssl) / sizeof(bearssl[0]); i++)
+		assert_true(bearssl[i - 1].value < bearssl[i].value);
 }
 
 int main(void)
