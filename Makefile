@@ -119,7 +119,7 @@ check:
 golden: $(B)/tests/flow/test_golden
 	$< --write
 
-bench: all certs $(B)/tests/bench/handshakes bench-decode
+bench: all certs $(addprefix $(B)/tests/bench/,handshakes answers) bench-decode
 	@harness/tests/bench.sh $(B)
 
 bench-decode: all certs $(addprefix $(B)/tests/bench/,make_capture count_packets measure)

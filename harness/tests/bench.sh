@@ -4,3 +4,4 @@
 set -eu
 cd "$(dirname "$0")/../.."
 PYTHONDONTWRITEBYTECODE=1 "${SHAKEDOWN_PYTHON:-/usr/bin/python3}" harness/tests/bench/cells.py "$1"
+"$1/tests/bench/answers" certs/out captures/st-forum-rsa-refused.pcap 4
