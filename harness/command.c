@@ -1,6 +1,9 @@
 #include "command.h"
 
+#include "base/assert.h"
 #include "base/file.h"
+#include "base/json.h"
+#include "scenario/lineup.h"
 #include "view/results.h"
 #include "view/terminal.h"
 
@@ -87,6 +90,33 @@ int command_suites(const struct option_words *option, struct suite *suites[], st
 	for (size_t i = 0; rc == 0 && i < option->n; i++)
 		rc = suite_load(&suites[i], option->words[i], error);
 	return rc != 0 ? rc : suite_check_set(suites, option->n, error);
+}
+
+const char command_caveat[] = "This is what each server would answer to that hello; whether the client "
+			      "then accepts the answer, only a run with the client shows.";
+
+json_t **command_ask(struct suite *const suites[], size_t n_suites, const struct hellos *hellos,
+                     const char *certificates, struct error *error)
+{
+	struct bytes *messages = calloc(hellos->n, sizeof(*messages));
+	json_t **answers = calloc(hellos->n, sizeof(json_t *));
+	struct lineup lineup = {.suites = suites, .n_suites = n_suites, .hellos = messages,
+	                        .n_hellos = hellos->n, .certificates = certificates};
+	int rc;
+
+	CHECK(messages != NULL && answers != NULL);
+	for (size_t i = 0; i < hellos->n; i++) {
+		messages[i] = buf_view(&hellos->items[i].message);
+		answers[i] = json_made(json_array());
+	}
+	rc = lineup_ask(&lineup, answers, error);
+	free(messages);
+	if (rc == 0)
+		return answers;
+	for (size_t i = 0; i < hellos->n; i++)
+		json_decref(answers[i]);
+	free(answers);
+	return NULL;
 }
 
 int command_results(const char *folder, json_t **results, struct error *error)

@@ -6,6 +6,7 @@
 #define SHAKEDOWN_COMMAND_H
 
 #include "base/error.h"
+#include "flow/hellos.h"
 #include "peer/certs.h"
 #include "scenario/suite.h"
 
@@ -49,6 +50,16 @@ char *command_certificates_folder(struct error *error);
  */
 int command_suites(const struct option_words *option, struct suite *suites[], struct error *error);
 
+/*
+ * What all servers of the suites would answer to each of the hellos: a new array with a list for
+ * each (lineup.h), all the caller's; NULL with the error set.
+ */
+json_t **command_ask(struct suite *const suites[], size_t n_suites, const struct hellos *hellos,
+                     const char *certificates, struct error *error);
+
+/* What must be said with answers: they must not be taken for more than they are. */
+extern const char command_caveat[];
+
 /* Reads the results.json of a run's folder; the caller owns *results. */
 int command_results(const char *folder, json_t **results, struct error *error);
 
@@ -61,6 +72,7 @@ int command_plan(char **arguments, struct error *error);
 int command_report(char **arguments, struct error *error);
 int command_decode(char **arguments, struct error *error);
 int command_whatif(char **arguments, struct error *error);
+int command_explain(char **arguments, struct error *error);
 int command_certs(char **arguments, struct error *error);
 
 #endif

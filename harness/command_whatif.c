@@ -1,20 +1,11 @@
 #include "command.h"
 
-#include "base/assert.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "flow/hellos.h"
-#include "scenario/lineup.h"
 #include "view/answers.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-/* What each answer table ends with: it must not be taken for more than it is. */
-static const char caveat[] = "This is what each server would answer to that hello; whether the "
-                             "client then accepts the answer, only a run with the client shows.";
 
 /* A new object for the hello, without its answers. */
 static json_t *hello_told(const struct hello *hello, size_t number)
@@ -32,32 +23,29 @@ static json_t *hello_told(const struct hello *hello, size_t number)
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
 		if (json_object_get(hello->connection, kept[i]) != NULL)
 			json_object_set(told, kept[i], json_object_get(hello->connection, kept[i]));
-	json_object_set_new(told, "answers", json_made(json_array()));
 	return told;
 }
 
-/* Asks all servers of `suites`; the hellos' objects get their answers. */
-static int ask(struct suite *const suites[], size_t n_suites, const struct hellos *hellos,
-               json_t *told, struct error *error)
+/* The hellos as objects, each with its answers; a new list, NULL with the error set. */
+static json_t *ask(const struct option_words *suite_words, struct suite *const suites[],
+                   const struct hellos *hellos, struct error *error)
 {
-	struct bytes *messages = calloc(hellos->n, sizeof(*messages));
-	json_t **answers = calloc(hellos->n, sizeof(json_t *));
 	char *certificates = command_certificates_folder(error);
-	struct lineup lineup = {.suites = suites, .n_suites = n_suites, .hellos = messages,
-	                        .n_hellos = hellos->n, .certificates = certificates};
-	int rc = certificates != NULL ? 0 : error->code;
+	json_t **answers = NULL, *told = NULL;
 
-	CHECK(messages != NULL && answers != NULL);
-	for (size_t i = 0; i < hellos->n; i++) {
-		messages[i] = buf_view(&hellos->items[i].message);
-		answers[i] = json_object_get(json_array_get(told, i), "answers");
+	if (certificates != NULL)
+		answers = command_ask(suites, suite_words->n, hellos, certificates, error);
+	if (answers != NULL)
+		told = json_made(json_array());
+	for (size_t i = 0; answers != NULL && i < hellos->n; i++) {
+		json_t *hello = hello_told(&hellos->items[i], i);
+
+		json_object_set_new(hello, "answers", answers[i]);
+		json_array_append_new(told, hello);
 	}
-	if (rc == 0)
-		rc = lineup_ask(&lineup, answers, error);
-	free(messages);
 	free(answers);
 	free(certificates);
-	return rc;
+	return told;
 }
 
 static void print_json(const json_t *told)
@@ -104,7 +92,7 @@ static void print_text(const json_t *told)
 		answers_render(json_object_get(hello, "answers"), &options, &out);
 		buf_char(&out, '\n');
 	}
-	answers_paragraph("Note", caveat, &options, &out);
+	answers_paragraph("Note", command_caveat, &options, &out);
 	fputs(buf_string(&out), stdout);
 	buf_fini(&out);
 }
@@ -113,13 +101,13 @@ static int explain_hellos(const struct option_words *suite_words, const struct h
                           bool as_json, struct error *error)
 {
 	struct suite *suites[COMMAND_WORDS_MAX] = {NULL};
-	json_t *told = json_made(json_array());
+	json_t *told = NULL;
 	int rc = command_suites(suite_words, suites, error);
 
-	for (size_t i = 0; rc == 0 && i < hellos->n; i++)
-		json_array_append_new(told, hello_told(&hellos->items[i], i));
-	if (rc == 0)
-		rc = ask(suites, suite_words->n, hellos, told, error);
+	if (rc == 0) {
+		told = ask(suite_words, suites, hellos, error);
+		rc = told != NULL ? 0 : error->code;
+	}
 	if (rc == 0 && as_json)
 		print_json(told);
 	else if (rc == 0)

@@ -1,8 +1,9 @@
-"""What-if: what a server would answer to a captured ClientHello is what that server did answer to it in a run."""
+"""Captured ClientHellos: what servers would answer to them is what the same servers did answer, and it explains failures."""
 
 from __future__ import annotations
 
 import json
+import re
 import struct
 import sys
 import unittest
@@ -41,12 +42,14 @@ def answered(cell: Cell) -> dict[str, Any]:
             "error": {key: server["errors"][0][key] for key in ("code", "reason")}}
 
 
-def packet(protocol: int, payload: bytes, port: int = 50000) -> bytes:
-    """An IPv4 packet of TCP (6), whose stream begins with `payload`, or of UDP (17)."""
-    tcp = struct.pack(">HHIIBBHHH", port, 443, 1, 1, 5 << 4, 0x18, 65535, 0, 0)
-    udp = struct.pack(">HHHH", port, 443, 8 + len(payload), 0)
+def packet(protocol: int, payload: bytes, port: int = 50000, back: bool = False) -> bytes:
+    """An IPv4 packet of TCP (6), whose stream begins with `payload`, or of UDP (17); `back`: from the server."""
+    ends = [(bytes(4), port), (b"\1\1\1\1", 443)]
+    (source, from_port), (destination, to_port) = reversed(ends) if back else ends
+    tcp = struct.pack(">HHIIBBHHH", from_port, to_port, 1, 1, 5 << 4, 0x18, 65535, 0, 0)
+    udp = struct.pack(">HHHH", from_port, to_port, 8 + len(payload), 0)
     body = (tcp if protocol == 6 else udp) + payload
-    return struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 0, 0, 64, protocol, 0, bytes(4), b"\1\1\1\1") + body
+    return struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 0, 0, 64, protocol, 0, source, destination) + body
 
 
 def pcap(*packets: bytes) -> bytes:
@@ -110,6 +113,65 @@ class Answers(Lab):
         self.assertIn("whether the client then accepts the answer, only a run", " ".join(done.out.split()))
 
 
+class Explanations(Lab):
+    def explained(self, *arguments: str) -> str:
+        """The explanation, a paragraph a line."""
+        done = self.shakedown("explain", *arguments)
+        self.assertEqual((done.status, done.err), (0, ""))
+        return re.sub(r"\n {10}(?!with )", " ", done.out)
+
+    def test_refusal_of_the_forum_is_explained(self) -> None:
+        out = self.explained(str(FORUM))
+        for line in (r"Happened  The server sends handshake_failure \(40\), 0.4 ms .* without a ServerHello",
+                     r"Cause     RSA certificate in TLS 1.3, and the board offers no RSA-PSS signature",
+                     r"Inferred  A capture does not show how the server is set up. .*/1.2\+1.3,rsa-2048",
+                     r"Or else   .* no suitable key share"):
+            self.assertRegex(out, re.compile(f"^{line}", re.MULTILINE))
+        accepted, refused = re.split("^Refused", out, flags=re.MULTILINE)
+        self.assertIn("with certificate ecdsa-p256: TLS 1.3,", accepted)
+        self.assertIn("with versions 1.2: TLS 1.2,", accepted)
+        self.assertIn("with versions 1.2 1.3: refuses with handshake_failure (40)", refused)
+
+    def test_refusals_of_a_run_have_the_same_causes_by_their_captures_alone(self) -> None:
+        out = self.folder / "run"
+        self.shakedown("run", "story", "--board", "netx-fixed", "mbedtls", "--out", str(out))
+        failed = [cell for cell in json.loads((out / "results.json").read_text())["cells"]
+                  if cell["outcome"] == "fail" and cell["reason"] == "not-offered"]
+        self.assertGreater(len(failed), 3)
+        for cell in failed:
+            told = self.explained(str(out / cell["evidence"]["capture"]))
+            self.assertIn(f"\nCause     {cell['diagnosis'][0]['title']}", told, cell["id"])
+
+    def test_connection_that_went_well_has_no_cause(self) -> None:
+        out = self.explained(str(ROOT / "captures/golden/tls-1.2-ecdsa/in.pcapng"))
+        self.assertIn("Application data follow.", out)
+        self.assertNotIn("Cause", out)
+        self.assertNotIn("Nobody sent an alert", out)
+
+    def test_alert_of_the_client_is_told(self) -> None:
+        out = self.explained(str(ROOT / "captures/golden/unknown-ca-in-tls-1.3/in.pcapng"))
+        self.assertIn("The client sends unknown_ca (48)", out)
+
+    def test_hello_alone_is_met_by_the_usual_servers(self) -> None:
+        path = self.folder / "hello.bin"
+        path.write_bytes(FORUM.read_bytes()[HELLO_AT:HELLO_AT + HELLO_LENGTH])
+        out = self.explained(str(path))
+        self.assertTrue(out.startswith("A ClientHello alone\n"), out)
+        self.assertRegex(out, r"\nfield\n")
+        self.assertNotIn("Happened", out)
+
+    def test_what_went_otherwise_is_explained_apart(self) -> None:
+        record = FORUM.read_bytes()[HELLO_AT:HELLO_AT + HELLO_LENGTH]
+        path = self.folder / "two.pcap"
+        path.write_bytes(pcap(packet(6, record), packet(6, record, 50001),
+                              packet(6, record, 50002), packet(6, b"\x15\3\3\0\2\2\x28", 50002, back=True)))
+        out = self.explained(str(path), "--suite", "story")
+        self.assertEqual(re.findall(r"^Connection .*", out, re.MULTILINE),
+                         ["Connection 1: 0.0.0.0 port 50000 to 1.1.1.1 port 443; alike: 2",
+                          "Connection 3: 0.0.0.0 port 50002 to 1.1.1.1 port 443"])
+        self.assertIn("No answer of the server is in the capture.", out)
+
+
 class WrongInput(Lab):
     def refused(self, complaint: str, *arguments: str) -> None:
         done = self.shakedown("whatif", *arguments)
@@ -119,9 +181,12 @@ class WrongInput(Lab):
         path = self.folder / "given"
         path.write_bytes(content)
         self.refused(f"{path}{complaint}", str(path), "--suite", "story")
+        done = self.shakedown("explain", str(path))
+        self.assertEqual((done.status, done.out, done.err), (2, "", f"shakedown: {path}{complaint}\n"))
 
     def test_words_that_are_missing(self) -> None:
         self.refused("whatif takes one capture, or one file with a ClientHello, before its options", "--suite", "story")
+        self.assertEqual(self.shakedown("explain").complaint, "explain takes one capture, before its options")
         self.refused("whatif needs --suite and at least one suite: a file, or a name such as story", str(FORUM))
 
     def test_unknown_suite(self) -> None:

@@ -281,7 +281,7 @@ class Usage(Lab):
         nothing, asked = self.shakedown(), self.shakedown("run", "--help")
         self.assertEqual((nothing.status, asked.status), (2, 0))
         self.assertEqual(nothing.err, asked.out)
-        for command in ("run", "report", "decode", "certs"):
+        for command in ("run", "report", "decode", "whatif", "explain", "certs"):
             self.assertTrue(re.search(rf"^  shakedown {command}\b", asked.out, re.MULTILINE), command)
 
     def test_unknown_command(self) -> None:
