@@ -81,6 +81,19 @@ static int set_certificate(struct builder *builder, const json_t *value)
 	return 0;
 }
 
+/* False if the file holds no certificate. libssl's own function for this would sort the names. */
+static bool name_authority(STACK_OF(X509_NAME) *names, const char *file)
+{
+	STACK_OF(X509_NAME) *more = SSL_load_client_CA_file(file);
+
+	if (more == NULL)
+		return false;
+	while (sk_X509_NAME_num(more) > 0)
+		CHECK(sk_X509_NAME_push(names, sk_X509_NAME_shift(more)) > 0);
+	sk_X509_NAME_free(more);
+	return true;
+}
+
 /* Trusts every root of ours, and names them all in the CertificateRequest. */
 static int trust_roots(struct builder *builder)
 {
@@ -97,7 +110,7 @@ static int trust_roots(struct builder *builder)
 		            pattern);
 	for (size_t i = 0; rc == 0 && i < roots.gl_pathc; i++)
 		if (SSL_CTX_load_verify_file(ssl, roots.gl_pathv[i]) != 1 ||
-		    SSL_add_file_cert_subjects_to_stack(names, roots.gl_pathv[i]) != 1)
+		    !name_authority(names, roots.gl_pathv[i]))
 			rc = builder_refuse_word(builder, roots.gl_pathv[i]);
 	SSL_CTX_set_client_CA_list(ssl, names);
 	globfree(&roots);
