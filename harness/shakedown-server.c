@@ -38,7 +38,7 @@
 
 #define CASES_MAX 256       /* servers at one time */
 #define BACKLOG 8           /* connections that wait for the first, and are then reset */
-#define OVERDUE_MS 2000     /* a child that is silent this long after its end was due is killed */
+#define OVERDUE_MS 4000     /* a child that is silent this long after its end was due is killed */
 #define TIMEOUT_MAX_MS 3600000
 #define CHUNK 65536
 

@@ -14,7 +14,7 @@
 
 #include <sys/socket.h>
 
-#define TAP_BYTES_MAX (32u << 20) /* bytes kept of one connection; what comes later is left out */
+#define TAP_BYTES_MAX (8u << 20) /* bytes kept of one connection; what comes later is left out */
 
 struct tap;
 

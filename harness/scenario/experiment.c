@@ -107,7 +107,7 @@ static const struct {
 	[PHASE_LISTEN] = {"listen", 5000, late_listen},
 	[PHASE_BOARD] = {"board", 0, late_board},
 	[PHASE_LINGER] = {"linger", 300, late_linger},
-	[PHASE_TESTIMONY] = {"testimony", 3000, late_testimony},
+	[PHASE_TESTIMONY] = {"testimony", 6000, late_testimony},
 	[PHASE_CAPTURE] = {"capture", 3000, late_capture},
 	[PHASE_DONE] = {"done", 1, NULL},
 };
