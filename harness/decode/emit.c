@@ -250,11 +250,36 @@ static size_t add_character(struct emit *emit, const uint8_t *text, size_t len)
 	return n;
 }
 
+/* Nonzero if one of eight characters is not of ASCII, a control character, '"' or '\\'. */
+static uint64_t odd_in(uint64_t eight)
+{
+	const uint64_t ones = UINT64_MAX / 255, tops = ones * 0x80;
+	uint64_t quote = eight ^ ones * '"', backslash = eight ^ ones * '\\';
+
+	/* A top bit is set by what is below the number that is taken away, or was set before. */
+	return (eight | (eight - ones * 0x20) | (eight + ones) | (quote - ones) |
+	        (backslash - ones)) &
+	       tops;
+}
+
+/* Behind the characters from `i` on that stand as they are, looked at in eights. */
+static size_t skip_plain(struct bytes text, size_t i)
+{
+	uint64_t eight;
+
+	for (; text.len - i >= sizeof(eight); i += sizeof(eight)) {
+		memcpy(&eight, text.data + i, sizeof(eight));
+		if (odd_in(eight) != 0)
+			break;
+	}
+	return i;
+}
+
 static void add_characters(struct emit *emit, struct bytes text)
 {
 	size_t plain = 0;
 
-	for (size_t i = 0; i < text.len;) {
+	for (size_t i = skip_plain(text, 0); i < text.len;) {
 		uint8_t c = text.data[i];
 
 		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
@@ -296,10 +321,54 @@ void emit_printf(struct emit *emit, const char *key, const char *format, ...)
 	emit_text(emit, key, text);
 }
 
+static void add_ms(struct buf *out, uint64_t t_ns, uint64_t t0_ns)
+{
+	uint64_t us = t_ns > t0_ns ? (t_ns - t0_ns) / 1000 : 0;
+	char fraction[] = {'.', (char)('0' + us / 100 % 10), (char)('0' + us / 10 % 10),
+	                   (char)('0' + us % 10)};
+
+	buf_decimal(out, us / 1000);
+	buf_add(out, fraction, sizeof(fraction));
+}
+
+static void add_slot(struct buf *out, const struct emit_slot *slot)
+{
+	switch (slot->kind) {
+	case EMIT_SLOT_HEX:
+		buf_hex(out, slot->hex);
+		break;
+	case EMIT_SLOT_MS:
+		add_ms(out, slot->value, slot->t0_ns);
+		break;
+	case EMIT_SLOT_UINT:
+		buf_decimal(out, slot->value);
+		break;
+	}
+}
+
+/* Tells what may stand in a slot, and notes where, if it is what the next one holds. */
+static void tell_slot(struct emit *emit, const struct emit_slot *told)
+{
+	struct emit_slots *slots = emit->slots;
+	size_t at = emit->out->len;
+	struct emit_slot *next;
+
+	add_slot(emit->out, told);
+	if (slots == NULL || slots->n_told == slots->n)
+		return;
+	next = &slots->slots[slots->n_told];
+	if (next->kind != told->kind || next->hex.data != told->hex.data ||
+	    next->hex.len != told->hex.len || next->value != told->value)
+		return;
+	next->at = at;
+	next->end = emit->out->len;
+	slots->n_told++;
+}
+
 void emit_uint(struct emit *emit, const char *key, uint64_t value)
 {
 	start_value(emit, key, "Entry");
-	buf_decimal(emit->out, value);
+	tell_slot(emit, &(struct emit_slot){EMIT_SLOT_UINT, .value = value});
 	end_value(emit);
 }
 
@@ -317,59 +386,13 @@ void emit_null(struct emit *emit, const char *key)
 	end_value(emit);
 }
 
-/* The slot that is told next, if it is one of these bytes or (without any) of this time. */
-static struct emit_slot *next_slot(const struct emit *emit, struct bytes hex, uint64_t t_ns)
-{
-	struct emit_slots *slots = emit->slots;
-	struct emit_slot *slot;
-
-	if (slots == NULL || slots->n_told == slots->n)
-		return NULL;
-	slot = &slots->slots[slots->n_told];
-	return slot->hex.data == hex.data && slot->hex.len == hex.len && slot->t_ns == t_ns
-	               ? slot
-	               : NULL;
-}
-
-static void add_ms(struct buf *out, uint64_t t_ns, uint64_t t0_ns)
-{
-	uint64_t us = t_ns > t0_ns ? (t_ns - t0_ns) / 1000 : 0;
-	char fraction[] = {'.', (char)('0' + us / 100 % 10), (char)('0' + us / 10 % 10),
-	                   (char)('0' + us % 10)};
-
-	buf_decimal(out, us / 1000);
-	buf_add(out, fraction, sizeof(fraction));
-}
-
-static void add_slot(struct buf *out, const struct emit_slot *slot)
-{
-	if (slot->hex.data != NULL)
-		buf_hex(out, slot->hex);
-	else
-		add_ms(out, slot->t_ns, slot->t0_ns);
-}
-
-/* Tells what a slot may hold. */
-static void tell_slot(struct emit *emit, const struct emit_slot *varying)
-{
-	struct emit_slot *slot = next_slot(emit, varying->hex, varying->t_ns);
-	size_t at = emit->out->len;
-
-	add_slot(emit->out, varying);
-	if (slot == NULL)
-		return;
-	slot->at = at;
-	slot->end = emit->out->len;
-	emit->slots->n_told++;
-}
-
 void emit_hex(struct emit *emit, const char *key, struct bytes bytes)
 {
 	start_value(emit, key, "Entry");
 	if (emit->format == EMIT_JSON)
 		buf_char(emit->out, '"');
 	if (bytes.len > 0)
-		tell_slot(emit, &(struct emit_slot){.hex = bytes});
+		tell_slot(emit, &(struct emit_slot){EMIT_SLOT_HEX, .hex = bytes});
 	if (bytes.len == 0 && emit->format == EMIT_TEXT)
 		buf_text(emit->out, "(empty)");
 	if (emit->format == EMIT_JSON)
@@ -380,7 +403,7 @@ void emit_hex(struct emit *emit, const char *key, struct bytes bytes)
 void emit_ms(struct emit *emit, const char *key, uint64_t t_ns, uint64_t t0_ns)
 {
 	start_value(emit, key, "Entry");
-	tell_slot(emit, &(struct emit_slot){.t_ns = t_ns, .t0_ns = t0_ns});
+	tell_slot(emit, &(struct emit_slot){EMIT_SLOT_MS, .value = t_ns, .t0_ns = t0_ns});
 	end_value(emit);
 }
 
@@ -411,28 +434,46 @@ void emit_number(struct emit *emit, const char *key, uint32_t value)
 		emit_uint(emit, key, value);
 }
 
-static struct emit_slot *add_empty_slot(struct emit_slots *slots)
+/* Takes the next slot: an empty one, or NULL if there is no room. */
+static struct emit_slot *take_slot(struct emit_slots *slots, enum emit_slot_kind kind)
 {
-	struct emit_slot *slot = slots->n < EMIT_SLOTS_MAX ? &slots->slots[slots->n] : NULL;
+	struct emit_slot *slot = NULL;
 
+	if (slots->n < EMIT_SLOTS_MAX) {
+		slot = &slots->slots[slots->n];
+		slot->kind = kind;
+		slot->hex.data = NULL;
+		slot->hex.len = 0;
+		slot->value = 0;
+	}
 	slots->n++;
 	return slot;
 }
 
 void emit_slots_hex(struct emit_slots *slots, struct bytes bytes)
 {
-	struct emit_slot *slot = bytes.len > 0 ? add_empty_slot(slots) : NULL;
+	struct emit_slot *slot = bytes.len > 0 ? take_slot(slots, EMIT_SLOT_HEX) : NULL;
 
 	if (slot != NULL)
-		*slot = (struct emit_slot){.hex = bytes};
+		slot->hex = bytes;
 }
 
 void emit_slots_ms(struct emit_slots *slots, uint64_t t_ns, uint64_t t0_ns)
 {
-	struct emit_slot *slot = add_empty_slot(slots);
+	struct emit_slot *slot = take_slot(slots, EMIT_SLOT_MS);
+
+	if (slot == NULL)
+		return;
+	slot->value = t_ns;
+	slot->t0_ns = t0_ns;
+}
+
+void emit_slots_uint(struct emit_slots *slots, uint64_t value)
+{
+	struct emit_slot *slot = take_slot(slots, EMIT_SLOT_UINT);
 
 	if (slot != NULL)
-		*slot = (struct emit_slot){.t_ns = t_ns, .t0_ns = t0_ns};
+		slot->value = value;
 }
 
 /* Whether bytes of `key` stand in slots that are being noted. */

@@ -158,12 +158,14 @@ static bool tell_varying(struct emit *emit, const char *random, uint64_t t_ns)
 
 	emit_slots_ms(&slots, t_ns, T0_NS);
 	emit_slots_hex(&slots, bytes);
+	emit_slots_uint(&slots, bytes.len);
 	if (emit_again_with(emit, &run, EMIT_TAG(EMIT_TAG_HELLO, 1), (struct bytes){0}, &slots))
 		return true;
 	emit_ms(emit, "t_ms", t_ns, T0_NS);
 	emit_list(emit, "client_shares");
 	emit_hex(emit, NULL, bytes);
 	emit_close(emit);
+	emit_uint(emit, "length", bytes.len);
 	emit_remember(emit, &run);
 	return false;
 }
