@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define INDENT 4     /* spaces of the text tree for each level */
@@ -28,12 +29,14 @@ void emit_init(struct emit *emit, struct buf *out, enum emit_format format)
 	*emit = (struct emit){.out = out, .format = format};
 }
 
+static int by_key(const void *key, const void *label)
+{
+	return strcmp(key, ((const struct label *)label)->key);
+}
+
 static const struct label *find_label(const char *key)
 {
-	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
-		if (strcmp(labels[i].key, key) == 0)
-			return &labels[i];
-	return NULL;
+	return bsearch(key, labels, sizeof(labels) / sizeof(labels[0]), sizeof(labels[0]), by_key);
 }
 
 /* "cipher_suite" -> "Cipher Suite". */
@@ -87,6 +90,18 @@ static void start_json(struct emit *emit, const char *key)
 	buf_written(emit->out, at);
 }
 
+/* Text: the spaces that a line of this depth begins with. */
+static void add_indent(struct emit *emit)
+{
+	size_t n = (size_t)emit->depth * INDENT;
+	uint8_t *at = buf_room(emit->out, n);
+
+	if (at == NULL)
+		return;
+	memset(at, ' ', n);
+	buf_written(emit->out, at + n);
+}
+
 /* Ends in front of the value: `"key":` or, on a line of its own, `Label: `. */
 static void start_value(struct emit *emit, const char *key, const char *element)
 {
@@ -98,8 +113,9 @@ static void start_value(struct emit *emit, const char *key, const char *element)
 		start_json(emit, key);
 		return;
 	}
-	buf_printf(emit->out, "%*s%s: ", (int)emit->depth * INDENT, "",
-	           key != NULL ? label_of(key, made) : element_label(emit, element));
+	add_indent(emit);
+	buf_text(emit->out, key != NULL ? label_of(key, made) : element_label(emit, element));
+	buf_text(emit->out, ": ");
 }
 
 static void end_value(struct emit *emit)
@@ -124,7 +140,8 @@ static void open_level(struct emit *emit, const char *key, char opener, char clo
 		start_value(emit, key, NULL);
 		buf_char(emit->out, opener);
 	} else {
-		buf_printf(emit->out, "%*s%s", (int)emit->depth * INDENT, "", label_of(key, made));
+		add_indent(emit);
+		buf_text(emit->out, label_of(key, made));
 	}
 	push(emit, closer, closer == ']' ? key : NULL);
 	end_value(emit);
@@ -155,8 +172,10 @@ static void start_element(struct emit *emit, const char *format, va_list argumen
 	}
 	if (emit->depth > 0)
 		emit->levels[emit->depth - 1].n_elements++;
+	add_indent(emit);
 	vsnprintf(text, sizeof(text), format, arguments);
-	buf_printf(emit->out, "%*s%s\n", (int)emit->depth * INDENT, "", text);
+	buf_text(emit->out, text);
+	buf_char(emit->out, '\n');
 }
 
 void emit_item(struct emit *emit, const char *heading, ...)
@@ -407,10 +426,28 @@ void emit_ms(struct emit *emit, const char *key, uint64_t t_ns, uint64_t t0_ns)
 	end_value(emit);
 }
 
+/* Text: " (0x1301)" or " (40)". */
+static void add_number(struct emit *emit, enum registry registry, uint32_t value)
+{
+	uint8_t bytes[] = {(uint8_t)(value >> 8), (uint8_t)value};
+	size_t width = registry_width(registry);
+
+	if (!registry_in_hex(registry)) {
+		buf_text(emit->out, " (");
+		buf_decimal(emit->out, value);
+	} else {
+		buf_text(emit->out, " (0x");
+		if (value > UINT16_MAX)
+			buf_printf(emit->out, "%x", value);
+		else
+			buf_hex(emit->out, (struct bytes){bytes + sizeof(bytes) - width, width});
+	}
+	buf_char(emit->out, ')');
+}
+
 void emit_name(struct emit *emit, const char *key, enum registry registry, uint32_t value)
 {
 	const char *name = registry_name(registry, value);
-	int digits = (int)registry_width(registry) * 2;
 	char label[REGISTRY_LABEL_MAX];
 
 	start_value(emit, key, registry_title(registry));
@@ -422,10 +459,9 @@ void emit_name(struct emit *emit, const char *key, enum registry registry, uint3
 	}
 	if (name == NULL)
 		name = registry_is_grease(registry, value) ? "GREASE" : "Unknown";
-	if (registry_in_hex(registry))
-		buf_printf(emit->out, "%s (0x%0*x)\n", name, digits, value);
-	else
-		buf_printf(emit->out, "%s (%u)\n", name, value);
+	buf_text(emit->out, name);
+	add_number(emit, registry, value);
+	buf_char(emit->out, '\n');
 }
 
 void emit_number(struct emit *emit, const char *key, uint32_t value)
