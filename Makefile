@@ -1,7 +1,7 @@
 # make demo    install what is missing, build, run the story on virtual boards
 # make check   install what only the tests need, build, run all tests
 # make         build only
-# Also: certs, bench, fuzz (each target 60 s), golden (rewrites the expected decodes), clean
+# Also: certs, bench, accuracy, fuzz (each target 60 s), golden (rewrites the expected decodes), clean
 
 MAKEFLAGS += --no-builtin-rules
 
@@ -128,9 +128,13 @@ bench-decode: all certs $(addprefix $(B)/tests/bench/,make_capture count_packets
 bench-memory: $(B)/shakedown $(addprefix $(B)/tests/bench/,half_open measure)
 	@harness/tests/bench/memory.sh $(B)
 
+# How often the first cause that the rules name is the right one, over labelled cases.
+accuracy: all certs
+	@python3 harness/tests/accuracy/accuracy.py $(B)
+
 clean:
 	rm -rf $(B) $(B)-san $(B)-fuzz
 
-.PHONY: all tests certs demo check fuzzers fuzz-build fuzz golden bench bench-decode bench-memory clean
+.PHONY: all tests certs demo check fuzzers fuzz-build fuzz golden bench bench-decode bench-memory accuracy clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define WAYS 4         /* slots in which a key may stand */
-#define HASHED_MAX 256 /* bytes of a key, its last: there stand signatures */
+#define HASHED_MAX 384 /* bytes of a key, its last: there stand signatures */
 
 struct slot {
 	uint64_t hash; /* of the entry */

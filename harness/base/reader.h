@@ -14,8 +14,6 @@
 #ifndef SHAKEDOWN_BASE_READER_H
 #define SHAKEDOWN_BASE_READER_H
 
-#include "base/assert.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -93,44 +91,19 @@ static inline void reader_copy(struct reader *reader, void *to, size_t n, const 
 		memcpy(to, got.data, n);
 }
 
-/*
- * The `n` bytes at `at` as an integer. It lies inside `bytes`, whose length was looked at: what
- * follows of a header that is there as a whole needs no further look.
- */
-static inline uint64_t bytes_integer(struct bytes bytes, size_t at, size_t n, bool little)
-{
-	uint64_t value = 0;
-
-	CHECK(at <= bytes.len && n <= bytes.len - at);
-#pragma GCC unroll 8 /* all of it: then the compiler makes one load of the loop */
-	for (size_t i = 0; i < n; i++)
-		value = value << 8 | bytes.data[at + i];
-	return little ? __builtin_bswap64(value) >> 8 * (8 - n) : value;
-}
-
-/* The same, big-endian. */
-static inline uint8_t bytes_u8(struct bytes bytes, size_t at)
-{
-	return (uint8_t)bytes_integer(bytes, at, 1, false);
-}
-
-static inline uint16_t bytes_u16(struct bytes bytes, size_t at)
-{
-	return (uint16_t)bytes_integer(bytes, at, 2, false);
-}
-
-static inline uint32_t bytes_u32(struct bytes bytes, size_t at)
-{
-	return (uint32_t)bytes_integer(bytes, at, 4, false);
-}
-
 /* What the next functions share; `n` is a constant in each. */
 static inline uint64_t reader_integer(struct reader *reader, size_t n, bool little,
                                       const char *field)
 {
 	struct bytes got = reader_bytes(reader, n, field);
+	uint64_t value = 0;
 
-	return got.len < n ? 0 : bytes_integer(got, 0, n, little);
+	if (got.len < n)
+		return 0;
+#pragma GCC unroll 8 /* all of it: then the compiler makes one load of the loop */
+	for (size_t i = 0; i < n; i++)
+		value = value << 8 | got.data[i];
+	return little ? __builtin_bswap64(value) >> 8 * (8 - n) : value;
 }
 
 /* Big-endian integers (RFC 8446 section 3.3) unless `little` is set. 0 after a fault. */

@@ -5,7 +5,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define INDENT 4     /* spaces of the text tree for each level */
@@ -29,14 +28,12 @@ void emit_init(struct emit *emit, struct buf *out, enum emit_format format)
 	*emit = (struct emit){.out = out, .format = format};
 }
 
-static int by_key(const void *key, const void *label)
-{
-	return strcmp(key, ((const struct label *)label)->key);
-}
-
 static const struct label *find_label(const char *key)
 {
-	return bsearch(key, labels, sizeof(labels) / sizeof(labels[0]), sizeof(labels[0]), by_key);
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
+		if (strcmp(labels[i].key, key) == 0)
+			return &labels[i];
+	return NULL;
 }
 
 /* "cipher_suite" -> "Cipher Suite". */
@@ -90,18 +87,6 @@ static void start_json(struct emit *emit, const char *key)
 	buf_written(emit->out, at);
 }
 
-/* Text: the spaces that a line of this depth begins with. */
-static void add_indent(struct emit *emit)
-{
-	size_t n = (size_t)emit->depth * INDENT;
-	uint8_t *at = buf_room(emit->out, n);
-
-	if (at == NULL)
-		return;
-	memset(at, ' ', n);
-	buf_written(emit->out, at + n);
-}
-
 /* Ends in front of the value: `"key":` or, on a line of its own, `Label: `. */
 static void start_value(struct emit *emit, const char *key, const char *element)
 {
@@ -113,9 +98,8 @@ static void start_value(struct emit *emit, const char *key, const char *element)
 		start_json(emit, key);
 		return;
 	}
-	add_indent(emit);
-	buf_text(emit->out, key != NULL ? label_of(key, made) : element_label(emit, element));
-	buf_text(emit->out, ": ");
+	buf_printf(emit->out, "%*s%s: ", (int)emit->depth * INDENT, "",
+	           key != NULL ? label_of(key, made) : element_label(emit, element));
 }
 
 static void end_value(struct emit *emit)
@@ -140,8 +124,7 @@ static void open_level(struct emit *emit, const char *key, char opener, char clo
 		start_value(emit, key, NULL);
 		buf_char(emit->out, opener);
 	} else {
-		add_indent(emit);
-		buf_text(emit->out, label_of(key, made));
+		buf_printf(emit->out, "%*s%s", (int)emit->depth * INDENT, "", label_of(key, made));
 	}
 	push(emit, closer, closer == ']' ? key : NULL);
 	end_value(emit);
@@ -172,10 +155,8 @@ static void start_element(struct emit *emit, const char *format, va_list argumen
 	}
 	if (emit->depth > 0)
 		emit->levels[emit->depth - 1].n_elements++;
-	add_indent(emit);
 	vsnprintf(text, sizeof(text), format, arguments);
-	buf_text(emit->out, text);
-	buf_char(emit->out, '\n');
+	buf_printf(emit->out, "%*s%s\n", (int)emit->depth * INDENT, "", text);
 }
 
 void emit_item(struct emit *emit, const char *heading, ...)
@@ -269,36 +250,11 @@ static size_t add_character(struct emit *emit, const uint8_t *text, size_t len)
 	return n;
 }
 
-/* Nonzero if one of eight characters is not of ASCII, a control character, '"' or '\\'. */
-static uint64_t odd_in(uint64_t eight)
-{
-	const uint64_t ones = UINT64_MAX / 255, tops = ones * 0x80;
-	uint64_t quote = eight ^ ones * '"', backslash = eight ^ ones * '\\';
-
-	/* A top bit is set by what is below the number that is taken away, or was set before. */
-	return (eight | (eight - ones * 0x20) | (eight + ones) | (quote - ones) |
-	        (backslash - ones)) &
-	       tops;
-}
-
-/* Behind the characters from `i` on that stand as they are, looked at in eights. */
-static size_t skip_plain(struct bytes text, size_t i)
-{
-	uint64_t eight;
-
-	for (; text.len - i >= sizeof(eight); i += sizeof(eight)) {
-		memcpy(&eight, text.data + i, sizeof(eight));
-		if (odd_in(eight) != 0)
-			break;
-	}
-	return i;
-}
-
 static void add_characters(struct emit *emit, struct bytes text)
 {
 	size_t plain = 0;
 
-	for (size_t i = skip_plain(text, 0); i < text.len;) {
+	for (size_t i = 0; i < text.len;) {
 		uint8_t c = text.data[i];
 
 		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
@@ -340,54 +296,10 @@ void emit_printf(struct emit *emit, const char *key, const char *format, ...)
 	emit_text(emit, key, text);
 }
 
-static void add_ms(struct buf *out, uint64_t t_ns, uint64_t t0_ns)
-{
-	uint64_t us = t_ns > t0_ns ? (t_ns - t0_ns) / 1000 : 0;
-	char fraction[] = {'.', (char)('0' + us / 100 % 10), (char)('0' + us / 10 % 10),
-	                   (char)('0' + us % 10)};
-
-	buf_decimal(out, us / 1000);
-	buf_add(out, fraction, sizeof(fraction));
-}
-
-static void add_slot(struct buf *out, const struct emit_slot *slot)
-{
-	switch (slot->kind) {
-	case EMIT_SLOT_HEX:
-		buf_hex(out, slot->hex);
-		break;
-	case EMIT_SLOT_MS:
-		add_ms(out, slot->value, slot->t0_ns);
-		break;
-	case EMIT_SLOT_UINT:
-		buf_decimal(out, slot->value);
-		break;
-	}
-}
-
-/* Tells what may stand in a slot, and notes where, if it is what the next one holds. */
-static void tell_slot(struct emit *emit, const struct emit_slot *told)
-{
-	struct emit_slots *slots = emit->slots;
-	size_t at = emit->out->len;
-	struct emit_slot *next;
-
-	add_slot(emit->out, told);
-	if (slots == NULL || slots->n_told == slots->n)
-		return;
-	next = &slots->slots[slots->n_told];
-	if (next->kind != told->kind || next->hex.data != told->hex.data ||
-	    next->hex.len != told->hex.len || next->value != told->value)
-		return;
-	next->at = at;
-	next->end = emit->out->len;
-	slots->n_told++;
-}
-
 void emit_uint(struct emit *emit, const char *key, uint64_t value)
 {
 	start_value(emit, key, "Entry");
-	tell_slot(emit, &(struct emit_slot){EMIT_SLOT_UINT, .value = value});
+	buf_decimal(emit->out, value);
 	end_value(emit);
 }
 
@@ -405,13 +317,59 @@ void emit_null(struct emit *emit, const char *key)
 	end_value(emit);
 }
 
+/* The slot that is told next, if it is one of these bytes or (without any) of this time. */
+static struct emit_slot *next_slot(const struct emit *emit, struct bytes hex, uint64_t t_ns)
+{
+	struct emit_slots *slots = emit->slots;
+	struct emit_slot *slot;
+
+	if (slots == NULL || slots->n_told == slots->n)
+		return NULL;
+	slot = &slots->slots[slots->n_told];
+	return slot->hex.data == hex.data && slot->hex.len == hex.len && slot->t_ns == t_ns
+	               ? slot
+	               : NULL;
+}
+
+static void add_ms(struct buf *out, uint64_t t_ns, uint64_t t0_ns)
+{
+	uint64_t us = t_ns > t0_ns ? (t_ns - t0_ns) / 1000 : 0;
+	char fraction[] = {'.', (char)('0' + us / 100 % 10), (char)('0' + us / 10 % 10),
+	                   (char)('0' + us % 10)};
+
+	buf_decimal(out, us / 1000);
+	buf_add(out, fraction, sizeof(fraction));
+}
+
+static void add_slot(struct buf *out, const struct emit_slot *slot)
+{
+	if (slot->hex.data != NULL)
+		buf_hex(out, slot->hex);
+	else
+		add_ms(out, slot->t_ns, slot->t0_ns);
+}
+
+/* Tells what a slot may hold. */
+static void tell_slot(struct emit *emit, const struct emit_slot *varying)
+{
+	struct emit_slot *slot = next_slot(emit, varying->hex, varying->t_ns);
+	size_t at = emit->out->len;
+
+	add_slot(emit->out, varying);
+	if (slot == NULL)
+		return;
+	slot->at = at;
+	slot->end = emit->out->len;
+	emit->slots->n_told++;
+}
+
 void emit_hex(struct emit *emit, const char *key, struct bytes bytes)
 {
 	start_value(emit, key, "Entry");
 	if (emit->format == EMIT_JSON)
 		buf_char(emit->out, '"');
 	if (bytes.len > 0)
-		tell_slot(emit, &(struct emit_slot){EMIT_SLOT_HEX, .hex = bytes});
+		tell_slot(emit, &(struct emit_slot){.hex = bytes});
 	if (bytes.len == 0 && emit->format == EMIT_TEXT)
 		buf_text(emit->out, "(empty)");
 	if (emit->format == EMIT_JSON)
@@ -422,32 +380,14 @@ void emit_hex(struct emit *emit, const char *key, struct bytes bytes)
 void emit_ms(struct emit *emit, const char *key, uint64_t t_ns, uint64_t t0_ns)
 {
 	start_value(emit, key, "Entry");
-	tell_slot(emit, &(struct emit_slot){EMIT_SLOT_MS, .value = t_ns, .t0_ns = t0_ns});
+	tell_slot(emit, &(struct emit_slot){.t_ns = t_ns, .t0_ns = t0_ns});
 	end_value(emit);
-}
-
-/* Text: " (0x1301)" or " (40)". */
-static void add_number(struct emit *emit, enum registry registry, uint32_t value)
-{
-	uint8_t bytes[] = {(uint8_t)(value >> 8), (uint8_t)value};
-	size_t width = registry_width(registry);
-
-	if (!registry_in_hex(registry)) {
-		buf_text(emit->out, " (");
-		buf_decimal(emit->out, value);
-	} else {
-		buf_text(emit->out, " (0x");
-		if (value > UINT16_MAX)
-			buf_printf(emit->out, "%x", value);
-		else
-			buf_hex(emit->out, (struct bytes){bytes + sizeof(bytes) - width, width});
-	}
-	buf_char(emit->out, ')');
 }
 
 void emit_name(struct emit *emit, const char *key, enum registry registry, uint32_t value)
 {
 	const char *name = registry_name(registry, value);
+	int digits = (int)registry_width(registry) * 2;
 	char label[REGISTRY_LABEL_MAX];
 
 	start_value(emit, key, registry_title(registry));
@@ -459,9 +399,10 @@ void emit_name(struct emit *emit, const char *key, enum registry registry, uint3
 	}
 	if (name == NULL)
 		name = registry_is_grease(registry, value) ? "GREASE" : "Unknown";
-	buf_text(emit->out, name);
-	add_number(emit, registry, value);
-	buf_char(emit->out, '\n');
+	if (registry_in_hex(registry))
+		buf_printf(emit->out, "%s (0x%0*x)\n", name, digits, value);
+	else
+		buf_printf(emit->out, "%s (%u)\n", name, value);
 }
 
 void emit_number(struct emit *emit, const char *key, uint32_t value)
@@ -470,46 +411,28 @@ void emit_number(struct emit *emit, const char *key, uint32_t value)
 		emit_uint(emit, key, value);
 }
 
-/* Takes the next slot: an empty one, or NULL if there is no room. */
-static struct emit_slot *take_slot(struct emit_slots *slots, enum emit_slot_kind kind)
+static struct emit_slot *add_empty_slot(struct emit_slots *slots)
 {
-	struct emit_slot *slot = NULL;
+	struct emit_slot *slot = slots->n < EMIT_SLOTS_MAX ? &slots->slots[slots->n] : NULL;
 
-	if (slots->n < EMIT_SLOTS_MAX) {
-		slot = &slots->slots[slots->n];
-		slot->kind = kind;
-		slot->hex.data = NULL;
-		slot->hex.len = 0;
-		slot->value = 0;
-	}
 	slots->n++;
 	return slot;
 }
 
 void emit_slots_hex(struct emit_slots *slots, struct bytes bytes)
 {
-	struct emit_slot *slot = bytes.len > 0 ? take_slot(slots, EMIT_SLOT_HEX) : NULL;
+	struct emit_slot *slot = bytes.len > 0 ? add_empty_slot(slots) : NULL;
 
 	if (slot != NULL)
-		slot->hex = bytes;
+		*slot = (struct emit_slot){.hex = bytes};
 }
 
 void emit_slots_ms(struct emit_slots *slots, uint64_t t_ns, uint64_t t0_ns)
 {
-	struct emit_slot *slot = take_slot(slots, EMIT_SLOT_MS);
-
-	if (slot == NULL)
-		return;
-	slot->value = t_ns;
-	slot->t0_ns = t0_ns;
-}
-
-void emit_slots_uint(struct emit_slots *slots, uint64_t value)
-{
-	struct emit_slot *slot = take_slot(slots, EMIT_SLOT_UINT);
+	struct emit_slot *slot = add_empty_slot(slots);
 
 	if (slot != NULL)
-		slot->value = value;
+		*slot = (struct emit_slot){.t_ns = t_ns, .t0_ns = t0_ns};
 }
 
 /* Whether bytes of `key` stand in slots that are being noted. */

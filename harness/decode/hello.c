@@ -98,22 +98,6 @@ static uint16_t chosen_version(const struct server_hello *hello)
 	return version != 0 ? version : hello->legacy_version;
 }
 
-static bool is_retry_random(struct bytes random)
-{
-	return random.len == RANDOM_LEN && memcmp(random.data, retry_random, RANDOM_LEN) == 0;
-}
-
-bool server_hello_is_retry(struct bytes message)
-{
-	struct fault fault;
-	struct reader reader;
-
-	reader_init(&reader, message.data, message.len, &fault);
-	read_length(&reader);
-	reader_u16(&reader, "legacy_version");
-	return is_retry_random(next_random(&reader));
-}
-
 void server_hello_read(struct server_hello *hello, struct bytes message)
 {
 	struct reader reader;
@@ -135,7 +119,8 @@ void server_hello_read(struct server_hello *hello, struct bytes message)
 		hello->legacy_compression_method = reader_u8(&reader, "legacy_compression_method");
 	hello->has_compression_method = !short_draft && reader_ok(&reader);
 	hello->extensions = last_vector(&reader, length);
-	hello->is_retry = is_retry_random(hello->random);
+	hello->is_retry = hello->random.len == RANDOM_LEN &&
+	                  memcmp(hello->random.data, retry_random, RANDOM_LEN) == 0;
 	hello->version = chosen_version(hello);
 }
 

@@ -38,16 +38,13 @@ struct server_hello {
 	bool has_compression_method;
 	uint8_t legacy_compression_method;
 	struct reader extensions;
-	bool is_retry;    /* see server_hello_is_retry */
+	bool is_retry;    /* a HelloRetryRequest (RFC 8446 section 4.1.4) */
 	uint16_t version; /* negotiated: of supported_versions, or legacy_version */
 };
 
 /* `message` outlives *hello. */
 void client_hello_read(struct client_hello *hello, struct bytes message);
 void server_hello_read(struct server_hello *hello, struct bytes message);
-
-/* Whether the message of a ServerHello is a HelloRetryRequest (RFC 8446 section 4.1.4). */
-bool server_hello_is_retry(struct bytes message);
 
 /* TLS 1.3 or one of its drafts. */
 bool version_is_tls13(uint16_t version);

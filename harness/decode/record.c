@@ -19,27 +19,23 @@ void record_stream_fini(struct record_stream *stream)
 struct record record_read(struct bytes data)
 {
 	struct record record = {.header = {data.data, RECORD_HEADER_LEN}};
+	struct fault fault;
+	struct reader reader;
 
-	if (data.len < RECORD_HEADER_LEN)
-		return record;
-	record.type = bytes_u8(data, 0);
-	record.version = bytes_u16(data, 1);
-	record.length = bytes_u16(data, 3);
+	reader_init(&reader, data.data, data.len, &fault);
+	record.type = reader_u8(&reader, "type");
+	record.version = reader_u16(&reader, "legacy_record_version");
+	record.length = reader_u16(&reader, "length");
 	return record;
-}
-
-static bool can_be(const struct record *record)
-{
-	return record->type >= CONTENT_change_cipher_spec && record->type <= CONTENT_heartbeat &&
-	       record->version >> 8 == 3 && (record->version & 0xff) <= 4 &&
-	       record->length <= RECORD_BODY_MAX;
 }
 
 bool record_is_header(struct bytes data)
 {
 	struct record record = record_read(data);
 
-	return can_be(&record);
+	return record.type >= CONTENT_change_cipher_spec && record.type <= CONTENT_heartbeat &&
+	       record.version >> 8 == 3 && (record.version & 0xff) <= 4 &&
+	       record.length <= RECORD_BODY_MAX;
 }
 
 /* RFC 5246 appendix E.2: a 15-bit length with its top bit set, then CLIENT-HELLO and a version. */
@@ -200,7 +196,7 @@ static bool is_record_again(struct bytes data)
 {
 	struct record record = record_read(data);
 
-	if (!can_be(&record) || record.version > VERSION_TLS_1_2)
+	if (!record_is_header(data) || record.version > VERSION_TLS_1_2)
 		return false;
 	switch (record.type) {
 	case CONTENT_change_cipher_spec:
@@ -292,7 +288,7 @@ static enum record_event flow(struct record_stream *stream, struct bytes *data,
 		return RECORD_NONE;
 	*record = record_read(head);
 	whole = RECORD_HEADER_LEN + (size_t)record->length;
-	if (!can_be(record)) {
+	if (!record_is_header(head)) {
 		record->body = (struct bytes){head.data, RECORD_HEADER_LEN};
 		stream->state = RECORDS_SEARCH;
 		stream->in_step_before = true;

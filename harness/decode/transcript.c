@@ -256,9 +256,10 @@ static void keep(struct transcript *transcript, enum side from, struct bytes byt
 	side->message.kept_len += (uint32_t)bytes.len;
 }
 
-static void begin_message(struct side_state *side, const struct origin *origin)
+static void begin_message(struct side_state *side, const struct origin *origin, uint8_t first)
 {
-	side->message = (struct assembly){.kept_at = (uint32_t)side->kept.len,
+	side->message = (struct assembly){.header = {first},
+	                                  .kept_at = (uint32_t)side->kept.len,
 	                                  .record_version = origin->record_version,
 	                                  .is_protected = origin->is_protected,
 	                                  .under = origin->under,
@@ -266,22 +267,19 @@ static void begin_message(struct side_state *side, const struct origin *origin)
 	                                  .t_ns = origin->t_ns};
 }
 
-/* Reads a message's header, or what is there of it. True if it is whole. */
-static bool read_header(struct transcript *transcript, const struct origin *origin,
-                        struct reader *reader)
+/* Reads one byte of a message's header; returns true when it is whole. */
+static bool read_header_byte(struct transcript *transcript, const struct origin *origin,
+                             struct bytes byte)
 {
 	struct side_state *side = &transcript->sides[origin->from];
 	struct assembly *message = &side->message;
-	size_t n = HANDSHAKE_HEADER_LEN - message->n_header, left = reader_left(reader);
-	struct bytes got = reader_bytes(reader, n < left ? n : left, "header");
 
 	if (message->n_header == 0)
-		begin_message(side, origin);
-	memcpy(message->header + message->n_header, got.data, got.len);
-	message->n_header += got.len;
+		begin_message(side, origin, byte.data[0]);
+	message->header[message->n_header++] = byte.data[0];
 	message->length = (uint32_t)message->header[1] << 16 | (uint32_t)message->header[2] << 8 |
 	                  message->header[3];
-	keep(transcript, origin->from, got);
+	keep(transcript, origin->from, byte);
 	return message->n_header == HANDSHAKE_HEADER_LEN;
 }
 
@@ -297,12 +295,14 @@ static void handshake_bytes(struct transcript *transcript, const struct origin *
 	buf_reserve(&transcript->sides[origin->from].kept, data.len);
 	reader_init(&reader, data.data, data.len, &fault);
 	while (reader_left(&reader) > 0) {
-		size_t n;
+		size_t n = reader_left(&reader);
 
-		if (message->n_header < HANDSHAKE_HEADER_LEN &&
-		    !read_header(transcript, origin, &reader))
-			break;
-		n = reader_left(&reader);
+		if (message->n_header < HANDSHAKE_HEADER_LEN) {
+			if (!read_header_byte(transcript, origin,
+			                      reader_bytes(&reader, 1, "header")))
+				continue;
+			n = reader_left(&reader);
+		}
 		if (n > message->length - message->n_body)
 			n = message->length - message->n_body;
 		keep(transcript, origin->from, reader_bytes(&reader, n, "body"));

@@ -174,7 +174,6 @@ static bool next_of_pcap(struct capture *capture, struct packet *packet)
 {
 	struct reader *reader = &capture->reader;
 	size_t begin = reader_offset(reader), captured_len;
-	struct bytes header;
 	uint64_t seconds, part;
 
 	look_ahead(capture, PCAP_PACKET_HEADER_LEN);
@@ -182,15 +181,14 @@ static bool next_of_pcap(struct capture *capture, struct packet *packet)
 		capture->over = true;
 		return false;
 	}
-	header = reader_bytes(reader, PCAP_PACKET_HEADER_LEN, "packet_header");
-	if (header.len < PCAP_PACKET_HEADER_LEN) {
+	seconds = reader_u32(reader, "seconds");
+	part = reader_u32(reader, "part_of_second");
+	captured_len = reader_u32(reader, "captured_len");
+	packet->original_len = reader_u32(reader, "original_len");
+	if (!reader_ok(reader)) {
 		stop_cut_packet(capture, begin, PCAP_PACKET_HEADER_LEN);
 		return false;
 	}
-	seconds = bytes_integer(header, 0, 4, reader->little);
-	part = bytes_integer(header, 4, 4, reader->little);
-	captured_len = bytes_integer(header, 8, 4, reader->little);
-	packet->original_len = (uint32_t)bytes_integer(header, 12, 4, reader->little);
 	if (captured_len > CAPTURE_PACKET_MAX) {
 		stop(capture,
 		     "the file is damaged at byte %zu, where packet %zu claims to hold %zu bytes",

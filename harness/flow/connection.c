@@ -175,17 +175,12 @@ static void emit_tcp(const struct connection *connection, struct emit *emit)
 	emit_close(emit);
 }
 
-static bool has_ended(const struct connection *connection)
-{
-	return connection->ending[SIDE_CLIENT] != ENDING_NONE ||
-	       connection->ending[SIDE_SERVER] != ENDING_NONE;
-}
-
 static void emit_ending(const struct connection *connection, struct emit *emit)
 {
 	static const char *const names[] = {
 		[ENDING_NONE] = "none", [ENDING_FIN] = "fin", [ENDING_RST] = "rst"};
-	bool ended = has_ended(connection);
+	bool ended = connection->ending[SIDE_CLIENT] != ENDING_NONE ||
+	             connection->ending[SIDE_SERVER] != ENDING_NONE;
 
 	emit_object(emit, "close");
 	if (ended)
@@ -201,38 +196,6 @@ static void emit_ending(const struct connection *connection, struct emit *emit)
 	emit_close(emit);
 }
 
-/* Most connections go the same way, but for how much they carried and when. */
-static void emit_course(const struct connection *connection, struct emit *emit)
-{
-	const struct stream *client = &connection->stream[SIDE_CLIENT];
-	const struct stream *server = &connection->stream[SIDE_SERVER];
-	uint64_t key[6 + STORY_KEY_LEN] = {
-		client->n_retransmissions + server->n_retransmissions,
-		client->n_gaps + server->n_gaps,
-		client->syn_seen || server->syn_seen,
-		connection->ending[SIDE_CLIENT],
-		connection->ending[SIDE_SERVER],
-		connection->first_to_end,
-	};
-	struct emit_slots slots;
-	struct emit_run run;
-
-	story_key(&connection->story, key + 6);
-	slots.n = 0;
-	emit_slots_uint(&slots, connection->n_packets);
-	emit_slots_uint(&slots, client->n_bytes);
-	emit_slots_uint(&slots, server->n_bytes);
-	story_slots(&connection->story, connection->start_ns, &slots);
-	if (has_ended(connection))
-		emit_slots_ms(&slots, connection->ending_ns, connection->start_ns);
-	if (emit_again_with(emit, &run, EMIT_TAG(EMIT_TAG_COURSE, 0),
-	                    (struct bytes){(const uint8_t *)key, sizeof(key)}, &slots))
-		return;
-	emit_tcp(connection, emit);
-	emit_ending(connection, emit);
-	emit_remember(emit, &run);
-}
-
 void connection_emit(const struct connection *connection, struct emit *emit)
 {
 	char text[CLOCK_TEXT_MAX];
@@ -241,5 +204,6 @@ void connection_emit(const struct connection *connection, struct emit *emit)
 	emit_endpoint(emit, "server", &connection->end[SIDE_SERVER]);
 	emit_text(emit, "start", clock_text(connection->start_ns, text));
 	transcript_emit(connection->transcript, connection->start_ns, emit);
-	emit_course(connection, emit);
+	emit_tcp(connection, emit);
+	emit_ending(connection, emit);
 }

@@ -1,16 +1,11 @@
 #include "flow/segment.h"
 
-#include "base/assert.h"
 #include "flow/fragment.h"
 #include "flow/link_layer.h"
 #include "flow/tunnel.h"
 
 #include <arpa/inet.h>
 #include <string.h>
-
-#define IPV4_HEADER_LEN 20 /* without options; so the next two */
-#define IPV6_HEADER_LEN 40
-#define TCP_HEADER_LEN 20
 
 enum {
 	PROTOCOL_HOP_BY_HOP = 0,
@@ -37,12 +32,13 @@ struct datagram {
 	uint8_t protocol;
 };
 
-/* What an IP header has from `at` on: the source address, then the destination address. */
-static void read_addresses(struct bytes header, size_t at, size_t len, struct segment *segment)
+
+static void read_address(struct reader *ip, struct endpoint *endpoint)
 {
-	CHECK(at + 2 * len <= header.len);
-	memcpy(segment->from.address, header.data + at, len);
-	memcpy(segment->to.address, header.data + at + len, len);
+	if (endpoint->ipv6)
+		reader_copy(ip, endpoint->address, 16, "ip_address");
+	else
+		reader_copy(ip, endpoint->address, 4, "ip_address");
 }
 
 /*
@@ -103,25 +99,26 @@ static enum segment_result decode_ipv4(struct reader *ip, size_t n_uncaptured,
                                        struct fragments *fragments, struct segment *segment,
                                        struct datagram *datagram)
 {
-	struct bytes header = reader_bytes(ip, IPV4_HEADER_LEN, "ip_header");
-	size_t header_len;
-	uint16_t total_length, fragment;
+	size_t header_len = (size_t)(reader_u8(ip, "ihl") & 15) * 4;
+	uint16_t total_length, identification, fragment;
 
-	if (header.len < IPV4_HEADER_LEN)
+	reader_u8(ip, "type_of_service");
+	total_length = reader_u16(ip, "total_length");
+	identification = reader_u16(ip, "identification");
+	fragment = reader_u16(ip, "fragment_offset");
+	reader_u8(ip, "time_to_live");
+	datagram->protocol = reader_u8(ip, "protocol");
+	reader_u16(ip, "header_checksum");
+	read_address(ip, &segment->from);
+	read_address(ip, &segment->to);
+	if (header_len < 20 || (total_length != 0 && total_length < header_len))
 		return SEGMENT_MALFORMED;
-	header_len = (size_t)(bytes_u8(header, 0) & 15) * 4;
-	total_length = bytes_u16(header, 2);
-	fragment = bytes_u16(header, 6);
-	datagram->protocol = bytes_u8(header, 9);
-	read_addresses(header, 12, 4, segment);
-	if (header_len < IPV4_HEADER_LEN || (total_length != 0 && total_length < header_len))
-		return SEGMENT_MALFORMED;
-	reader_bytes(ip, header_len - IPV4_HEADER_LEN, "ip_options");
+	reader_bytes(ip, header_len - 20, "ip_options");
 	bound(datagram, ip, total_length != 0 ? total_length - header_len : 0, n_uncaptured);
 	if ((fragment & 0x3fff) == 0)
 		return SEGMENT_OK;
-	return join(fragments, segment, bytes_u16(header, 4),
-	            (uint16_t)((fragment & 0x1fff) * 8), (fragment & 0x2000) != 0, datagram);
+	return join(fragments, segment, identification, (uint16_t)((fragment & 0x1fff) * 8),
+	            (fragment & 0x2000) != 0, datagram);
 }
 
 static bool is_extension(uint8_t protocol)
@@ -206,14 +203,16 @@ static enum segment_result decode_ipv6(struct reader *ip, size_t n_uncaptured,
                                        struct fragments *fragments, struct segment *segment,
                                        struct datagram *datagram)
 {
-	struct bytes header = reader_bytes(ip, IPV6_HEADER_LEN, "ip_header");
+	size_t payload_length;
 
-	if (header.len < IPV6_HEADER_LEN)
-		return SEGMENT_MALFORMED;
 	segment->from.ipv6 = segment->to.ipv6 = true;
-	datagram->protocol = bytes_u8(header, 6);
-	read_addresses(header, 8, 16, segment);
-	bound(datagram, ip, bytes_u16(header, 4), n_uncaptured);
+	reader_u32(ip, "flow_label");
+	payload_length = reader_u16(ip, "payload_length");
+	datagram->protocol = reader_u8(ip, "next_header");
+	reader_u8(ip, "hop_limit");
+	read_address(ip, &segment->from);
+	read_address(ip, &segment->to);
+	bound(datagram, ip, payload_length, n_uncaptured);
 	return skip_extensions(fragments, segment, datagram);
 }
 
@@ -225,21 +224,19 @@ static enum segment_result decode_ipv6(struct reader *ip, size_t n_uncaptured,
 static enum segment_result decode_tcp(struct datagram *datagram, struct segment *segment)
 {
 	struct reader *tcp = &datagram->payload;
-	struct bytes header = reader_bytes(tcp, TCP_HEADER_LEN, "tcp_header");
 	size_t header_len;
 
-	if (header.len < TCP_HEADER_LEN)
+	segment->from.port = reader_u16(tcp, "source_port");
+	segment->to.port = reader_u16(tcp, "destination_port");
+	segment->seq = reader_u32(tcp, "sequence_number");
+	segment->ack = reader_u32(tcp, "acknowledgment_number");
+	header_len = (size_t)(reader_u8(tcp, "data_offset") >> 4) * 4;
+	segment->flags = reader_u8(tcp, "control_bits");
+	segment->window = reader_u16(tcp, "window");
+	reader_u32(tcp, "checksum_urgent");
+	if (!reader_ok(tcp) || header_len < 20 || header_len > datagram->length)
 		return SEGMENT_MALFORMED;
-	segment->from.port = bytes_u16(header, 0);
-	segment->to.port = bytes_u16(header, 2);
-	segment->seq = bytes_u32(header, 4);
-	segment->ack = bytes_u32(header, 8);
-	header_len = (size_t)(bytes_u8(header, 12) >> 4) * 4;
-	segment->flags = bytes_u8(header, 13);
-	segment->window = bytes_u16(header, 14);
-	if (header_len < TCP_HEADER_LEN || header_len > datagram->length)
-		return SEGMENT_MALFORMED;
-	reader_bytes(tcp, header_len - TCP_HEADER_LEN, "tcp_options");
+	reader_bytes(tcp, header_len - 20, "tcp_options");
 	segment->data = reader_rest(tcp);
 	segment->length = (uint32_t)(datagram->length - header_len);
 	return SEGMENT_OK;

@@ -89,21 +89,3 @@ void story_emit(const struct story *story, uint64_t t0_ns, struct emit *emit)
 	emit_close(emit);
 	emit_pause(story, t0_ns, emit);
 }
-
-void story_key(const struct story *story, uint64_t key[STORY_KEY_LEN])
-{
-	for (enum side side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
-		*key++ = story->n_zero_windows[side];
-		*key++ = story->smallest_segment[side];
-	}
-	*key++ = story->has_paused;
-	*key = story->waited_for;
-}
-
-void story_slots(const struct story *story, uint64_t t0_ns, struct emit_slots *slots)
-{
-	if (!story->has_paused)
-		return;
-	emit_slots_ms(slots, story->pause_ns, 0);
-	emit_slots_ms(slots, story->pause_begin_ns, t0_ns);
-}

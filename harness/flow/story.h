@@ -37,11 +37,4 @@ void story_segment(struct story *story, enum side from, const struct segment *se
  */
 void story_emit(const struct story *story, uint64_t t0_ns, struct emit *emit);
 
-/*
- * What story_emit writes is made from these numbers, and from what story_slots adds (emit.h).
- */
-#define STORY_KEY_LEN 6
-void story_key(const struct story *story, uint64_t key[STORY_KEY_LEN]);
-void story_slots(const struct story *story, uint64_t t0_ns, struct emit_slots *slots);
-
 #endif

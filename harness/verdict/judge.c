@@ -473,7 +473,11 @@ static const struct judge_row *first_fitting(uint64_t bits)
 static void name_status(json_t *testimony, const json_t *board)
 {
 	struct status status;
+	json_t *flags = status_verify_flags(json_text(board, "stack"), json_text(testimony, "log"));
 
+	if (json_array_size(flags) > 0)
+		json_object_set(testimony, "verify_flags", flags);
+	json_decref(flags);
 	if (!json_is_string(json_object_get(testimony, "status")))
 		return;
 	status_look_up(&status, json_text(board, "stack"), json_text(board, "stack_version"),

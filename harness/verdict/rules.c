@@ -399,6 +399,7 @@ static void add_fault(json_t *cell, const struct rule *rule, const char *text)
 static void take_findings(struct rules *rules, json_t *cell, const json_t *board, json_t *diagnoses)
 {
 	json_t *findings = run(rules, cell, board);
+	json_t *fallbacks = json_made(json_array());
 
 	for (size_t i = 0; i < rules->n_rules; i++) {
 		const json_t *found = json_array_get(findings, i);
@@ -408,9 +409,14 @@ static void take_findings(struct rules *rules, json_t *cell, const json_t *board
 			          findings == NULL ? "jq gave no result"
 			                           : json_text(found, "error"));
 		else if (json_is_object(found))
-			json_array_append_new(diagnoses,
+			json_array_append_new(json_flag(rules->rules[i].json, "fallback")
+			                              ? fallbacks
+			                              : diagnoses,
 			                      diagnosis(rules->rules[i].json, found, board));
 	}
+	if (json_array_size(diagnoses) == 0) /* these say where to look on, not what it is */
+		json_array_extend(diagnoses, fallbacks);
+	json_decref(fallbacks);
 	json_decref(findings);
 }
 
@@ -425,7 +431,7 @@ static bool is_one_of(const char *outcome, const char *const *outcomes)
 
 void rules_diagnose(struct rules *rules, json_t *cell, const json_t *board)
 {
-	static const char *const by_rule[] = {"fail", "unsupported", NULL};
+	static const char *const by_rule[] = {"fail", "unsupported", "inconclusive", NULL};
 	static const char *const at_least[] = {"fail", "unsupported", "inconclusive", "error",
 	                                       NULL};
 	const char *outcome = json_text(cell, "outcome");

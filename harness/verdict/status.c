@@ -1,5 +1,8 @@
 #include "verdict/status.h"
 
+#include "base/json.h"
+
+#include <ctype.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -37,7 +40,20 @@ static const struct row wolfssl[] = {
 #include "verdict/status_wolfssl.def"
 };
 
+static const struct row esp_idf[] = {
+#include "verdict/status_esp_idf.def"
+};
+
 #undef STATUS
+
+static const struct {
+	unsigned long bit;
+	const char *name;
+} verify_flags[] = {
+#define FLAG(bit, name) {bit, #name},
+#include "verdict/status_verify.def"
+#undef FLAG
+};
 
 #define ROWS(table) table, sizeof(table) / sizeof((table)[0])
 
@@ -116,24 +132,90 @@ static const struct stack *stack_named(const char *name)
 	return NULL;
 }
 
+/* esp_tls has codes of its own; firmware also prints those of Mbed TLS without their sign. */
+static void look_up_esp_idf(struct status *status, const struct stack *mbedtls_within,
+                            const char *stack_version, long value)
+{
+	static const struct stack wrapping = {"esp-idf", ROWS(esp_idf), true, false};
+
+	if (add_rows(status, &wrapping, value, atoi(stack_version), "") == 0 && value > 0)
+		add_rows(status, mbedtls_within, -value, 0, "");
+}
+
+static void look_up(struct status *status, const char *stack_name, const char *stack_version,
+                    long value)
+{
+	const struct stack *stack = stack_named(stack_name);
+	int major;
+
+	if (strcmp(stack_name, "openssl") == 0)
+		look_up_openssl(status, value);
+	if (stack == NULL)
+		return;
+	if (strcmp(stack_name, "esp-idf") == 0)
+		look_up_esp_idf(status, stack, stack_version, value);
+	major = stack->own_versions ? atoi(stack_version) : 0;
+	if (status->name[0] == '\0' && add_rows(status, stack, value, major, "") == 0 &&
+	    stack->sums)
+		add_sum(status, stack, value, major);
+}
+
+/* A number, and where it ends; false if there is none. */
+static bool read_number(const char *text, char **end, long *value)
+{
+	errno = 0;
+	*value = strtol(text, end, 0);
+	return *end != text && errno == 0;
+}
+
 void status_look_up(struct status *status, const char *stack_name, const char *stack_version,
                     const char *code)
 {
-	const struct stack *stack = stack_named(stack_name);
+	struct status inner = {.meaning = ""};
 	char *end;
-	long value;
+	long value, within;
 
 	*status = (struct status){.meaning = ""};
-	errno = 0;
-	value = strtol(code, &end, 0);
-	if (end == code || *end != '\0' || errno != 0)
+	if (!read_number(code, &end, &value))
 		return;
-	if (strcmp(stack_name, "openssl") == 0)
-		look_up_openssl(status, value);
-	if (stack != NULL) {
-		int major = stack->own_versions ? atoi(stack_version) : 0;
-
-		if (add_rows(status, stack, value, major, "") == 0 && stack->sums)
-			add_sum(status, stack, value, major);
+	if (*end == '\0') {
+		look_up(status, stack_name, stack_version, value);
+	} else if (*end == '/' && read_number(end + 1, &end, &within) && *end == '\0') {
+		look_up(status, stack_name, stack_version, value);
+		look_up(&inner, stack_name, stack_version, within);
+		append(status, " with ", inner.name);
+		if (inner.meaning[0] != '\0')
+			status->meaning = inner.meaning;
 	}
+}
+
+/* --- verify flags ----------------------------------------------------------------------------- */
+
+/* The number behind "verif... 0x", on one line; the last such line of the log counts. */
+static unsigned long flags_in(const char *log)
+{
+	unsigned long flags = 0;
+	const char *at = log;
+
+	while ((at = strstr(at, "verif")) != NULL) {
+		size_t line = strcspn(at, "\r\n");
+		const char *number = strstr(at, "0x");
+
+		if (number != NULL && number < at + line && isxdigit((unsigned char)number[2]))
+			flags = strtoul(number, NULL, 16);
+		at += line;
+	}
+	return flags;
+}
+
+json_t *status_verify_flags(const char *stack_name, const char *log)
+{
+	const struct stack *stack = stack_named(stack_name);
+	json_t *names = json_made(json_array());
+	unsigned long flags = stack != NULL && stack->sums ? flags_in(log) : 0;
+
+	for (size_t i = 0; i < sizeof(verify_flags) / sizeof(verify_flags[0]); i++)
+		if ((flags & verify_flags[i].bit) != 0)
+			json_array_append_new(names, json_string(verify_flags[i].name));
+	return names;
 }

@@ -149,19 +149,6 @@ static void times_before_the_start_are_zero(void **state)
 	assert_string_equal(text_of(&out), "\"t_ms\":0.000,\"t_ms\":2.000");
 }
 
-static void labels_are_sorted_by_key(void **state)
-{
-	static const char *const keys[] = {
-#define ROW(key, label, element) key,
-#include "decode/labels.def"
-#undef ROW
-	};
-
-	(void)state;
-	for (size_t i = 1; i < sizeof(keys) / sizeof(keys[0]); i++)
-		assert_true(strcmp(keys[i - 1], keys[i]) < 0);
-}
-
 /* Two members with what varies between and in them; the list's count comes behind its heading. */
 static bool tell_varying(struct emit *emit, const char *random, uint64_t t_ns)
 {
@@ -171,14 +158,12 @@ static bool tell_varying(struct emit *emit, const char *random, uint64_t t_ns)
 
 	emit_slots_ms(&slots, t_ns, T0_NS);
 	emit_slots_hex(&slots, bytes);
-	emit_slots_uint(&slots, bytes.len);
 	if (emit_again_with(emit, &run, EMIT_TAG(EMIT_TAG_HELLO, 1), (struct bytes){0}, &slots))
 		return true;
 	emit_ms(emit, "t_ms", t_ns, T0_NS);
 	emit_list(emit, "client_shares");
 	emit_hex(emit, NULL, bytes);
 	emit_close(emit);
-	emit_uint(emit, "length", bytes.len);
 	emit_remember(emit, &run);
 	return false;
 }
@@ -249,7 +234,6 @@ int main(void)
 		cmocka_unit_test(the_same_telling_gives_a_text_tree),
 		cmocka_unit_test(a_line_of_the_text_tree_has_no_members),
 		cmocka_unit_test(times_before_the_start_are_zero),
-		cmocka_unit_test(labels_are_sorted_by_key),
 		cmocka_unit_test(what_varies_is_told_anew_in_its_slot),
 		cmocka_unit_test(more_slots_than_there_is_room_for_are_not_remembered),
 	};

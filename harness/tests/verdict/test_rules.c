@@ -50,7 +50,8 @@ static bool is_diagnosed(struct rules *rules, const char *id, const char *golden
 	rules_diagnose(rules, cell, json_object_get(both, "board"));
 	if (json_object_get(cell, "rule_faults") != NULL)
 		fail_msg("%s: a rule fails in jq", path);
-	assert_true(json_array_size(json_object_get(cell, "diagnosis")) > 0);
+	if (json_array_size(json_object_get(cell, "diagnosis")) == 0)
+		fail_msg("%s is no failure any more", path);
 	json_array_foreach(json_object_get(cell, "diagnosis"), i, diagnosis)
 		found = found || strcmp(json_text(diagnosis, "id"), id) == 0;
 	json_decref(both);
@@ -167,7 +168,7 @@ static void remedy_is_the_one_for_the_boards_stack(void **state)
 static void what_no_rule_explains_gets_a_plain_account(void **state)
 {
 	static const char *const patches[] = {
-		"{'witnesses': {'board': {'failed': 'reboot', 'text': 'boot nonce changed'}}}",
+		"{'witnesses': {'board': {'failed': 'silent', 'text': 'no reply'}}}",
 		"{'witnesses': {'board': {'phase': 'hs', 'status': '0x1'}}}",
 		"{'trouble': [{'who': 'server', 'text': 'x'}], 'witnesses': null}",
 	};

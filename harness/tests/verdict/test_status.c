@@ -58,6 +58,52 @@ static void sum_of_two_codes_of_mbedtls_is_taken_apart(void **state)
 	assert_string_not_equal(status.meaning, "");
 }
 
+static void code_of_esp_tls_is_told_with_the_one_within(void **state)
+{
+	static const struct looked_up codes[] = {
+		{"esp-idf", "5.1", "0x801A", "ESP_ERR_MBEDTLS_SSL_HANDSHAKE_FAILED", NULL},
+		{"esp-idf", "5.1", "0x8010", "ESP_ERR_MBEDTLS_CERT_PARTLY_OK", NULL},
+		{"esp-idf", "5.1", "0x801A/-0x7780", "ESP_ERR_MBEDTLS_SSL_HANDSHAKE_FAILED"
+		 " with MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE", "the server sent a fatal alert"},
+		{"esp-idf", "", "0x7780", "MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE", NULL},
+		{"esp-idf", "", "0x801A/", "", ""},
+		{"esp-idf", "", "0x801A/x", "", ""},
+	};
+	struct status status;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		status_look_up(&status, codes[i].stack, codes[i].version, codes[i].code);
+		assert_string_equal(status.name, codes[i].name);
+		if (codes[i].meaning != NULL)
+			assert_string_equal(status.meaning, codes[i].meaning);
+	}
+}
+
+static void verify_flags_are_read_from_the_log(void **state)
+{
+	static const struct {
+		const char *stack, *log;
+		size_t n;
+	} logs[] = {
+		{"mbedtls", "tcp: up\nmbedtls: verify flags 0x200\n", 1},
+		{"esp-idf", "Failed to verify peer certificate! flags 0x0C", 2},
+		{"mbedtls", "verify flags 0x1\nverify flags 0x0", 0},
+		{"mbedtls", "verify\n0x8", 0},
+		{"mbedtls", "verify 0xg", 0},
+		{"wolfssl", "verify flags 0x200", 0},
+		{"mbedtls", "", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++) {
+		json_t *flags = status_verify_flags(logs[i].stack, logs[i].log);
+
+		assert_int_equal(json_array_size(flags), logs[i].n);
+		json_decref(flags);
+	}
+}
+
 static void code_that_is_not_known_has_no_name(void **state)
 {
 	static const struct looked_up codes[] = {
@@ -119,6 +165,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(codes_are_named_by_stack_and_version),
 		cmocka_unit_test(sum_of_two_codes_of_mbedtls_is_taken_apart),
+		cmocka_unit_test(code_of_esp_tls_is_told_with_the_one_within),
+		cmocka_unit_test(verify_flags_are_read_from_the_log),
 		cmocka_unit_test(code_that_is_not_known_has_no_name),
 		cmocka_unit_test(tables_are_sorted_by_value),
 	};

@@ -52,6 +52,68 @@ def stack_at_most($version):
 
 def missing($what): [.missing[]? | select(.what == $what)][0];
 
+# --- what went over the wire
+
+def wire_version: .witnesses.wire.version // "" | ltrimstr("TLS ");
+def started: .witnesses.wire.start // "";
+def message($from; $type):
+  [.witnesses.wire.messages[]? | select(.from == $from and .type == $type)][0];
+def faultless: (.server.faults // []) == [];
+# The certificates that a side sent, its own first.
+def chain_of($from): [.witnesses.wire.certificates[]? | select(.from == $from)][0].chain // [];
+def chain: chain_of("server");
+def leaf: chain[0] // {};
+def x509($name): [.extensions[]? | select(.name == $name)][0];
+def is_self_issued: .subject == .issuer;
+def is_linked: . as $all | all(range(1; length); $all[. - 1].issuer == $all[.].subject);
+def expired: started as $now | [chain[] | select((.not_after // "9") < $now)];
+def not_begun: started as $now | [chain[] | select((.not_before // "0") > $now)];
+def is_in_time: (chain | length) > 0 and expired == [] and not_begun == [];
+# The name that the board asks for; "" if the wire shows none.
+def asked_name: extension("server_name").server_name_list[0] // .client.sni // "" | ascii_downcase;
+# Input a name of a certificate ("DNS:*.example"); the star stands for the leftmost label alone.
+def covers($name):
+  ascii_downcase
+  | if startswith("dns:*.")
+    then ($name | contains(".")) and .[5:] == "." + ($name | split(".")[1:] | join("."))
+    else . == "dns:" + $name or . == "ip:" + $name end;
+def name_is_covered: asked_name as $name | any(leaf.names[]?; covers($name));
+def lacks_server_auth: leaf | x509("extKeyUsage").key_purposes
+  | . != null and all(.[]; . != "serverAuth" and . != "anyExtendedKeyUsage");
+def lacks_digital_signature: leaf | x509("keyUsage").key_usage
+  | . != null and all(.[]; . != "digitalSignature");
+def is_weak: (.signature // "" | test("sha1|md5"; "i")) or .key == "RSA 1024" or .key == "RSA 512";
+
+# --- the board's status
+
+def status_is($codes): (status | ascii_downcase) as $own | any($codes[]; ascii_downcase == $own);
+def verify_flag($name): any(.witnesses.board.verify_flags[]?; endswith($name));
+def is_mbedtls: stack == "mbedtls" or stack == "esp-idf" or stack == "zephyr";
+def status_told:
+  status_words + (.witnesses.board.status_meaning // "" | if . != "" then ": " + . else "" end);
+def left_silently: .reason == "closed-by-board" and (alerts("client") == []);
+def is_alert_from_client($numbers):
+  [alerts("client")[].number] as $seen | any($numbers[]; . as $n | any($seen[]; . == $n));
+def refused_certificate($numbers; $codes; $flag):
+  faultless and .reason != "liveness"
+  and (is_alert_from_client($numbers) or (alerts("client") != [] and status_is($codes))
+    or verify_flag($flag));
+
+# --- suites
+
+def real_suites: offered_suites | map(select(test("SCSV|GREASE") | not));
+def is_tls13_suite: test("_WITH_") | not;
+def old_suites: real_suites | map(select(is_tls13_suite | not));
+def missing_suites: missing("cipher_list") // missing("ciphersuites");
+def curve_of_key:
+  {"ecdsa-p256": "secp256r1", "ecdsa-p384": "secp384r1", "ecdsa-p521": "secp521r1"}[
+    server_certificates[0] // ""] // "";
+def key_shares: extension("key_share").client_shares // [];
+# Characters of hex that a share of the group has; null if that is not known here.
+def share_length:
+  {"secp256r1": 130, "secp384r1": 194, "secp521r1": 266, "x25519": 64, "x448": 112}[.group];
+def few: if length > 6 then .[:6] + ["\(length - 6) more"] else . end;
+
 # --- words
 
 # "a, b and c"; "none" for an empty list.
