@@ -47,17 +47,6 @@ static int load_profiles(struct agenda *agenda, const json_t *names, struct erro
 	return profile_check_set(agenda->profiles, agenda->plan.n_profiles, error);
 }
 
-static int load_rules(struct agenda *agenda, const char *root, struct error *error)
-{
-	char *folder = file_join(root, "harness/verdict/rules");
-	char *schema = file_join(root, "scenarios/schema/rules.schema.json");
-	int rc = rules_load(&agenda->rules, folder, schema, error);
-
-	free(folder);
-	free(schema);
-	return rc;
-}
-
 /* known.json, beside the profile `file`. A new string. */
 static char *known_path(const char *file)
 {
@@ -216,7 +205,7 @@ int agenda_load(struct agenda *agenda, const json_t *request, struct error *erro
 	if (rc == 0)
 		rc = find_interface(agenda, error);
 	if (rc == 0)
-		rc = load_rules(agenda, root, error);
+		rc = rules_load_shipped(&agenda->rules, json_object_get(request, "rules"), error);
 	if (rc == 0)
 		rc = load_known(agenda, root, error);
 	if (rc == 0)

@@ -58,6 +58,15 @@ const char *command_word(const struct option_words *option)
 	return option->n > 0 ? option->words[option->n - 1] : NULL;
 }
 
+json_t *command_words(const struct option_words *option)
+{
+	json_t *array = json_made(json_array());
+
+	for (size_t i = 0; i < option->n; i++)
+		json_array_append_new(array, json_made(json_string(option->words[i])));
+	return array;
+}
+
 int command_certificates(struct certs_made *made, struct error *error)
 {
 	const char *root = file_data_root(error);

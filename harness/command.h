@@ -38,6 +38,9 @@ int command_sort(char **arguments, struct option_words *options, struct error *e
 /* The last word of an option that takes one; NULL without any. */
 const char *command_word(const struct option_words *option);
 
+/* The words of an option as a new list. */
+json_t *command_words(const struct option_words *option);
+
 /* Brings certs/out up to date. */
 int command_certificates(struct certs_made *made, struct error *error);
 

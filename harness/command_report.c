@@ -1,12 +1,52 @@
 #include "command.h"
 
+#include "base/json.h"
+#include "verdict/confirm.h"
+#include "verdict/rules.h"
 #include "view/results.h"
 
 #include <stdio.h>
+#include <string.h>
+
+enum { REPORT_FOLDER, REPORT_RULES };
+
+static const json_t *board_of(const json_t *results, const json_t *cell)
+{
+	const json_t *board;
+	size_t i;
+
+	json_array_foreach(json_object_get(results, "boards"), i, board)
+		if (strcmp(json_text(board, "name"), json_text(cell, "board")) == 0)
+			return board;
+	return NULL;
+}
+
+/* What failed is explained anew. Failures that are known stay as they were explained. */
+static int explain_anew(json_t *results, const struct option_words *files, struct error *error)
+{
+	json_t *own = command_words(files), *cell;
+	struct rules *rules = NULL;
+	int rc = rules_load_shipped(&rules, own, error);
+	size_t i;
+
+	json_decref(own);
+	if (rc != 0)
+		return rc;
+	json_array_foreach(json_object_get(results, "cells"), i, cell)
+		if (strcmp(json_text(cell, "outcome"), "xfail") != 0)
+			rules_diagnose(rules, cell, board_of(results, cell));
+	confirm_diagnoses(json_object_get(results, "cells"));
+	rules_free(rules);
+	return 0;
+}
 
 int command_report(char **arguments, struct error *error)
 {
-	struct option_words options[] = {{0}, {0}};
+	struct option_words options[] = {
+		[REPORT_FOLDER] = {0},
+		[REPORT_RULES] = {.name = "--rules", .one = "the file of a diagnosis rule"},
+		{0},
+	};
 	json_t *results = NULL;
 	int rc = command_sort(arguments, options, error);
 
@@ -16,6 +56,8 @@ int command_report(char **arguments, struct error *error)
 		fputs("This run never came to its end; the report is of what was done.\n", stderr);
 	if (rc == 0)
 		rc = command_results(options[0].words[0], &results, error);
+	if (rc == 0 && options[REPORT_RULES].given)
+		rc = explain_anew(results, &options[REPORT_RULES], error);
 	if (rc == 0)
 		rc = results_write(options[0].words[0], results, error);
 	if (rc == 0)

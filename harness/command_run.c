@@ -12,16 +12,7 @@
 #define TRIES_DEFAULT 6 /* one-factor changes that a failing cell may cost */
 #define TRIES_MAX 100
 
-enum { RUN_SUITES, RUN_BOARDS, RUN_OUT, RUN_CONTROL, RUN_TRIES };
-
-static json_t *word_array(const struct option_words *option)
-{
-	json_t *array = json_made(json_array());
-
-	for (size_t i = 0; i < option->n; i++)
-		json_array_append_new(array, json_made(json_string(option->words[i])));
-	return array;
-}
+enum { RUN_SUITES, RUN_BOARDS, RUN_OUT, RUN_CONTROL, RUN_TRIES, RUN_RULES };
 
 /* reports/<time>-<suite> where the user named no folder. */
 static char *default_folder(const char *suite)
@@ -54,9 +45,10 @@ static json_t *make_request(const struct option_words *options, const char *out,
 		          tries);
 		return NULL;
 	}
-	return json_made(json_pack("{s:s, s:o, s:o, s:s, s:s, s:I}", "op", "run", "suites",
-	                           word_array(&options[RUN_SUITES]), "boards",
-	                           word_array(&options[RUN_BOARDS]), "out", out, "control",
+	return json_made(json_pack("{s:s, s:o, s:o, s:o, s:s, s:s, s:I}", "op", "run", "suites",
+	                           command_words(&options[RUN_SUITES]), "boards",
+	                           command_words(&options[RUN_BOARDS]), "rules",
+	                           command_words(&options[RUN_RULES]), "out", out, "control",
 	                           control != NULL ? control : "on-failure", "tries",
 	                           (json_int_t)n_tries));
 }
@@ -100,6 +92,7 @@ int command_run(char **arguments, struct error *error)
 		[RUN_OUT] = {.name = "--out"},
 		[RUN_CONTROL] = {.name = "--control", .one = "always, on-failure or never"},
 		[RUN_TRIES] = {.name = "--tries", .one = "a number"},
+		[RUN_RULES] = {.name = "--rules", .one = "the file of a diagnosis rule"},
 		{0},
 	};
 	int status = -refuse_foreign_bytes(arguments, error);

@@ -10,10 +10,12 @@ static const struct command {
 	int (*run)(char **arguments, struct error *error); /* returns the exit status */
 } commands[] = {
 	{"run", "SUITE... --board NAME... [--out FOLDER]\n"
-	        "                   [--control always|on-failure|never] [--tries N]",
+	        "                   [--control always|on-failure|never] [--tries N]\n"
+	        "                   [--rules FILE]",
 	 "run suites on boards and report", command_run},
 	{"plan", "SUITE...", "list the cases of suites without running them", command_plan},
-	{"report", "FOLDER", "print a run's matrix and write its reports again", command_report},
+	{"report", "FOLDER [--rules FILE]", "print a run's matrix and write its reports again",
+	 command_report},
 	{"decode", "FILE [--json | --fields PATH,...] [--keylog FILE] [--key FILE]\n"
 	           "                   [--port N] [--host ADDRESS] [--sni NAME] [--alert [N]]\n"
 	           "                   [--write OUT.pcapng]",

@@ -37,21 +37,22 @@ static int is_rule_file(const struct dirent *entry)
 	return entry->d_name[0] != '.' && len > 5 && strcmp(entry->d_name + len - 5, ".json") == 0;
 }
 
-static int load_file(struct rules *rules, const char *folder, const char *name,
-                     const struct schema *schema, struct error *error)
+/* `file` is taken over. */
+static int load_file(struct rules *rules, char *file, const struct schema *schema,
+                     struct error *error)
 {
 	struct rule *rule = &rules->rules[rules->n_rules];
 	int rc;
 
-	rule->file = file_join(folder, name);
+	rule->file = file;
 	rule->json = NULL;
 	rules->n_rules++;
 	rc = json_load_path(rule->file, &rule->json, error);
 	return rc != 0 ? rc : schema_check(schema, rule->file, rule->json, error);
 }
 
-static int load_files(struct rules *rules, const char *folder, const struct schema *schema,
-                      struct error *error)
+static int load_files(struct rules *rules, const char *folder, size_t n_more,
+                      const struct schema *schema, struct error *error)
 {
 	struct dirent **entries = NULL;
 	int n = scandir(folder, &entries, is_rule_file, alphasort);
@@ -59,17 +60,35 @@ static int load_files(struct rules *rules, const char *folder, const struct sche
 
 	if (n < 0)
 		return error_system(error, ERR_INPUT, errno, "cannot read the rules in %s", folder);
-	if (n > RULES_MAX)
+	if ((size_t)n + n_more > RULES_MAX)
 		rc = error_set(error, ERR_INPUT, "%s holds %d rules; at most %d are read", folder,
 		               n, RULES_MAX);
-	rules->rules = calloc((size_t)n + 1, sizeof(*rules->rules));
+	rules->rules = calloc((size_t)n + n_more + 1, sizeof(*rules->rules));
 	CHECK(rules->rules != NULL);
 	for (int i = 0; i < n; i++) {
 		if (rc == 0)
-			rc = load_file(rules, folder, entries[i]->d_name, schema, error);
+			rc = load_file(rules, file_join(folder, entries[i]->d_name), schema, error);
 		free(entries[i]);
 	}
 	free(entries);
+	return rc;
+}
+
+static int load_own(struct rules *rules, const json_t *own, const struct schema *schema,
+                    struct error *error)
+{
+	const json_t *path;
+	size_t i;
+	int rc = 0;
+
+	json_array_foreach(own, i, path) {
+		char *file = strdup(json_string_value(path));
+
+		CHECK(file != NULL);
+		rc = load_file(rules, file, schema, error);
+		if (rc != 0)
+			break;
+	}
 	return rc;
 }
 
@@ -230,8 +249,8 @@ static int load_prelude(struct rules *rules, const char *folder, struct error *e
 	return rc;
 }
 
-int rules_load(struct rules **out, const char *folder, const char *schema_path,
-               struct error *error)
+static int load(struct rules **out, const char *folder, const json_t *own,
+                const char *schema_path, struct error *error)
 {
 	struct rules *rules = calloc(1, sizeof(*rules));
 	struct schema *schema = NULL;
@@ -242,7 +261,9 @@ int rules_load(struct rules **out, const char *folder, const char *schema_path,
 	if (rc == 0)
 		rc = load_prelude(rules, folder, error);
 	if (rc == 0)
-		rc = load_files(rules, folder, schema, error);
+		rc = load_files(rules, folder, json_array_size(own), schema, error);
+	if (rc == 0)
+		rc = load_own(rules, own, schema, error);
 	if (rc != 0)
 		goto out;
 	qsort(rules->rules, rules->n_rules, sizeof(*rules->rules), by_order);
@@ -257,6 +278,27 @@ out:
 	}
 	*out = rules;
 	return 0;
+}
+
+int rules_load(struct rules **rules, const char *folder, const char *schema, struct error *error)
+{
+	return load(rules, folder, NULL, schema, error);
+}
+
+int rules_load_shipped(struct rules **rules, const json_t *own, struct error *error)
+{
+	const char *root = file_data_root(error);
+	char *folder, *schema;
+	int rc;
+
+	if (root == NULL)
+		return error->code;
+	folder = file_join(root, "harness/verdict/rules");
+	schema = file_join(root, "scenarios/schema/rules.schema.json");
+	rc = load(rules, folder, own, schema, error);
+	free(folder);
+	free(schema);
+	return rc;
 }
 
 void rules_free(struct rules *rules)

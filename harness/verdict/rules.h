@@ -26,6 +26,12 @@ struct rules;
  */
 int rules_load(struct rules **rules, const char *folder, const char *schema, struct error *error);
 
+/*
+ * The same with Shakedown's own rules, and one more from each file that `own` names (a list of
+ * paths, or NULL).
+ */
+int rules_load_shipped(struct rules **rules, const json_t *own, struct error *error);
+
 void rules_free(struct rules *rules);
 
 /*
