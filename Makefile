@@ -55,7 +55,7 @@ $(B)/libshakedown.a: $(LIB_OBJ)
 	ar rcs $@ $^
 
 $(B)/shakedown: $(B)/obj/client.o $(patsubst harness/%.c,$(B)/obj/%.o,$(wildcard harness/command*.c))
-$(B)/shakedownd: $(B)/obj/run.o $(B)/obj/agenda.o $(B)/obj/station.o $(B)/obj/trial.o
+$(B)/shakedownd: $(B)/obj/run.o $(B)/obj/agenda.o $(B)/obj/station.o $(B)/obj/trial.o $(B)/obj/control.o
 $(PROGRAMS): $(B)/%: $(B)/obj/%.o $(B)/libshakedown.a
 	$(CC) $(CFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -o $@
 

@@ -173,7 +173,7 @@ static int read_control(struct agenda *agenda, const json_t *request, struct err
 	agenda->n_tries = (unsigned)json_number(request, "tries");
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(json_text(request, "control"), words[i]) == 0) {
-			agenda->control = (enum control)i;
+			agenda->control = (enum control_policy)i;
 			return 0;
 		}
 	return error_set(error, ERR_INPUT,

@@ -25,7 +25,7 @@ struct agenda {
 	struct plan plan; /* points to the suites and profiles */
 	struct rules *rules;
 	struct known **known; /* one for each profile; those of a folder share theirs */
-	enum control control;
+	enum control_policy control;
 	unsigned n_tries;
 	json_t *boards; /* as in results.json, in the order of the profiles */
 };

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "control.h"
 #include "flow/private_network.h"
 #include "flow/sniffer.h"
 #include "peer/server.h"
@@ -18,9 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONTROL_TIMEOUT_MS 15000
-#define CONTROL_ECDSA "client-ecdsa-p256"
-#define CONTROL_RSA "client-rsa-2048"
 #define MAX_RESTARTS 3 /* of the server program or the sniffer, with no cell finished in between */
 
 /* What one board has to do. */
@@ -42,10 +40,7 @@ struct run {
 	size_t n_seats;
 	struct results *results;
 	struct apparatus apparatus;
-	struct station *control; /* NULL: not started, or gone */
-	json_t *control_profile;
-	bool no_control;         /* it could not be had */
-	struct seat *controlled; /* whose cell the control is at, or NULL */
+	struct control *control; /* NULL once it is gone */
 	struct sniffer *sniffer; /* in apparatus only when it is ready */
 	bool sniffer_settled;    /* it is ready, or it was found that there will be none */
 	unsigned n_server_restarts, n_sniffer_restarts;
@@ -59,7 +54,8 @@ struct run {
 static void begin_where_possible(struct run *run);
 static void end(struct run *run);
 static void finish_when_all_is_gone(struct run *run);
-static void call_control(struct run *run);
+static void call_control(struct seat *seat);
+static void close_trial(struct seat *seat);
 
 /* --- what the client is told ------------------------------------------------------------------ */
 
@@ -205,7 +201,7 @@ static void on_station_ready(void *context, struct station *station)
 	if (trial_turn(seat->trial) == TRIAL_BOARD)
 		station_begin(station, trial_next(seat->trial));
 	else
-		call_control(run);
+		call_control(seat);
 }
 
 /*
@@ -249,6 +245,21 @@ static void take(struct seat *seat, struct observation *observation)
 		end_trial(seat);
 }
 
+/* The board goes no further: what it has shown of its cell is judged and kept. */
+static void close_trial(struct seat *seat)
+{
+	if (seat->trial == NULL)
+		return;
+	if (seat->run->control != NULL)
+		control_forget(seat->run->control, (size_t)(seat - seat->run->seats));
+	if (trial_close(seat->trial)) {
+		end_trial(seat);
+	} else {
+		json_decref(trial_end(seat->trial));
+		seat->trial = NULL;
+	}
+}
+
 static void on_station_done(void *context, struct station *station, struct observation *observation)
 {
 	struct seat *seat = context;
@@ -276,6 +287,7 @@ static void on_station_over(void *context, struct station *station, const char *
 		end(run);
 	} else if (why[0] != '\0' && !run->ending) {
 		notice(run, why);
+		close_trial(seat);
 		skip_the_rest(seat, why);
 	}
 	seat->station = NULL;
@@ -292,73 +304,27 @@ static const struct station_events station_events = {
 
 /* --- the control ------------------------------------------------------------------------------ */
 
-static bool server_takes_ecdsa(const json_t *words)
+static void call_control(struct seat *seat)
 {
-	const json_t *word;
-	size_t i;
+	struct run *run = seat->run;
+	size_t index = (size_t)(seat - run->seats);
 
-	json_array_foreach(words, i, word)
-		if (strcasestr(json_string_value(word), "ecdsa") != NULL)
-			return true;
-	return false;
-}
-
-/*
- * The control is a board as any other, but an OpenSSL client of the host's own: the virtual board
- * "openssl". It is started for the first cell that wants it, and serves all boards in turn.
- */
-static json_t *control_profile(void)
-{
-	return json_made(json_pack("{s:s, s:s, s:s, s:[sss], s:i}", "name", "control", "driver",
-	                           "agent", "address", "127.0.0.1", "virtual", "shakedown-board",
-	                           "--stack", "openssl", "timeout_ms", CONTROL_TIMEOUT_MS));
-}
-
-/* The control asks for the same name, and has a client certificate that any server should take. */
-static void equip_control(struct run *run, const struct seat *seat)
-{
-	json_t *sni = json_object_get(run->agenda.profiles[seat - run->seats].json, "sni");
-	json_t *server = json_object_get(trial_cell(seat->trial), "server");
-	json_t *words = json_object_get(server, "client_signature_algorithms");
-	const char *certificate = words == NULL || server_takes_ecdsa(words) ? CONTROL_ECDSA
-	                                                                     : CONTROL_RSA;
-
-	if (sni != NULL)
-		json_object_set(run->control_profile, "sni", sni);
-	else
-		json_object_del(run->control_profile, "sni");
-	json_object_set_new(run->control_profile, "client_certificate", json_string(certificate));
-}
-
-static struct seat *next_controlled(struct run *run)
-{
-	for (size_t i = 0; i < run->n_seats; i++)
-		if (run->seats[i].trial != NULL &&
-		    trial_turn(run->seats[i].trial) == TRIAL_CONTROL)
-			return &run->seats[i];
-	return NULL;
-}
-
-static void on_control_ready(void *context, struct station *station)
-{
-	struct run *run = context;
-
-	run->controlled = run->ending ? NULL : next_controlled(run);
-	if (run->controlled == NULL)
-		return;
-	equip_control(run, run->controlled);
-	station_begin(station, trial_next(run->controlled->trial));
+	control_run(run->control, index, trial_next(seat->trial),
+	            json_object_get(run->agenda.profiles[index].json, "sni"));
 }
 
 /* The board that waited goes on. */
-static void on_control_done(void *context, struct station *station, struct observation *observation)
+static void on_control_done(void *context, size_t index, struct observation *observation)
 {
 	struct run *run = context;
-	struct seat *seat = run->controlled;
+	struct seat *seat = &run->seats[index];
 
-	(void)station;
-	run->controlled = NULL;
-	take(seat, observation);
+	if (observation != NULL)
+		take(seat, observation);
+	else
+		trial_do_without_control(seat->trial);
+	if (seat->trial != NULL && trial_turn(seat->trial) == TRIAL_OVER)
+		end_trial(seat);
 	if (seat->station != NULL)
 		station_go_on(seat->station);
 }
@@ -368,60 +334,19 @@ static void on_control_notice(void *context, const char *text)
 	notice(context, text);
 }
 
-static void do_without_control(struct run *run)
-{
-	struct seat *seat;
-
-	run->no_control = true;
-	while (!run->ending && (seat = next_controlled(run)) != NULL) {
-		trial_do_without_control(seat->trial);
-		if (trial_turn(seat->trial) == TRIAL_OVER)
-			end_trial(seat);
-		if (seat->station != NULL)
-			station_go_on(seat->station);
-	}
-}
-
-static void on_control_over(void *context, struct station *station, const char *why)
+static void on_control_over(void *context)
 {
 	struct run *run = context;
-	char text[ERROR_TEXT_MAX];
 
-	(void)station;
 	run->control = NULL;
-	run->n_open--;
-	if (why[0] != '\0' && !run->ending) {
-		snprintf(text, sizeof(text), "No control: %s.", why);
-		notice(run, utf8_repair(text));
-	}
-	do_without_control(run);
 	finish_when_all_is_gone(run);
 }
 
-static const struct station_events control_events = {
-	.ready = on_control_ready,
+static const struct control_events control_events = {
 	.done = on_control_done,
 	.notice = on_control_notice,
 	.over = on_control_over,
 };
-
-/* Some seat's trial wants the control. */
-static void call_control(struct run *run)
-{
-	struct error error = {0};
-
-	if (run->no_control) {
-		do_without_control(run);
-	} else if (run->control != NULL) {
-		station_go_on(run->control);
-	} else if (station_start(&run->control, &run->apparatus, run->control_profile,
-	                         &control_events, run, &error) == 0) {
-		run->n_open++;
-	} else {
-		notice(run, error.text);
-		do_without_control(run);
-	}
-}
 
 /* Boards that were ready before the apparatus was, or before the last of them. */
 static void begin_where_possible(struct run *run)
@@ -437,7 +362,7 @@ static void lose(struct run *run, const char *who, const char *why)
 		if (run->seats[i].station != NULL)
 			station_lost(run->seats[i].station, who, why);
 	if (run->control != NULL)
-		station_lost(run->control, who, why);
+		control_lost(run->control, who, why);
 }
 
 /* --- the server program ----------------------------------------------------------------------- */
@@ -450,7 +375,7 @@ static struct experiment *experiment_of(struct run *run, const char *cell)
 		if (run->seats[i].station != NULL)
 			experiment = station_experiment(run->seats[i].station, cell);
 	if (experiment == NULL && run->control != NULL)
-		experiment = station_experiment(run->control, cell);
+		experiment = control_experiment(run->control, cell);
 	return experiment;
 }
 
@@ -605,22 +530,20 @@ static void end(struct run *run)
 	if (run->ending)
 		return;
 	run->ending = true;
-	for (size_t i = 0; i < run->n_seats; i++)
+	for (size_t i = 0; i < run->n_seats; i++) {
+		close_trial(&run->seats[i]);
 		if (run->seats[i].station != NULL)
 			station_stop(run->seats[i].station);
-	if (run->control != NULL)
-		station_stop(run->control);
+	}
+	if (run->control != NULL && !control_stop(run->control))
+		run->control = NULL;
 	stop_apparatus(run);
 }
 
 static void run_free(struct run *run)
 {
-	for (size_t i = 0; i < run->n_seats; i++) {
-		if (run->seats[i].trial != NULL)
-			json_decref(trial_end(run->seats[i].trial));
+	for (size_t i = 0; i < run->n_seats; i++)
 		json_decref(run->seats[i].bench.seen);
-	}
-	json_decref(run->control_profile);
 	free(run->seats);
 	agenda_fini(&run->agenda);
 	free(run);
@@ -667,7 +590,7 @@ static void finish_when_all_is_gone(struct run *run)
 		boards_done = boards_done && run->seats[i].station == NULL;
 	if (boards_done && !run->ending)
 		end(run);
-	if (!run->ending || run->n_open > 0)
+	if (!run->ending || run->n_open > 0 || run->control != NULL)
 		return;
 	write_report(run);
 	if (run->trouble.code != 0)
@@ -706,6 +629,7 @@ static void start_stations(struct run *run)
 	run->n_seats = run->agenda.plan.n_profiles;
 	run->seats = calloc(run->n_seats, sizeof(*run->seats));
 	CHECK(run->seats != NULL);
+	run->control = control_new(&run->apparatus, run->n_seats, &control_events, run);
 	for (size_t i = 0; i < run->n_seats; i++) {
 		run->seats[i].run = run;
 		run->seats[i].next = i;
@@ -743,7 +667,6 @@ int run_start(struct run **started, uv_loop_t *loop, const json_t *request, run_
 		return rc;
 	}
 	run->apparatus.certificates = run->agenda.certificates;
-	run->control_profile = control_profile();
 	*started = run;
 	tell(run, json_pack("{s:s, s:I}", "event", "plan", "cells",
 	                    (json_int_t)plan_n_cells(&run->agenda.plan)));
@@ -756,7 +679,7 @@ int run_start(struct run **started, uv_loop_t *loop, const json_t *request, run_
 		start_server(run);
 	if (!run->ending)
 		start_sniffer(run);
-	if (run->n_open == 0)
+	if (run->n_open == 0 && run->control == NULL)
 		finish_when_all_is_gone(run);
 	return 0;
 }

@@ -23,13 +23,13 @@
 
 struct trial;
 
-enum control { CONTROL_ALWAYS, CONTROL_ON_FAILURE, CONTROL_NEVER };
+enum control_policy { CONTROL_ALWAYS, CONTROL_ON_FAILURE, CONTROL_NEVER };
 
 /* What the trials of one board have in common. Borrowed for the life of the trials. */
 struct trial_bench {
 	struct rules *rules;
 	struct known *known;
-	enum control control;
+	enum control_policy control;
 	unsigned n_tries; /* changes that one cell may cost, at most */
 	json_t *seen; /* what ran so far: confirm_key -> {id, outcome, reason, alert, detail} */
 };
@@ -56,6 +56,9 @@ bool trial_take(struct trial *trial, json_t *witnesses, json_t *trouble, json_t 
 
 /* There is no control to be had: the trial goes on without. */
 void trial_do_without_control(struct trial *trial);
+
+/* No more can be run: judges the case if it has run; false if it has not. */
+bool trial_close(struct trial *trial);
 
 /* The cell as far as it is known, borrowed until trial_end. */
 json_t *trial_cell(const struct trial *trial);
