@@ -60,6 +60,7 @@ static const struct {
 	{OTHERWISE, "otherwise"},
 	{BOARD_UNABLE, "board-unable"},
 	{CONTROL_FAILED, "control-failed"},
+	{BOARD_ALERTED, "board-alerted"},
 };
 
 const char *fact_name(uint64_t bit)
@@ -283,6 +284,8 @@ static void read_alerts(struct facts *facts, const json_t *server, const json_t 
 	if (is(reported, "from", "server") && json_number(reported, "number") != CLOSE_NOTIFY &&
 	    !any_alert_from_server(server) && !any_alert_from_server(wire))
 		facts->bits |= BOARD_ALERT_UNSEEN;
+	if (is(reported, "from", "client") && json_number(reported, "number") != CLOSE_NOTIFY)
+		facts->bits |= BOARD_ALERTED;
 }
 
 /* --- what they all name ----------------------------------------------------------------------- */

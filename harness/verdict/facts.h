@@ -77,6 +77,7 @@ enum fact {
 
 	CONTROL_FAILED = 1ull << 46, /* an OpenSSL client fails at the same server */
 	BOARD_UNABLE = 1ull << 45, /* its firmware cannot do what the case asks of the client */
+	BOARD_ALERTED = 1ull << 47, /* it says that it sent an alert, and not close_notify */
 };
 
 struct facts {

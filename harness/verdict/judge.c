@@ -104,6 +104,11 @@ static const struct judge_row rows[] = {
 	{MAY_REFUSE | HELLO | BOARD_ERROR | CLOSED_BY_BOARD, ALERT_FROM_SERVER | TWIN_FAILED,
 	 "pass", "refused-silently",
 	 "Refused without an alert: the board closed the connection. It reports {board}."},
+	{MAY_REFUSE | HELLO | BOARD_ERROR | BOARD_ALERTED | FAULTY,
+	 ACCEPTED | UNNOTICED | UNAPPLIED | SERVER_TIMED_OUT | NOT_OFFERED | TWIN_FAILED,
+	 "pass", "refused-silently",
+	 "Refused, but with an alert that could not be read: the faulty server had confused the"
+	 " two sides. The board reports {board}."},
 	{MUST_REFUSE | HELLO | SERVER_TIMED_OUT, ALERT_FROM_SERVER, "fail", "hung",
 	 "The board neither refused nor went on until time was up{flaw}."},
 

@@ -56,6 +56,8 @@
 #define EARLY_END \
 	"'errors': [{'code': '0A000126', 'reason': 'unexpected eof while reading'}]"
 #define BOARD_FAILED(phase, status) "'board': {'phase': '" phase "', 'status': '" status "'}"
+#define BOARD_ALERTED \
+	"'board': {'phase': 'hs', 'status': '-1', 'alert': {'from': 'client', 'number': 70}}"
 
 #define MUST_REFUSE \
 	"'expect': {'result': 'refuse', 'alerts': ['certificate_expired', 'handshake_failure']}"
@@ -456,6 +458,21 @@ static const struct {
 	 "{" MUST_REFUSE_FAULT ", 'witnesses': {'server': {" APPLIED ", 'noticed': false, "
 	 NO_DATA ", " ALERTS("client", "bad_record_mac", "20") "}, " BOARD_FAILED("hs", "-1") "}}",
 	 "fail", "fault-unnoticed"},
+	{"an alert that nobody could read, as only the board says",
+	 "{" MUST_REFUSE_FAULT ", 'witnesses': {'server': {" APPLIED ", " NO_DATA ", "
+	 ALERT_70 ", 'closed_by': 'server'"
+	 "}, " BOARD_ALERTED "}}",
+	 "pass", "refused-silently"},
+	{"the board says so too late",
+	 "{" MUST_REFUSE_FAULT ", 'witnesses': {'server': {" APPLIED ", " NO_DATA ", "
+	 ALERT_70 ", 'closed_by': 'server'"
+	 ", 'accepted': true}, " BOARD_ALERTED "}}",
+	 "fail", "unsafe"},
+	{"a board that went on until the server ended it",
+	 "{" MUST_REFUSE_FAULT ", 'witnesses': {'server': {" APPLIED ", " NO_DATA ", "
+	 ALERT_70 ", 'closed_by': 'server'"
+	 "}, " BOARD_FAILED("hs", "-1") "}}",
+	 "fail", "alert-from-server"},
 	{"the connection never came to the fault",
 	 "{" MUST_REFUSE_FAULT "}",
 	 "inconclusive", "fault-not-applied"},
