@@ -12,6 +12,7 @@
 #define TIMEOUT_MS 15000
 #define ECDSA "client-ecdsa-p256"
 #define RSA "client-rsa-2048"
+#define NAME "server.shakedown.test" /* for servers that need one, where the board has none */
 #define NOBODY SIZE_MAX
 
 struct waiting {
@@ -58,6 +59,8 @@ static void equip(struct control *control, const struct waiting *waiting)
 
 	if (waiting->sni != NULL)
 		json_object_set(control->profile, "sni", waiting->sni);
+	else if (strcmp(json_text(server, "sni"), "require") == 0)
+		json_object_set_new(control->profile, "sni", json_made(json_string(NAME)));
 	else
 		json_object_del(control->profile, "sni");
 	json_object_set_new(control->profile, "client_certificate",

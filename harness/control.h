@@ -31,7 +31,8 @@ struct control *control_new(struct apparatus *apparatus, size_t n_seats,
 
 /*
  * Runs `cell` for `seat` (below n_seats, one cell at a time) as soon as it can be; borrowed until
- * `done`, which may come from within this call. `sni` is the name to ask for, or NULL.
+ * `done`, which may come from within this call. `sni` is the name to ask for, or NULL: then
+ * it asks for none, unless the server needs one.
  */
 void control_run(struct control *control, size_t seat, const json_t *cell, json_t *sni);
 

@@ -64,6 +64,7 @@ static const struct {
 	bool of_refusal;
 } members[] = {
 	{"alerts", true},   {"by", true},     {"rfc", true},    {"instead", true},
+	{"offered", true},
 	{"version", false}, {"group", false}, {"alpn", false},  {"ciphersuite", false},
 	{"resumed", false}, {"early_data", false},
 };

@@ -148,6 +148,32 @@ static json_t *answers_of(const struct suite *suite, const struct scenario *scen
 	                       flawed_certificate(suite, server));
 }
 
+/* Where the first refusal says what takes the place of the flaw; `expect` if it says nothing. */
+static struct json_node instead_node(const struct json_node *expect)
+{
+	struct json_node instead = json_member(expect, "instead");
+
+	for (size_t i = 0; instead.value == NULL && i < json_array_size(expect->value); i++) {
+		struct json_node answer = json_item(expect, i);
+
+		instead = json_member(&answer, "instead");
+	}
+	return instead.value != NULL ? instead : *expect;
+}
+
+/* Boards must connect to the good twin, so OpenSSL has to take it. */
+static int check_twin(struct checker *checker, const struct json_node *expect, const json_t *twin)
+{
+	struct json_node instead = instead_node(expect);
+	struct error reason = {0};
+	const char *key;
+
+	if (context_check(twin, &key, &reason) == 0)
+		return 0;
+	return json_complain(&instead, checker->error,
+	                     "the server without its flaw cannot be: its \"%s\" %s", key, reason.text);
+}
+
 /* What is refused must differ from what is not, or the refusal would show nothing. */
 static int check_twins(struct checker *checker, const struct json_node *node,
                        const struct scenario *scenario)
@@ -173,6 +199,8 @@ static int check_twins(struct checker *checker, const struct json_node *node,
 			                   " faults or a certificate that is to be refused, or say"
 			                   " with \"instead\" what it would be without the flaw",
 			                   scenario->matrix.n_axes > 0 ? " in a case of the matrix" : "");
+		else
+			rc = check_twin(checker, &expect, twin);
 		json_decref(twin);
 		json_decref(client);
 		json_decref(server);

@@ -5,7 +5,8 @@
  * An answer is {"result": "connect"}, with what the connection must be like under the names of the
  * server's testimony ("version", "resumed", ...), or {"result": "refuse"}, with the alerts that are
  * right ("alerts"; any if there are none), who refuses ("by": "client" if nothing is said, "server"
- * or "either") and the section that asks for it ("rfc"). A cell's "expect" is an answer or a list
+ * or "either"), the section that asks for it ("rfc") and, where only clients that offer it must refuse,
+ * an extension ("offered"). A cell's "expect" is an answer or a list
  * of them.
  */
 #ifndef SHAKEDOWN_VERDICT_EXPECTATION_H
@@ -26,6 +27,13 @@ bool expectation_names_alert(const json_t *expect, const json_t *alert);
  * like in *member. Borrowed from `expect`.
  */
 const json_t *expectation_unmet(const json_t *expect, const json_t *server, const char **member);
+
+/*
+ * Whether the refusal holds for a client with this "client_hello" of the wire's (NULL: none was
+ * seen): one that is asked only of clients which offer an extension, its "offered", does not hold
+ * for others.
+ */
+bool expectation_holds(const json_t *refusal, const json_t *hello);
 
 /* The first refusal among the right answers, or NULL. Borrowed. */
 const json_t *expectation_refusal(const json_t *expect);

@@ -377,11 +377,13 @@ static uint64_t read_twin(const json_t *twin)
 	return TWIN_LOST;
 }
 
-static void read_expectation(struct facts *facts, const json_t *cell, const json_t *server)
+static void read_expectation(struct facts *facts, const json_t *cell, const json_t *server,
+                             const json_t *wire)
 {
 	const json_t *expect = json_object_get(cell, "expect");
 
-	if (expectation_has(expect, "refuse")) {
+	if (expectation_has(expect, "refuse") &&
+	    expectation_holds(expectation_refusal(expect), json_object_get(wire, "client_hello"))) {
 		facts->bits |= MAY_REFUSE | (expectation_has(expect, "connect") ? 0 : MUST_REFUSE);
 		facts->bits |= read_twin(json_object_get(cell, "twin"));
 	}
@@ -441,7 +443,7 @@ void facts_read(struct facts *facts, const json_t *cell, const json_t *board)
 	if (offer_declared(facts->missing, json_object_get(cell, "server"),
 	                   json_object_get(board, "unsupported")))
 		facts->bits |= DECLARED;
-	read_expectation(facts, cell, server);
+	read_expectation(facts, cell, server, wire);
 	if (is(json_object_get(cell, "control"), "outcome", "fail"))
 		facts->bits |= CONTROL_FAILED;
 }

@@ -85,8 +85,9 @@ static const struct judge_row rows[] = {
 	{BOARD_OK | SERVER_SAW_ALERT | ALERT_CONTRADICTED, 0, "inconclusive", "witnesses-disagree",
 	 "The board says that it succeeded and the wire shows no alert; the server testifies alert "
 	 "{alert}."},
-	{BOARD_OK | UNAPPLIED, 0, "inconclusive", "fault-not-applied",
-	 "The connection worked, and never came to the place that the server was to break."},
+	{BOARD_OK | UNAPPLIED, 0, "skip", "fault-not-applied",
+	 "Not run, as the connection with this board, which worked, has no such place for the"
+	 " server to break."},
 
 	/* A refusal, where one is right. */
 	{MAY_REFUSE | HELLO | BOARD_ERROR | TWIN_FAILED, ALERT_FROM_SERVER | NOT_OFFERED,

@@ -45,6 +45,12 @@ class Control(Lab):
         self.assertEqual((cell["outcome"], cell["control"]["outcome"]), ("pass", "pass"))
         self.assertEqual(done.status, 0)
 
+    def test_the_control_has_a_name_where_the_server_needs_one_and_the_board_has_none(self) -> None:
+        self.options = ["--tries", "0"]
+        self.run_suite(self.write("own.json", suite(certificate="ecdsa-p256", sni="require")), "netx-fixed")
+        cell = self.cells()["own/one/netx-fixed"]
+        self.assertEqual((cell["outcome"], cell["control"]["outcome"]), ("fail", "pass"))
+
     def test_what_no_rule_explains_is_found_by_trying(self) -> None:
         server = suite(versions=["1.3"], certificate="ecdsa-p256", ciphersuites="TLS_CHACHA20_POLY1305_SHA256")
         done = self.run_suite(self.write("own.json", server), "netx-fixed")

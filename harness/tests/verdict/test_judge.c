@@ -458,6 +458,13 @@ static const struct {
 	 "{" MUST_REFUSE_FAULT ", 'witnesses': {'server': {" APPLIED ", 'noticed': false, "
 	 NO_DATA ", " ALERTS("client", "bad_record_mac", "20") "}, " BOARD_FAILED("hs", "-1") "}}",
 	 "fail", "fault-unnoticed"},
+	{"a revoked certificate, and the board has not asked for its status",
+	 "{'expect': {'result': 'refuse', 'offered': 'status_request'}}",
+	 "pass", "connected"},
+	{"a revoked certificate, and the board has asked",
+	 "{'expect': {'result': 'refuse', 'offered': 'status_request'}, 'witnesses': {'wire':"
+	 " {'client_hello': {'extensions': [{'name': 'status_request'}]}}}}",
+	 "fail", "unsafe"},
 	{"an alert that nobody could read, as only the board says",
 	 "{" MUST_REFUSE_FAULT ", 'witnesses': {'server': {" APPLIED ", " NO_DATA ", "
 	 ALERT_70 ", 'closed_by': 'server'"
@@ -475,7 +482,7 @@ static const struct {
 	 "fail", "alert-from-server"},
 	{"the connection never came to the fault",
 	 "{" MUST_REFUSE_FAULT "}",
-	 "inconclusive", "fault-not-applied"},
+	 "skip", "fault-not-applied"},
 	{"neither refused nor gone on",
 	 "{" MUST_REFUSE ", 'witnesses': {'server': {" NO_HANDSHAKE ", " NO_DATA ","
 	 " 'closed_by': 'timeout', 'ended': 'timeout'}, " WIRE_OPEN ", "
