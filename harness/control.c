@@ -16,7 +16,7 @@
 #define NOBODY SIZE_MAX
 
 struct waiting {
-	const json_t *cell; /* NULL: nothing to do for this seat */
+	json_t *cell; /* NULL: nothing to do for this seat */
 	json_t *sni;        /* borrowed, or NULL */
 };
 
@@ -26,6 +26,7 @@ struct control {
 	void *context;
 	struct station *station; /* NULL: not started, or gone */
 	json_t *profile;
+	json_t *cell; /* that runs */
 	struct waiting *waiting; /* one for each seat */
 	size_t n_seats;
 	size_t at;    /* the seat whose cell runs, or NOBODY */
@@ -67,9 +68,15 @@ static void equip(struct control *control, const struct waiting *waiting)
 	                    json_made(json_string(takes_ecdsa(words) ? ECDSA : RSA)));
 }
 
+void control_forget(struct control *control, size_t seat)
+{
+	json_decref(control->waiting[seat].cell);
+	control->waiting[seat] = (struct waiting){0};
+}
+
 static void finish(struct control *control, size_t seat, struct observation *observation)
 {
-	control->waiting[seat] = (struct waiting){0};
+	control_forget(control, seat);
 	control->events->done(control->context, seat, observation);
 }
 
@@ -91,7 +98,9 @@ static void on_ready(void *context, struct station *station)
 	if (control->at == NOBODY)
 		return;
 	equip(control, &control->waiting[control->at]);
-	station_begin(station, control->waiting[control->at].cell);
+	json_decref(control->cell);
+	control->cell = json_incref(control->waiting[control->at].cell);
+	station_begin(station, control->cell);
 }
 
 static void drop(struct observation *observation)
@@ -108,7 +117,7 @@ static void on_done(void *context, struct station *station, struct observation *
 
 	(void)station;
 	control->at = NOBODY;
-	if (control->waiting[seat].cell != NULL)
+	if (control->waiting[seat].cell == control->cell) /* else it was forgotten */
 		finish(control, seat, observation);
 	else
 		drop(observation);
@@ -123,6 +132,9 @@ static void on_notice(void *context, const char *text)
 
 static void control_free(struct control *control)
 {
+	for (size_t i = 0; i < control->n_seats; i++)
+		control_forget(control, i);
+	json_decref(control->cell);
 	json_decref(control->profile);
 	free(control->waiting);
 	free(control);
@@ -176,7 +188,7 @@ void control_run(struct control *control, size_t seat, const json_t *cell, json_
 
 	if (control->waiting[seat].cell != NULL)
 		return; /* it is asked for already */
-	control->waiting[seat] = (struct waiting){cell, sni};
+	control->waiting[seat] = (struct waiting){json_incref((json_t *)cell), sni};
 	if (control->station != NULL) {
 		station_go_on(control->station);
 	} else if (control->failed) {
@@ -186,11 +198,6 @@ void control_run(struct control *control, size_t seat, const json_t *cell, json_
 		control->events->notice(control->context, error.text);
 		fail_all(control);
 	}
-}
-
-void control_forget(struct control *control, size_t seat)
-{
-	control->waiting[seat] = (struct waiting){0};
 }
 
 bool control_stop(struct control *control)

@@ -30,9 +30,9 @@ struct control *control_new(struct apparatus *apparatus, size_t n_seats,
                             const struct control_events *events, void *context);
 
 /*
- * Runs `cell` for `seat` (below n_seats, one cell at a time) as soon as it can be; borrowed until
- * `done`, which may come from within this call. `sni` is the name to ask for, or NULL: then
- * it asks for none, unless the server needs one.
+ * Runs `cell` for `seat` (below n_seats, one cell at a time) as soon as it can be. `done` may come
+ * from within this call. `sni` is the name to ask for, borrowed until `done`, or NULL: then it asks
+ * for none, unless the server needs one.
  */
 void control_run(struct control *control, size_t seat, const json_t *cell, json_t *sni);
 

@@ -531,9 +531,9 @@ static void end(struct run *run)
 		return;
 	run->ending = true;
 	for (size_t i = 0; i < run->n_seats; i++) {
-		close_trial(&run->seats[i]);
 		if (run->seats[i].station != NULL)
 			station_stop(run->seats[i].station);
+		close_trial(&run->seats[i]); /* nobody is at its cell any more */
 	}
 	if (run->control != NULL && !control_stop(run->control))
 		run->control = NULL;
