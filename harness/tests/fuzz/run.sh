@@ -11,7 +11,7 @@ export UBSAN_OPTIONS=print_stacktrace=1
 # Bytes of an input at most; those not named here take 4096.
 max_len() {
 	case "$1" in
-	packets | transcript | capture | decryption | results) echo 16384 ;;
+	packets | transcript | capture | hellos | decryption | results) echo 16384 ;;
 	unpack) echo 1024 ;; # what it unpacks to is up to 100,000 times as much
 	stream | protection | agent | keylog) echo 2048 ;;
 	*) echo 4096 ;;
@@ -65,6 +65,7 @@ plant() { # TARGET FILE...
 rm -rf "$seeds"
 "$build/fuzz/seeds" "$seeds" captures/*.pcap captures/golden/*/in.pcap*
 plant capture captures/*.pcap captures/golden/*/in.pcap*
+plant hellos captures/*.pcap captures/golden/*/in.pcap*
 plant suite scenarios/*.json scenarios/invalid/*/*.json
 plant profile scenarios/boards/*.json scenarios/invalid/board-*/*.json
 plant recipes certs/recipes.json

@@ -596,8 +596,10 @@ static void tally_exited(void *context, const char *why)
 
 static void cases_run_side_by_side(void **state)
 {
-	static const struct server_events events = {tally_listening, tally_refused, tally_testimony,
-	                                            tally_exited};
+	static const struct server_events events = {.listening = tally_listening,
+	                                            .refused = tally_refused,
+	                                            .testimony = tally_testimony,
+	                                            .exited = tally_exited};
 	struct lab *lab = *state;
 	json_t *configuration = json_loads(ECDSA, 0, NULL);
 	struct tally tally = {0};
