@@ -101,8 +101,9 @@ int command_suites(const struct option_words *option, struct suite *suites[], st
 	return rc != 0 ? rc : suite_check_set(suites, option->n, error);
 }
 
-const char command_caveat[] = "This is what each server would answer to that hello; whether the client "
-			      "then accepts the answer, only a run with the client shows.";
+const char command_caveat[] =
+	"This is what each server would answer to that hello; whether the client then accepts the "
+	"answer, only a run with the client shows.";
 
 json_t **command_ask(struct suite *const suites[], size_t n_suites, const struct hellos *hellos,
                      const char *certificates, struct error *error)

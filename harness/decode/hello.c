@@ -180,7 +180,8 @@ static bool tell_hello_again(const struct tell *tell, struct hello_run *hello, s
 	hello->key = (struct buf){0};
 	hello->n_faults = tell->faults->n + tell->faults->n_dropped;
 	emit_slots_hex(&hello->slots, random);
-	emit_slots_hex(&hello->slots, reader_rest(session_id));
+	if (session_id->data != NULL)
+		emit_slots_hex(&hello->slots, reader_rest(session_id));
 	if (extensions->data != NULL)
 		extensions_slots(extensions, place, &hello->slots);
 	make_key(&hello->key, message, &hello->slots);

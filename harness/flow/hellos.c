@@ -133,8 +133,9 @@ static int refuse_capture(const struct hellos *hellos, const char *path,
 	if (hellos->n_cut > 0)
 		return error_set(error, ERR_INPUT,
 		                 "%s: the ClientHello of connection %" PRIu64 " is cut short, and "
-		                 "no other is there; capture whole packets (tcpdump -s 0), from the "
-		                 "connection's beginning", path, hellos->first_cut);
+		                 "no other is there; capture whole packets (tcpdump -s 0), from "
+		                 "the connection's beginning",
+		                 path, hellos->first_cut);
 	if (counts->n_packets > 0 && counts->n_not_tcp == counts->n_packets)
 		return error_set(error, ERR_INPUT,
 		                 "%s: none of its %" PRIu64 " packets is TCP; TLS over UDP (DTLS, "
@@ -143,6 +144,21 @@ static int refuse_capture(const struct hellos *hellos, const char *path,
 	                 "%s: no ClientHello is in its %" PRIu64 " TCP connection%s; the capture "
 	                 "has to begin before the client connects",
 	                 path, counts->n_connections, counts->n_connections == 1 ? "" : "s");
+}
+
+static void note_left_out(const struct hellos *hellos, const char *path, FILE *notes)
+{
+	if (hellos->n_cut > 0)
+		fprintf(notes,
+		        "%s: %" PRIu64 " ClientHello%s cut short and passed over, the first in "
+		        "connection %" PRIu64 "\n",
+		        path, hellos->n_cut, hellos->n_cut == 1 ? " is" : "s are",
+		        hellos->first_cut);
+	if (hellos->n_dropped > 0)
+		fprintf(notes,
+		        "%s: there are more than %d kinds of ClientHellos; %" PRIu64 " of later kinds "
+		        "are passed over\n",
+		        path, HELLOS_MAX, hellos->n_dropped);
 }
 
 static int read_capture(struct collection *collection, const struct decode_request *request,
@@ -161,10 +177,7 @@ static int read_capture(struct collection *collection, const struct decode_reque
 	}
 	if (rc != 0)
 		fprintf(notes, "%s\n", damage.text);
-	if (hellos->n_cut > 0)
-		fprintf(notes, "%s: %" PRIu64 " ClientHello%s cut short and passed over, the first "
-		        "in connection %" PRIu64 "\n", request->path, hellos->n_cut,
-		        hellos->n_cut == 1 ? " is" : "s are", hellos->first_cut);
+	note_left_out(hellos, request->path, notes);
 	return 0;
 }
 
@@ -273,12 +286,14 @@ static int take_messages(const struct collection *collection, const char *path,
 
 		if (!reader_ok(&reader) || length > reader_left(&reader))
 			return error_set(error, ERR_INPUT,
-			                 "%s: its ClientHello is cut short: %zu bytes of %zu are there",
+			                 "%s: its ClientHello is cut short: %zu bytes of %zu are "
+			                 "there",
 			                 path, message.len, length + HANDSHAKE_HEADER_LEN);
 		if (type != HANDSHAKE_client_hello)
 			return error_set(error, ERR_INPUT,
-			                 "%s: the handshake message at byte %zu is no ClientHello but "
-			                 "%s", path, messages.len - message.len,
+			                 "%s: the handshake message at byte %zu is no ClientHello "
+			                 "but %s",
+			                 path, messages.len - message.len,
 			                 registry_label(REGISTRY_HANDSHAKE_TYPE, type, name));
 		reader_bytes(&reader, length, "body");
 		message.len = length + HANDSHAKE_HEADER_LEN;

@@ -1,5 +1,5 @@
 /*
- * answers: what-if beside bare libssl, in turns, with the same ClientHello and the same certificates.
+ * answers: what-if beside bare libssl, in turns, with the same ClientHello and certificates.
  *
  * Usage: answers CERTIFICATES CAPTURE SECONDS
  *

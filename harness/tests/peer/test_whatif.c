@@ -1,4 +1,4 @@
-/* What-if: the first word of a server, for ClientHellos of a libssl client and some that none would send. */
+/* What-if: a server's first word, to ClientHellos of libssl and to some that no client sends. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -102,7 +102,8 @@ static void each_version_is_settled_as_by_the_server(void **state)
 	       "{\"answer\": \"server_hello\", \"version\": \"1.2\", \"group\": \"x25519\","
 	       " \"ciphersuite\": \"TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384\","
 	       " \"signature_algorithm\": \"rsa_pss_rsae_sha256\"}");
-	expect("{\"certificate\": \"rsa-2048\", \"cipher_list\": \"AES128-SHA256\", \"versions\": [\"1.2\"]}",
+	expect("{\"certificate\": \"rsa-2048\", \"cipher_list\": \"AES128-SHA256\","
+	       " \"versions\": [\"1.2\"]}",
 	       &(struct asker){0},
 	       "{\"answer\": \"server_hello\", \"ciphersuite\": \"TLS_RSA_WITH_AES_128_CBC_SHA256\","
 	       " \"group\": null, \"signature_algorithm\": null}");
@@ -113,7 +114,8 @@ static void retry_names_the_group_that_is_wanted(void **state)
 	(void)state;
 	expect("{\"certificate\": \"ecdsa-p256\", \"groups\": \"P-384\"}",
 	       &(struct asker){.groups = "X25519:P-384"},
-	       "{\"answer\": \"hello_retry_request\", \"version\": \"1.3\", \"group\": \"secp384r1\"}");
+	       "{\"answer\": \"hello_retry_request\", \"version\": \"1.3\","
+	       " \"group\": \"secp384r1\"}");
 }
 
 static void refusals_come_with_alert_and_reason(void **state)
@@ -144,9 +146,10 @@ static void names_are_taken_as_the_server_is_told_to(void **state)
 	expect("{\"certificate\": \"rsa-2048\", \"sni\": \"fatal\"}", &stranger,
 	       "{\"answer\": \"alert\", \"alert\": {\"from\": \"server\", \"level\": \"fatal\","
 	       " \"description\": \"unrecognized_name\", \"number\": 112}}");
-	expect("{\"certificate\": \"rsa-2048\", \"sni\": \"warning\", \"versions\": [\"1.2\"]}", &stranger,
-	       "{\"answer\": \"server_hello\", \"alert\": {\"from\": \"server\", \"level\": \"warning\","
-	       " \"description\": \"unrecognized_name\", \"number\": 112}}");
+	expect("{\"certificate\": \"rsa-2048\", \"sni\": \"warning\", \"versions\": [\"1.2\"]}",
+	       &stranger,
+	       "{\"answer\": \"server_hello\", \"alert\": {\"from\": \"server\","
+	       " \"level\": \"warning\", \"description\": \"unrecognized_name\", \"number\": 112}}");
 	expect("{\"certificate\": \"rsa-2048\", \"sni\": \"require\"}", &(struct asker){0},
 	       "{\"answer\": \"alert\", \"alert\": {\"from\": \"server\", \"level\": \"fatal\","
 	       " \"description\": \"missing_extension\", \"number\": 109}}");

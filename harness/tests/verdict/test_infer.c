@@ -1,4 +1,4 @@
-/* What a capture alone lets one say: which servers fit it, what follows, which change leads where. */
+/* What a capture alone lets one say: which servers fit it, and what follows from that. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
