@@ -18,7 +18,7 @@
 #define CASES_NAMED_MAX 4   /* of those that have one cause in common */
 #define CHANGES_MAX 6       /* that are told, of each kind */
 
-enum { EXPLAIN_FILE, EXPLAIN_SUITE, EXPLAIN_KEYLOG, EXPLAIN_KEY };
+enum { EXPLAIN_FILE, EXPLAIN_SUITE, EXPLAIN_KEYLOG, EXPLAIN_KEY, EXPLAIN_RULES };
 
 /* What explaining works with. */
 struct explanation {
@@ -295,25 +295,10 @@ static int explain_all(struct explanation *explanation, const struct hellos *hel
 	return 0;
 }
 
-static int load_rules(struct explanation *explanation, struct error *error)
-{
-	const char *root = file_data_root(error);
-	char *folder, *schema;
-	int rc;
-
-	if (root == NULL)
-		return error->code;
-	folder = file_join(root, "harness/verdict/rules");
-	schema = file_join(root, "scenarios/schema/rules.schema.json");
-	rc = rules_load(&explanation->rules, folder, schema, error);
-	free(folder);
-	free(schema);
-	return rc;
-}
-
 static int prepare(struct explanation *explanation, struct option_words *suites,
-                   struct error *error)
+                   const struct option_words *rules, struct error *error)
 {
+	json_t *own = command_words(rules);
 	int rc;
 
 	if (suites->n == 0)
@@ -322,7 +307,8 @@ static int prepare(struct explanation *explanation, struct option_words *suites,
 	explanation->options = terminal_options_for(stdout);
 	rc = command_suites(suites, explanation->suites, error);
 	if (rc == 0)
-		rc = load_rules(explanation, error);
+		rc = rules_load_shipped(&explanation->rules, own, error);
+	json_decref(own);
 	if (rc == 0)
 		explanation->certificates = command_certificates_folder(error);
 	return rc == 0 && explanation->certificates == NULL ? error->code : rc;
@@ -345,6 +331,7 @@ int command_explain(char **arguments, struct error *error)
 		[EXPLAIN_SUITE] = {.name = "--suite"},
 		[EXPLAIN_KEYLOG] = {.name = "--keylog", .one = "a key log (SSLKEYLOGFILE)"},
 		[EXPLAIN_KEY] = {.name = "--key", .one = "a file with a private RSA key"},
+		[EXPLAIN_RULES] = {.name = "--rules", .one = "the file of a diagnosis rule"},
 		{0},
 	};
 	struct explanation explanation = {0};
@@ -361,7 +348,8 @@ int command_explain(char **arguments, struct error *error)
 	if (rc == 0)
 		rc = hellos_read(&hellos, &request, HELLOS_BY_COURSE, stderr, error);
 	if (rc == 0)
-		rc = prepare(&explanation, &options[EXPLAIN_SUITE], error);
+		rc = prepare(&explanation, &options[EXPLAIN_SUITE], &options[EXPLAIN_RULES],
+		             error);
 	if (rc == 0)
 		rc = explain_all(&explanation, &hellos, error);
 	explanation_fini(&explanation);

@@ -22,7 +22,7 @@ static const struct command {
 	 "print the TLS connections of a capture", command_decode},
 	{"whatif", "CAPTURE|HELLO.bin --suite SUITE... [--json]",
 	 "tell what each server of suites would answer to captured ClientHellos", command_whatif},
-	{"explain", "CAPTURE [--suite SUITE...] [--keylog FILE] [--key FILE]",
+	{"explain", "CAPTURE [--suite SUITE...] [--keylog FILE] [--key FILE] [--rules FILE]",
 	 "tell why the connections of a capture failed, and what would help", command_explain},
 	{"certs", "", "make the certificates that suites name", command_certs},
 };
