@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-enum { DECODE_FILE, DECODE_JSON, DECODE_KEYLOG, DECODE_FIELDS, DECODE_WRITE, DECODE_KEY,
+enum { DECODE_FILE, DECODE_JSON, DECODE_KEYLOG, DECODE_FIELDS, DECODE_WRITE, DECODE_LINT, DECODE_KEY,
        DECODE_FILTERS };
 
 /* The options of decode that stand for a filter each, after DECODE_FILTERS. */
@@ -40,6 +40,7 @@ int command_decode(char **arguments, struct error *error)
 		[DECODE_FIELDS] = {.name = "--fields",
 		                   .one = "paths in the JSON, such as client.address,version"},
 		[DECODE_WRITE] = {.name = "--write", .one = "the name of a new capture"},
+		[DECODE_LINT] = {.name = "--lint", .flag = true},
 		[DECODE_KEY] = {.name = "--key", .one = "a file with a private RSA key"},
 		[DECODE_FILTERS] = {.name = "--port", .one = "a port"},
 		{.name = "--host", .one = "an address"},
@@ -64,6 +65,7 @@ int command_decode(char **arguments, struct error *error)
 	request.private_keys = options[DECODE_KEY].words;
 	request.n_private_keys = options[DECODE_KEY].n;
 	request.fields = command_word(&options[DECODE_FIELDS]);
+	request.lint = options[DECODE_LINT].given;
 	request.write = command_word(&options[DECODE_WRITE]);
 	if (rc == 0)
 		rc = decode_file(&request, stdout, stderr, error);

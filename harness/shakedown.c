@@ -16,7 +16,7 @@ static const struct command {
 	{"plan", "SUITE...", "list the cases of suites without running them", command_plan},
 	{"report", "FOLDER [--rules FILE]", "print a run's matrix and write its reports again",
 	 command_report},
-	{"decode", "FILE [--json | --fields PATH,...] [--keylog FILE] [--key FILE]\n"
+	{"decode", "FILE [--json | --fields PATH,...] [--lint] [--keylog FILE] [--key FILE]\n"
 	           "                   [--port N] [--host ADDRESS] [--sni NAME] [--alert [N]]\n"
 	           "                   [--write OUT.pcapng]",
 	 "print the TLS connections of a capture", command_decode},

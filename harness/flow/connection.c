@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/prefetch.h"
+#include "decode/lint.h"
 
 #include <stdlib.h>
 
@@ -206,4 +207,12 @@ void connection_emit(const struct connection *connection, struct emit *emit)
 	transcript_emit(connection->transcript, connection->start_ns, emit);
 	emit_tcp(connection, emit);
 	emit_ending(connection, emit);
+}
+
+void connection_emit_lint(const struct connection *connection, struct emit *emit)
+{
+	struct bytes hello = transcript_client_hello(connection->transcript);
+
+	if (hello.len > 0)
+		lint_tell(emit, hello);
 }

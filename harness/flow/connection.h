@@ -73,4 +73,7 @@ void connection_fetch(const struct connection *connection, int stage);
  */
 void connection_emit(const struct connection *connection, struct emit *emit);
 
+/* Writes the member "lint", what is to be said of the ClientHello (lint.h), if there is one. */
+void connection_emit_lint(const struct connection *connection, struct emit *emit);
+
 #endif

@@ -63,6 +63,8 @@ static void tell(struct decoding *decoding, const struct connection *connection,
 	emit.memo = decoding->memo;
 	open_connection(&emit, decoding->n_connections, connection);
 	connection_emit(connection, &emit);
+	if (decoding->request->lint)
+		connection_emit_lint(connection, &emit);
 	emit_close(&emit);
 	buf_char(text, '\n');
 }

@@ -19,6 +19,7 @@ struct decode_request {
 	const char *const *private_keys; /* paths of private RSA keys */
 	size_t n_private_keys;
 	enum emit_format format;
+	bool lint;            /* with what is to be said of each ClientHello (lint.h) */
 	const char *fields;   /* instead of it: a line of these values (fields.h); NULL: none */
 	struct filter filter; /* which connections are told */
 	const char *write;    /* path of a capture of those with TLS (pick.h); NULL: none */

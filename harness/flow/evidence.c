@@ -18,6 +18,7 @@ static void write_connection(void *context, struct connection *connection)
 	emit_init(&emit, &making->one, EMIT_JSON);
 	emit_object(&emit, NULL);
 	connection_emit(connection, &emit);
+	connection_emit_lint(connection, &emit);
 	emit_close(&emit);
 	if (making->json->len + making->one.len > EVIDENCE_JSON_MAX) {
 		making->n_omitted++;

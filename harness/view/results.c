@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/schema.h"
 #include "verdict/confirm.h"
+#include "verdict/lint_cells.h"
 #include "verdict/outcome.h"
 #include "view/junit.h"
 #include "view/markdown.h"
@@ -251,6 +252,7 @@ static json_t *assemble(struct reading *reading, bool complete, uint64_t finishe
 	json_t *cells = ordered_cells(reading);
 
 	confirm_diagnoses(cells);
+	lint_cells(cells);
 	clock_text(finished_ns, finished);
 	json_object_set_new(reading->run, "finished", json_made(json_string(finished)));
 	json_object_set_new(reading->run, "complete", json_boolean(complete));
