@@ -86,6 +86,20 @@ static void put_faults(struct explanation *explanation, const json_t *connection
 	}
 }
 
+static void put_lint(struct explanation *explanation, const struct hello *hello)
+{
+	json_t *findings = hello_lint(hello);
+	const json_t *finding;
+	size_t i;
+
+	json_array_foreach(findings, i, finding) {
+		buf_printf(&explanation->text, "%s: %s (%s)", json_text(finding, "severity"),
+		           json_text(finding, "text"), json_text(finding, "rfc"));
+		put(explanation, i == 0 ? "Lint" : "");
+	}
+	json_decref(findings);
+}
+
 /* --- the cause -------------------------------------------------------------------------------- */
 
 static void add_cases(struct buf *out, const json_t *answers)
@@ -267,6 +281,7 @@ static void explain_hello(struct explanation *explanation, const struct hello *h
 	answers_offer(json_object_get(hello->connection, "client_hello"), &explanation->options,
 	              &explanation->out);
 	put_faults(explanation, hello->connection);
+	put_lint(explanation, hello);
 	if (hello->numbers[0] != 0) {
 		infer_course(hello->connection, &explanation->text);
 		put(explanation, "Happened");

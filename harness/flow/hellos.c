@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "decode/hello_kind.h"
+#include "decode/lint.h"
 #include "decode/record.h"
 #include "decode/registry.h"
 
@@ -338,4 +339,21 @@ void hellos_fini(struct hellos *hellos)
 		json_decref(hellos->items[i].connection);
 	}
 	free(hellos->items);
+}
+
+json_t *hello_lint(const struct hello *hello)
+{
+	struct buf text = {0};
+	struct emit emit;
+	json_t *told, *list;
+
+	emit_init(&emit, &text, EMIT_JSON);
+	emit_item(&emit, "Lint");
+	lint_tell(&emit, buf_view(&hello->message));
+	emit_close(&emit);
+	told = loaded(&text);
+	list = json_incref(json_object_get(told, "lint"));
+	json_decref(told);
+	buf_fini(&text);
+	return list;
 }

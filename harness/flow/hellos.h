@@ -53,4 +53,7 @@ int hellos_read(struct hellos *hellos, const struct decode_request *request,
                 enum hellos_apart apart, FILE *notes, struct error *error);
 void hellos_fini(struct hellos *hellos);
 
+/* What is to be said of the ClientHello: the list that lint.h writes. A new one of the caller's. */
+json_t *hello_lint(const struct hello *hello);
+
 #endif

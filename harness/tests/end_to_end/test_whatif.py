@@ -124,6 +124,7 @@ class Explanations(Lab):
         out = self.explained(str(FORUM))
         for line in (r"Happened  The server sends handshake_failure \(40\), 0.4 ms .* without a ServerHello",
                      r"Cause     RSA certificate in TLS 1.3, and the board offers no RSA-PSS signature",
+                     r"Lint      .* none of rsa_pss_rsae_\*.*\(RFC 8446 section 4.2.3\)",
                      r"Inferred  A capture does not show how the server is set up. .*/1.2\+1.3,rsa-2048",
                      r"Or else   .* with field/one-group-alone/1.3,x25519"):
             self.assertRegex(out, re.compile(f"^{line}", re.MULTILINE))
