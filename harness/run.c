@@ -241,7 +241,8 @@ static void take(struct seat *seat, struct observation *observation)
 	seat->run->n_sniffer_restarts = 0;
 	if (is_case)
 		keep_capture(seat->run, trial_cell(seat->trial), observation->capture);
-	if (trial_turn(seat->trial) == TRIAL_OVER)
+	/* A full disk may have ended the run by now, and with it the trial. */
+	if (seat->trial != NULL && trial_turn(seat->trial) == TRIAL_OVER)
 		end_trial(seat);
 }
 
@@ -319,12 +320,13 @@ static void on_control_done(void *context, size_t index, struct observation *obs
 	struct run *run = context;
 	struct seat *seat = &run->seats[index];
 
-	if (observation != NULL)
+	if (observation != NULL) {
 		take(seat, observation);
-	else
+	} else {
 		trial_do_without_control(seat->trial);
-	if (seat->trial != NULL && trial_turn(seat->trial) == TRIAL_OVER)
-		end_trial(seat);
+		if (trial_turn(seat->trial) == TRIAL_OVER)
+			end_trial(seat);
+	}
 	if (seat->station != NULL)
 		station_go_on(seat->station);
 }

@@ -187,7 +187,7 @@ class FullDisk(Lab):
         return int(run.stdout), run.stderr.splitlines()[-1], files, self.results(rest)
 
     def test_report_that_does_not_fit_is_made_once_there_is_space(self) -> None:
-        status, complaint, files, results = self.fill("96k")
+        status, complaint, files, results = self.fill("128k")
         report = self.folder / "disk/report"
         self.assertEqual(complaint, f"shakedown: cannot write {report}/results.json: No space left on device; the "
                          f"report could not be written: see to that, then `shakedown report {report}` does it")
