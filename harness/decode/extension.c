@@ -2,7 +2,9 @@
 
 #include "decode/certificate.h"
 #include "decode/der.h"
+#include "decode/ech.h"
 #include "decode/ocsp.h"
+#include "decode/quic_parameters.h"
 #include "decode/sct.h"
 
 /* Writes the members of one extension, as far as they can be read. */
@@ -612,68 +614,6 @@ static void show_tls_flags(struct emit *emit, struct reader *body)
 	emit_close(emit);
 }
 
-/* RFC 9000 section 16: an integer of 1, 2, 4 or 8 bytes, of which the first two bits tell. */
-static uint64_t read_varint(struct reader *reader, const char *field)
-{
-	uint64_t value = reader_u8(reader, field);
-	unsigned n = 1u << (value >> 6);
-
-	value &= 0x3f;
-	while (--n > 0)
-		value = value << 8 | reader_u8(reader, field);
-	return reader_ok(reader) ? value : 0;
-}
-
-/* Whether a transport parameter is one integer (RFC 9000 section 18.2, RFC 9221 section 3). */
-static bool is_varint_parameter(uint64_t id)
-{
-	return id == 0x01 || (id >= 0x03 && id <= 0x0b) || id == 0x0e || id == 0x20 ||
-	       id == 0x3127 || id == 0xff04de1b;
-}
-
-static void show_parameter_name(struct emit *emit, uint64_t id)
-{
-	const char *name = id <= UINT32_MAX ? registry_name(REGISTRY_QUIC_TRANSPORT_PARAMETER,
-	                                                    (uint32_t)id)
-	                                    : NULL;
-
-	if (name != NULL)
-		emit_text(emit, "name", name);
-	else if (id % 31 == 27) /* RFC 9000 section 18.1 */
-		emit_printf(emit, "name", "GREASE (0x%llx)", (unsigned long long)id);
-	else
-		emit_printf(emit, "name", "0x%llx", (unsigned long long)id);
-}
-
-static void show_quic_parameter(struct emit *emit, struct reader *parameters)
-{
-	uint64_t id = read_varint(parameters, "transport_parameter_id");
-	uint64_t length = read_varint(parameters, "transport_parameter_length");
-	struct reader value;
-
-	if (!reader_ok(parameters))
-		return;
-	value = reader_take(parameters, (size_t)length, "transport_parameter_value");
-	emit_item(emit, "Transport Parameter");
-	show_parameter_name(emit, id);
-	if (is_varint_parameter(id) && reader_ok(&value)) {
-		emit_uint(emit, "value", read_varint(&value, "transport_parameter_value"));
-		reader_end(&value, "transport_parameter_value");
-	} else {
-		emit_hex(emit, "value", reader_rest(&value));
-	}
-	emit_close(emit);
-}
-
-/* RFC 9001 section 8.2. */
-static void show_quic_parameters(struct emit *emit, struct reader *body)
-{
-	emit_list(emit, "transport_parameters");
-	while (reader_left(body) > 0)
-		show_quic_parameter(emit, body);
-	emit_close(emit);
-}
-
 /* draft-agl-tls-nextprotoneg: names without a length around them. */
 static void show_next_protocols(struct emit *emit, struct reader *body)
 {
@@ -706,119 +646,6 @@ static void show_settings_protocols(struct emit *emit, struct reader *body)
 static void show_trust_anchors(struct emit *emit, struct reader *body)
 {
 	show_vectors(emit, reader_vec16(body, "trust_anchor_ids"), "trust_anchor_ids", 1, emit_hex);
-}
-
-/* RFC 9849 section 5. */
-static void show_encrypted_client_hello(struct emit *emit, struct reader *body)
-{
-	uint8_t type = reader_u8(body, "type");
-
-	if (reader_ok(body))
-		emit_name(emit, "type", REGISTRY_ECH_CLIENT_HELLO_TYPE, type);
-	if (type == 1)
-		return;
-	tell_name(emit, body, "kdf_id", REGISTRY_HPKE_KDF);
-	tell_name(emit, body, "aead_id", REGISTRY_HPKE_AEAD);
-	tell_u8(emit, body, "config_id");
-	tell_vec16(emit, body, "enc");
-	tell_vec16(emit, body, "payload");
-}
-
-static void show_hpke_suites(struct emit *emit, struct reader list)
-{
-	struct fault own;
-	struct reader suites = reader_isolate(&list, &own);
-
-	emit_list(emit, "cipher_suites");
-	while (reader_left(&suites) > 0) {
-		emit_item(emit, "HPKE Symmetric Cipher Suite");
-		tell_name(emit, &suites, "kdf_id", REGISTRY_HPKE_KDF);
-		tell_name(emit, &suites, "aead_id", REGISTRY_HPKE_AEAD);
-		emit_close(emit);
-	}
-	emit_close(emit);
-	tell_end(&list, &suites, "cipher_suites");
-}
-
-static void show_ech_extensions(struct emit *emit, struct reader list)
-{
-	struct extension extension;
-
-	emit_list(emit, "extensions");
-	while (extension_next(&list, &extension)) {
-		emit_item(emit, "ECH Extension");
-		emit_printf(emit, "type", "0x%04x", extension.type);
-		emit_hex(emit, "data", reader_rest(&extension.body));
-		emit_close(emit);
-	}
-	emit_close(emit);
-}
-
-/* ECHConfigContents, RFC 9849 section 4. */
-static void show_ech_contents(struct emit *emit, struct reader *contents)
-{
-	struct reader name;
-
-	tell_u8(emit, contents, "config_id");
-	tell_name(emit, contents, "kem_id", REGISTRY_HPKE_KEM);
-	tell_vec16(emit, contents, "public_key");
-	show_hpke_suites(emit, reader_vec16(contents, "cipher_suites"));
-	tell_u8(emit, contents, "maximum_name_length");
-	name = reader_vec8(contents, "public_name");
-	emit_string(emit, "public_name", reader_rest(&name));
-	show_ech_extensions(emit, reader_vec16(contents, "extensions"));
-	reader_end(contents, "ECHConfigContents");
-}
-
-static void show_ech_config(struct emit *emit, struct reader *configs)
-{
-	uint16_t version = reader_u16(configs, "version");
-	struct reader contents = reader_vec16(configs, "contents");
-	struct fault own;
-	struct reader fields = reader_isolate(&contents, &own);
-
-	emit_item(emit, "ECH Configuration");
-	emit_printf(emit, "version", "0x%04x", version);
-	if (version == EXTENSION_encrypted_client_hello)
-		show_ech_contents(emit, &fields);
-	else
-		tell_rest(emit, &fields, "contents");
-	emit_close(emit);
-	tell_end(configs, &fields, "ECHConfigContents");
-}
-
-static void show_ech_retry_configs(struct emit *emit, struct reader *body)
-{
-	struct reader list = reader_vec16(body, "retry_configs");
-	struct fault own;
-	struct reader configs = reader_isolate(&list, &own);
-
-	emit_list(emit, "retry_configs");
-	while (reader_left(&configs) > 0)
-		show_ech_config(emit, &configs);
-	emit_close(emit);
-	tell_end(&list, &configs, "retry_configs");
-}
-
-/* draft-ietf-tls-esni-06, before ECH. */
-static void show_encrypted_server_name(struct emit *emit, struct reader *body)
-{
-	tell_name(emit, body, "suite", REGISTRY_CIPHER_SUITE);
-	tell_name(emit, body, "group", REGISTRY_NAMED_GROUP);
-	tell_vec16(emit, body, "key_exchange");
-	tell_vec16(emit, body, "record_digest");
-	tell_vec16(emit, body, "encrypted_sni");
-}
-
-static void show_ech_confirmation(struct emit *emit, struct reader *body)
-{
-	tell_bytes(emit, body, 8, "confirmation");
-}
-
-static void show_outer_extensions(struct emit *emit, struct reader *body)
-{
-	tell_names(emit, "outer_extensions", REGISTRY_EXTENSION_TYPE,
-	           reader_vec8(body, "outer_extensions"));
 }
 
 /* RFC 5746 section 3.2. */
@@ -915,8 +742,8 @@ static const struct row rows[] = {
 	{EXTENSION_external_id_hash, .client = show_binding_hash, .server = show_binding_hash},
 	{EXTENSION_external_session_id, .client = show_external_session_id,
 	 .server = show_external_session_id},
-	{EXTENSION_quic_transport_parameters, .client = show_quic_parameters,
-	 .server = show_quic_parameters},
+	{EXTENSION_quic_transport_parameters, .client = quic_parameters_show,
+	 .server = quic_parameters_show},
 	{EXTENSION_ticket_request, .client = show_ticket_request, .server = show_ticket_hint},
 	{EXTENSION_dnssec_chain, .client = show_dnssec_port, .server = show_dnssec_chain},
 	{EXTENSION_sequence_number_encryption_algorithms, .client = show_data, .server = show_data},
@@ -934,14 +761,14 @@ static const struct row rows[] = {
 	 .answer = show_channel_id},
 	{EXTENSION_trust_anchors, .client = show_trust_anchors, .server = show_trust_anchors,
 	 .certificate = show_empty},
-	{EXTENSION_ech_outer_extensions, .client = show_outer_extensions},
-	{EXTENSION_encrypted_client_hello, .client = show_encrypted_client_hello,
-	 .server = show_ech_retry_configs, .retry = show_ech_confirmation},
+	{EXTENSION_ech_outer_extensions, .client = ech_show_outer_extensions},
+	{EXTENSION_encrypted_client_hello, .client = ech_show_client_hello,
+	 .server = ech_show_retry_configs, .retry = ech_show_confirmation},
 	{EXTENSION_renegotiation_info, .client = show_renegotiation_info,
 	 .server = show_renegotiation_info},
-	{EXTENSION_quic_transport_parameters_draft, .client = show_quic_parameters,
-	 .server = show_quic_parameters},
-	{EXTENSION_encrypted_server_name, .client = show_encrypted_server_name},
+	{EXTENSION_quic_transport_parameters_draft, .client = quic_parameters_show,
+	 .server = quic_parameters_show},
+	{EXTENSION_encrypted_server_name, .client = ech_show_encrypted_sni},
 };
 
 static const struct row *find_row(uint16_t type)
