@@ -5,8 +5,8 @@
  * A rule is a JSON file (scenarios/schema/rules.schema.json; docs/diagnosis-rules.md tells how to
  * write one). Its conditions and sentences are jq, run by libjq over the judged cell, with the
  * definitions of rules/prelude.jq at hand and the board's element of results.json as $board. All
- * rules are compiled into one program when they are loaded, as compiling costs some 20 ms and
- * running it far less.
+ * rules are compiled into one program when they are loaded, once for a run: compiling costs far more
+ * than running it.
  */
 #ifndef SHAKEDOWN_VERDICT_RULES_H
 #define SHAKEDOWN_VERDICT_RULES_H
