@@ -31,8 +31,9 @@ struct agenda {
 };
 
 /*
- * Loads what `request` names ({"suites": [..], "boards": [..], "out": "<folder>", "control": "always" |
- * "on-failure" | "never", "tries": N}). The caller ends it with agenda_fini, after a failure too: ERR_INPUT or ERR_ENVIRONMENT.
+ * Loads what `request` names ({"suites": [..], "boards": [..], "out": "<folder>", "control":
+ * "always" | "on-failure" | "never", "tries": N}). The caller ends it with agenda_fini, after a
+ * failure too: ERR_INPUT or ERR_ENVIRONMENT.
  */
 int agenda_load(struct agenda *agenda, const json_t *request, struct error *error);
 void agenda_fini(struct agenda *agenda);
@@ -40,7 +41,9 @@ void agenda_fini(struct agenda *agenda);
 /* Whether all boards are virtual, so that the run can have a network of its own. */
 bool agenda_is_virtual(const struct agenda *agenda);
 
-/* The entries of all known.json that are stale by now (verdict/known.h): a new list of sentences. */
+/*
+ * The entries of all known.json that are stale by now (verdict/known.h): a new list of sentences.
+ */
 json_t *agenda_stale(const struct agenda *agenda);
 
 /* What results_open (view/results.h) takes of a run that starts now; the caller releases it. */

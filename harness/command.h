@@ -1,6 +1,7 @@
 /*
  * command.h: what the subcommands of `shakedown` share: their arguments, and the files that several
- * of them use. Each has a file of its own, command_<name>.c; the table of them stands in shakedown.c.
+ * of them use. Each has a file of its own, command_<name>.c; the table of them stands in
+ * shakedown.c.
  */
 #ifndef SHAKEDOWN_COMMAND_H
 #define SHAKEDOWN_COMMAND_H

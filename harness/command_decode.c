@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-enum { DECODE_FILE, DECODE_JSON, DECODE_KEYLOG, DECODE_FIELDS, DECODE_WRITE, DECODE_LINT, DECODE_KEY,
-       DECODE_FILTERS };
+enum { DECODE_FILE, DECODE_JSON, DECODE_KEYLOG, DECODE_FIELDS, DECODE_WRITE, DECODE_LINT,
+       DECODE_KEY, DECODE_FILTERS };
 
 /* The options of decode that stand for a filter each, after DECODE_FILTERS. */
 static int (*const filters[])(struct filter *filter, const char *word, struct error *error) = {

@@ -31,7 +31,8 @@ int command_plan(char **arguments, struct error *error)
 	size_t n_cases = 0;
 
 	if (rc == 0 && options[0].n == 0)
-		rc = error_set(error, ERR_INPUT, "plan takes suites: files, or names such as story");
+		rc = error_set(error, ERR_INPUT,
+		               "plan takes suites: files, or names such as story");
 	for (size_t i = 0; rc == 0 && i < options[0].n; i++)
 		rc = print_cases(options[0].words[i], &n_cases, error);
 	if (rc == 0 && options[0].n > 1)

@@ -41,8 +41,8 @@ static json_t *make_request(const struct option_words *options, const char *out,
 	long n_tries = tries != NULL ? strtol(tries, &end, 10) : TRIES_DEFAULT;
 
 	if (tries != NULL && (end == tries || *end != '\0' || n_tries < 0 || n_tries > TRIES_MAX)) {
-		error_set(error, ERR_INPUT, "--tries takes a number from 0 to %d, not %s", TRIES_MAX,
-		          tries);
+		error_set(error, ERR_INPUT, "--tries takes a number from 0 to %d, not %s",
+		          TRIES_MAX, tries);
 		return NULL;
 	}
 	return json_made(json_pack("{s:s, s:o, s:o, s:o, s:s, s:s, s:I}", "op", "run", "suites",
@@ -104,7 +104,8 @@ int command_run(char **arguments, struct error *error)
 		return status;
 	if (options[RUN_SUITES].n == 0)
 		return -error_set(error, ERR_INPUT,
-		                  "run takes a suite, before its options: a file, or a name such as story");
+		                  "run takes a suite, before its options: a file, or a name "
+		                  "such as story");
 	if (options[RUN_BOARDS].n == 0)
 		return -error_set(
 			error, ERR_INPUT,
@@ -113,7 +114,8 @@ int command_run(char **arguments, struct error *error)
 		return -error_set(error, ERR_INPUT, "--out takes one folder");
 	if (!options[RUN_OUT].given)
 		folder = default_folder(options[RUN_SUITES].words[0]);
-	status = run_suites(options, folder != NULL ? folder : command_word(&options[RUN_OUT]), error);
+	status = run_suites(options, folder != NULL ? folder : command_word(&options[RUN_OUT]),
+	                    error);
 	free(folder);
 	return status;
 }

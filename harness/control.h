@@ -21,7 +21,9 @@ struct control_events {
 	void (*done)(void *context, size_t seat, struct observation *observation);
 	/* A sentence about the control that the user should read. */
 	void (*notice)(void *context, const char *text);
-	/* The control is gone, and freed after this call: after a control_stop that returned true. */
+	/*
+	 * The control is gone, and freed after this call: after a control_stop that returned true.
+	 */
 	void (*over)(void *context);
 };
 

@@ -86,7 +86,8 @@ static void keep_capture(struct run *run, json_t *cell, struct bytes capture)
 	CHECK(folder != NULL);
 	*strrchr(folder, '/') = '\0';
 	if (file_make_folder(folder, &error) == 0 && file_write(path, capture, 0666, &error) == 0) {
-		json_object_set_new(cell, "evidence", json_made(json_pack("{s:s}", "capture", name)));
+		json_object_set_new(cell, "evidence",
+		                    json_made(json_pack("{s:s}", "capture", name)));
 	} else if (run->trouble.code == 0) {
 		run->trouble = error;
 		end(run);
@@ -115,15 +116,16 @@ static void settle(struct run *run, json_t *cell)
 	run->status = status > run->status ? status : run->status;
 	if (results_add(run->results, cell, run->trouble.code == 0 ? &run->trouble : NULL) != 0)
 		end(run);
-	tell(run, json_pack("{s:s, s:O, s:O, s:O}", "event", "cell", "id", json_object_get(cell, "id"),
-	                    "outcome", json_object_get(cell, "outcome"), "reason",
-	                    json_object_get(cell, "reason")));
+	tell(run, json_pack("{s:s, s:O, s:O, s:O}", "event", "cell",
+	                    "id", json_object_get(cell, "id"),
+	                    "outcome", json_object_get(cell, "outcome"),
+	                    "reason", json_object_get(cell, "reason")));
 	json_decref(cell);
 }
 
 /*
- * The cells that a board which was given up does not come to are in the report, with the reason; that
- * they were asked for and not run is nothing that anybody expected.
+ * The cells that a board which was given up does not come to are in the report, with the reason;
+ * that they were asked for and not run is nothing that anybody expected.
  */
 static void skip_the_rest(struct seat *seat, const char *why)
 {
@@ -146,14 +148,15 @@ static void skip_the_rest(struct seat *seat, const char *why)
 static bool ready_to_begin(const struct run *run)
 {
 	for (size_t i = 0; i < run->n_seats && !run->begun; i++)
-		if (run->seats[i].station == NULL || station_identity(run->seats[i].station) == NULL)
+		if (run->seats[i].station == NULL ||
+		    station_identity(run->seats[i].station) == NULL)
 			return false;
 	return run->apparatus.server != NULL && run->sniffer_settled;
 }
 
 /*
- * The version of its stack is the board's to say, where the profile does not. Rules and status codes
- * depend on it, so a profile that says otherwise is pointed out.
+ * The version of its stack is the board's to say, where the profile does not. Rules and status
+ * codes depend on it, so a profile that says otherwise is pointed out.
  */
 static void learn_version(struct seat *seat, const struct station *station)
 {
@@ -435,7 +438,8 @@ static const struct server_events server_events = {
 
 static void start_server(struct run *run)
 {
-	if (server_start(&run->apparatus.server, run->loop, &server_events, run, &run->trouble) != 0) {
+	if (server_start(&run->apparatus.server, run->loop, &server_events, run,
+	                 &run->trouble) != 0) {
 		end(run);
 		return;
 	}
@@ -509,8 +513,8 @@ static void start_sniffer(struct run *run)
 	struct error error = {0};
 	char *program = file_sibling_program("shakedown-sniffer");
 
-	if (sniffer_start(&run->sniffer, run->loop, program, run->agenda.interface, &sniffer_events, run,
-	                  &error) != 0)
+	if (sniffer_start(&run->sniffer, run->loop, program, run->agenda.interface, &sniffer_events,
+	                  run, &error) != 0)
 		do_without_sniffer(run, error.text);
 	else
 		run->n_open++;
@@ -579,7 +583,8 @@ static void write_report(struct run *run)
 	if (run->trouble.code == 0)
 		run->trouble = unwritten;
 	error_append(&run->trouble,
-	             "; the report could not be written: see to that, then `shakedown report %s` does it",
+	             "; the report could not be written: see to that, then "
+	             "`shakedown report %s` does it",
 	             run->agenda.out);
 }
 
@@ -642,8 +647,9 @@ static void start_stations(struct run *run)
 		                                           .seen = json_made(json_object())};
 		if (run->ending)
 			continue;
-		if (station_start(&run->seats[i].station, &run->apparatus, run->agenda.profiles[i].json,
-		                  &station_events, &run->seats[i], &run->trouble) == 0)
+		if (station_start(&run->seats[i].station, &run->apparatus,
+		                  run->agenda.profiles[i].json, &station_events, &run->seats[i],
+		                  &run->trouble) == 0)
 			run->n_open++;
 		else
 			end(run);

@@ -15,9 +15,9 @@
 static void print_help(const char *program)
 {
 	printf("usage: %s --stack NAME [--state NAME] [--deadline MS]\n\n"
-	       "A virtual board: the board's end of the agent protocol on a pseudo-terminal. Tells\n"
-	       "its device on standard output, in a line of JSON, and ends when standard input\n"
-	       "does.\n\n"
+	       "A virtual board: the board's end of the agent protocol on a pseudo-terminal.\n"
+	       "Tells its device on standard output, in a line of JSON, and ends when standard\n"
+	       "input does.\n\n"
 	       "  --deadline MS  ends a longer run with the stack's time-out status; default %d\n",
 	       program, VIRTUAL_BOARD_DEADLINE_MS);
 	for (const struct stack *const *stack = STACKS; *stack != NULL; stack++) {

@@ -77,8 +77,8 @@ static json_t *variant(const struct trial *trial, const char *what, json_t *serv
 	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++)
 		json_object_del(made, results[i]);
 	json_object_set(made, "server", server);
-	json_object_set_new(made, "id", json_made(json_pack("s++", json_text(trial->cell, "id"), "~",
-	                                                    what)));
+	json_object_set_new(made, "id",
+	                    json_made(json_pack("s++", json_text(trial->cell, "id"), "~", what)));
 	return made;
 }
 

@@ -1,6 +1,6 @@
 /*
- * trial.h: all the connections that one cell takes, in their order, and its verdict. A program's part,
- * above all layers. No I/O: the owner runs what it is given and hands back what came of it.
+ * trial.h: all the connections that one cell takes, in their order, and its verdict. A program's
+ * part, above all layers. No I/O: the owner runs what it is given and hands back what came of it.
  *
  * Most cells are one connection. A case that the board must refuse is three: the good twin of its
  * server (scenario/expect.h) before it, unless that is known to work, and after it, once more if it

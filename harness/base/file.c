@@ -50,8 +50,8 @@ int file_write(const char *path, struct bytes content, mode_t mode, struct error
 		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot create %s", path);
 		goto out;
 	}
-	if (file_write_all(fd, content) != 0 || fchmod(fd, masked(mode)) != 0 || fdatasync(fd) != 0 ||
-	    rename(temporary, path) != 0) {
+	if (file_write_all(fd, content) != 0 || fchmod(fd, masked(mode)) != 0 ||
+	    fdatasync(fd) != 0 || rename(temporary, path) != 0) {
 		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot write %s", path);
 		unlink(temporary);
 		goto out;

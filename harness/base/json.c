@@ -97,8 +97,9 @@ json_t *json_merge_patched(const json_t *target, const json_t *patch)
 		if (json_is_null(value))
 			json_object_del(result, key);
 		else
-			json_object_set_new(result, key,
-			                    json_merge_patched(json_object_get(target, key), value));
+			json_object_set_new(
+				result, key,
+				json_merge_patched(json_object_get(target, key), value));
 	}
 	return result;
 }

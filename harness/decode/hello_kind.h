@@ -1,6 +1,6 @@
 /*
- * hello_kind.h: whether two ClientHellos ask for the same. Layer: decode. Pure: no I/O, no clock, no
- * globals.
+ * hello_kind.h: whether two ClientHellos ask for the same. Layer: decode. Pure: no I/O, no clock,
+ * no globals.
  */
 #ifndef SHAKEDOWN_DECODE_HELLO_KIND_H
 #define SHAKEDOWN_DECODE_HELLO_KIND_H

@@ -64,8 +64,8 @@ void keylog_free(struct keylog *keylog)
 }
 
 /*
- * The slot that holds this secret, or the free one where it belongs. There is always a free one. The
- * sum begins with where the log lies, so that no log can have all its secrets in one place.
+ * The slot that holds this secret, or the free one where it belongs. There is always a free one.
+ * The sum begins with where the log lies, so that no log can have all its secrets in one place.
  */
 static uint32_t *find_slot(const struct keylog *keylog, const uint8_t *client_random, uint8_t label)
 {

@@ -783,7 +783,8 @@ static bool limits_twice(const struct subject *s)
 
 static bool limit_is_small(const struct subject *s)
 {
-	return has(s, EXTENSION_record_size_limit) && u16_of(body(s, EXTENSION_record_size_limit)) < 64;
+	return has(s, EXTENSION_record_size_limit) &&
+	       u16_of(body(s, EXTENSION_record_size_limit)) < 64;
 }
 
 static bool has_no_session_id(const struct subject *s)

@@ -13,9 +13,9 @@
 /*
  * Writes the member "lint" into the object that is open: a list of
  * {"id", "severity": "error"|"warning"|"note", "rfc", "text"} in the order of the table, empty if
- * there is nothing to say. An error breaks a MUST, a warning a SHOULD or what is safe today; a note is
- * a matter of taste that may explain something. `message` is a ClientHello with its 4-byte header; of
- * one that is cut short, what is there is looked at. Empty: the list is empty.
+ * there is nothing to say. An error breaks a MUST, a warning a SHOULD or what is safe today; a note
+ * is a matter of taste that may explain something. `message` is a ClientHello with its 4-byte
+ * header; of one that is cut short, what is there is looked at. Empty: the list is empty.
  */
 void lint_tell(struct emit *emit, struct bytes message);
 

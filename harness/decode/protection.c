@@ -28,7 +28,7 @@ struct protection {
 	EVP_CIPHER *cipher; /* owned; NULL for MODE_NULL */
 	EVP_CIPHER_CTX *context;
 	uint64_t sequence;
-	bool keyless;  /* MODE_NULL without the secret: what it holds is read, its MAC is not checked */
+	bool keyless;  /* MODE_NULL without the secret: its content is read, its MAC not checked */
 	unsigned lost; /* records that may come before the count is right again, after a gap */
 	bool encrypt_then_mac;
 	uint8_t key[KEY_MAX];

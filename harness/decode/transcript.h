@@ -14,8 +14,8 @@
  * TLS that begins after other text (STARTTLS, a proxy's CONNECT) is found. Bytes that are not TLS
  * are passed over without being kept.
  *
- * Limits, for one connection: the constants below, FAULTS_MAX (tell.h), RECORD_SEARCH_MAX (record.h).
- * What goes over one is counted or said, and decoding continues.
+ * Limits, for one connection: the constants below, FAULTS_MAX (tell.h), RECORD_SEARCH_MAX
+ * (record.h). What goes over one is counted or said, and decoding continues.
  */
 #ifndef SHAKEDOWN_DECODE_TRANSCRIPT_H
 #define SHAKEDOWN_DECODE_TRANSCRIPT_H

@@ -145,7 +145,9 @@ static void tell_later_hello(struct teller *teller, const struct entry *entry)
 	emit_close(teller->emit);
 }
 
-/* What came after the first handshake's: of renegotiations (RFC 5746), or sent without an answer. */
+/*
+ * What came after the first handshake's: of renegotiations (RFC 5746), or sent without an answer.
+ */
 static void tell_later_hellos(struct teller *teller)
 {
 	const struct transcript *transcript = teller->transcript;

@@ -410,7 +410,9 @@ static bool close_session(void *context)
 
 /* ---- What was negotiated ---- */
 
-/* The library keeps the signature algorithm to itself, and a curve only means something in ECDHE. */
+/*
+ * The library keeps the signature algorithm to itself, and a curve only means something in ECDHE.
+ */
 static void describe(void *context)
 {
 	struct session *session = context;

@@ -82,9 +82,12 @@ static void set_status(struct stack_report *report, int code)
 static void link_status(enum link_end end, struct stack_report *report)
 {
 	static const int codes[LINK_N_ENDS] = {
-		[LINK_NO_NAME] = GNUTLS_E_PUSH_ERROR,     [LINK_REFUSED] = GNUTLS_E_PUSH_ERROR,
-		[LINK_UNREACHABLE] = GNUTLS_E_PUSH_ERROR, [LINK_CLOSED] = GNUTLS_E_PREMATURE_TERMINATION,
-		[LINK_RESET] = GNUTLS_E_PULL_ERROR,       [LINK_TIMEOUT] = GNUTLS_E_TIMEDOUT,
+		[LINK_NO_NAME] = GNUTLS_E_PUSH_ERROR,
+		[LINK_REFUSED] = GNUTLS_E_PUSH_ERROR,
+		[LINK_UNREACHABLE] = GNUTLS_E_PUSH_ERROR,
+		[LINK_CLOSED] = GNUTLS_E_PREMATURE_TERMINATION,
+		[LINK_RESET] = GNUTLS_E_PULL_ERROR,
+		[LINK_TIMEOUT] = GNUTLS_E_TIMEDOUT,
 		[LINK_ABORTED] = GNUTLS_E_INTERRUPTED,
 	};
 
@@ -428,7 +431,9 @@ static bool close_session(void *context)
 
 /* ---- What was negotiated ---- */
 
-/* IANA's names; what stands for a hash and a key type in TLS 1.2 has the name of the same number. */
+/*
+ * IANA's names; what stands for a hash and a key type in TLS 1.2 has the name of the same number.
+ */
 static const struct {
 	gnutls_sign_algorithm_t algorithm;
 	const char *name;

@@ -632,7 +632,8 @@ static void give_back_pages(struct capture *capture, size_t pos)
 {
 	uint8_t *start = (uint8_t *)capture->mapped + capture->n_given_back;
 
-	if (!capture->kept || capture->mapped == NULL || pos < capture->n_given_back + 2 * PAGES_HELD)
+	if (!capture->kept || capture->mapped == NULL ||
+	    pos < capture->n_given_back + 2 * PAGES_HELD)
 		return;
 	if (madvise(start, PAGES_HELD, MADV_DONTNEED) == 0)
 		capture->n_given_back += PAGES_HELD;

@@ -259,7 +259,8 @@ static int check_fields(const char *paths, struct error *error)
 {
 	struct error ignored = {0};
 	const char *root = file_data_root(&ignored);
-	char *path = root != NULL ? file_join(root, "scenarios/schema/connection.schema.json") : NULL;
+	char *path = root != NULL ? file_join(root, "scenarios/schema/connection.schema.json")
+	                          : NULL;
 	json_t *schema = NULL;
 	int rc = 0;
 

@@ -157,8 +157,8 @@ static void note_left_out(const struct hellos *hellos, const char *path, FILE *n
 		        hellos->first_cut);
 	if (hellos->n_dropped > 0)
 		fprintf(notes,
-		        "%s: there are more than %d kinds of ClientHellos; %" PRIu64 " of later kinds "
-		        "are passed over\n",
+		        "%s: there are more than %d kinds of ClientHellos; %" PRIu64 " of later "
+		        "kinds are passed over\n",
 		        path, HELLOS_MAX, hellos->n_dropped);
 }
 

@@ -5,9 +5,9 @@
  * cooked captures v1 and v2, loopback, raw IP, PPP (RFC 1661) in its framings, PPPoE sessions
  * (RFC 2516), Cisco HDLC, Frame Relay (RFC 2427), SLIP, IEEE 802.11 data frames that are not
  * encrypted, with or without radiotap, AVS or Prism headers, Token Ring, FDDI, IP over ATM and over
- * IEEE 1394, what OpenBSD's pflog and enc, Solaris' ipnet, Linux' NFLOG, Apple's PKTAP, PPI, Endace's
- * ERF and netANALYZER put before; MPLS labels (RFC 3032), also of Ethernet pseudowires (RFC 4448);
- * IEEE 802.1ah, VN-Tag, TRILL (RFC 6325) and NSH (RFC 8300) in Ethernet.
+ * IEEE 1394, what OpenBSD's pflog and enc, Solaris' ipnet, Linux' NFLOG, Apple's PKTAP, PPI,
+ * Endace's ERF and netANALYZER put before; MPLS labels (RFC 3032), also of Ethernet pseudowires
+ * (RFC 4448); IEEE 802.1ah, VN-Tag, TRILL (RFC 6325) and NSH (RFC 8300) in Ethernet.
  */
 #ifndef SHAKEDOWN_FLOW_LINK_LAYER_H
 #define SHAKEDOWN_FLOW_LINK_LAYER_H

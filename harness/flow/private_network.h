@@ -4,8 +4,8 @@
  * process enters once.
  *
  * The network has a loopback interface and nothing else. Capturing there needs CAP_NET_RAW, which
- * only the sniffer is given: no other child gets a right that the user does not have. Where the user
- * is root all children are root's, who may have to read what others own.
+ * only the sniffer is given: no other child gets a right that the user does not have. Where the
+ * user is root all children are root's, who may have to read what others own.
  */
 #ifndef SHAKEDOWN_FLOW_PRIVATE_NETWORK_H
 #define SHAKEDOWN_FLOW_PRIVATE_NETWORK_H

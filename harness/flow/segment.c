@@ -43,7 +43,8 @@ static void read_address(struct reader *ip, struct endpoint *endpoint)
 
 /*
  * Sets the datagram: `length` bytes on the wire, of which the frame holds all or the beginning.
- * `n_uncaptured` is what the capture cut off at the frame's end. No packet is longer than its frame.
+ * `n_uncaptured` is what the capture cut off at the frame's end. No packet is longer than its
+ * frame.
  */
 static void bound(struct datagram *datagram, struct reader *ip, size_t length, size_t n_uncaptured)
 {

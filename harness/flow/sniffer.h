@@ -19,8 +19,8 @@ struct sniffer_events {
 	/* The capture is open: connections that begin from now on are seen. */
 	void (*ready)(void *context);
 	/*
-	 * No capture is to be had, or not within SNIFFER_START_MS; the sentence says why and what to
-	 * do. `exited` follows.
+	 * No capture is to be had, or not within SNIFFER_START_MS; the sentence says why and what
+	 * to do. `exited` follows.
 	 */
 	void (*refused)(void *context, const char *text);
 	/*

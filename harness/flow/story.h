@@ -31,9 +31,9 @@ void story_segment(struct story *story, enum side from, const struct segment *se
  *   "zero_windows"      {"client": n, "server": n}: how often each side closed its receive window
  *   "smallest_segment"  {"client": bytes or null, ...}: payload of the smallest segment with any
  *   "longest_pause"     {"ms", "t_ms", "waited_for"} or null: the longest time in which neither
- *                       side sent anything new, when it began, and who sent next. Where the connection
- *                       ended instead, it is who did not answer. Retransmissions and keep-alives
- *                       are nothing new; SYN and FIN are.
+ *                       side sent anything new, when it began, and who sent next. Where the
+ *                       connection ended instead, it is who did not answer. Retransmissions and
+ *                       keep-alives are nothing new; SYN and FIN are.
  */
 void story_emit(const struct story *story, uint64_t t0_ns, struct emit *emit);
 

@@ -42,7 +42,7 @@ struct stream {
 	size_t *budget; /* bytes held by all streams that share it; borrowed */
 	bool started;   /* `next` is known */
 	bool assumed;   /* no byte came yet, and the start is what the other side acknowledged */
-	bool uncertain; /* nothing tells the start: what came is held back, earlier bytes may come */
+	bool uncertain; /* nothing tells the start: what came is held, earlier bytes may come */
 	bool syn_seen, fin_seen;
 	bool ended;     /* all up to the FIN was handed on */
 	uint32_t next;  /* sequence number of the byte to hand on next */

@@ -85,9 +85,9 @@ static void proceed_if_alone(struct board *board)
 }
 
 /*
- * The runner first: it still has to let go of the port, and may have a run to abort. A virtual board
- * stays until then: the name of its pty would be free for others, and a runner that is only just
- * starting would open theirs.
+ * The runner first: it still has to let go of the port, and may have a run to abort. A virtual
+ * board stays until then: the name of its pty would be free for others, and a runner that is only
+ * just starting would open theirs.
  */
 static void stop_children(struct board *board)
 {

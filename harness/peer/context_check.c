@@ -28,8 +28,8 @@ static const char *const lacking[N_NEEDS] = {
 	[NEEDS_ALPN] = "means nothing without \"alpn\"",
 	[NEEDS_PAGES] = "means nothing unless \"application\" is \"http\"",
 	[NEEDS_TICKETS] = "means nothing while \"tickets\" is false",
-	[NEEDS_CACHE] = ("needs the sessions that \"session_cache\" keeps: OpenSSL takes early data "
-	                 "once for each of them"),
+	[NEEDS_CACHE] = ("needs the sessions that \"session_cache\" keeps: OpenSSL takes early "
+	                 "data once for each of them"),
 };
 
 /* A key, or one of its values alone, and what it needs. */

@@ -14,8 +14,8 @@
 #define STAPLE_MAX 65536 /* bytes of an OCSP response, or of a certificate that has one */
 
 /*
- * Puts the first certificate of `path` and those after it into use. SSL_CTX_use_certificate_chain_file
- * would refuse some that are wrong in their extensions.
+ * Puts the first certificate of `path` and those after it into use.
+ * SSL_CTX_use_certificate_chain_file would refuse some that are wrong in their extensions.
  */
 static bool use_chain(SSL_CTX *ssl, const char *path)
 {
@@ -194,8 +194,9 @@ static int set_alpn(struct builder *builder, const json_t *value)
 		size_t len = strlen(name);
 
 		if (len == 0 || len > 255)
-			return builder_refuse(builder, "a protocol's name has 1 to 255 bytes, not %zu",
-			              len);
+			return builder_refuse(builder, "a protocol's name has 1 to 255 bytes, "
+			                      "not %zu",
+			                      len);
 		buf_u8(&context->alpn, (uint8_t)len);
 		buf_text(&context->alpn, name);
 	}

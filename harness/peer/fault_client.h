@@ -28,8 +28,8 @@ struct client_answer {
 };
 
 /*
- * How the client took a fault. `went_on`: whether it went on after the first `n_before` bytes of its
- * stream, which it had sent before the fault: its Finished came or, if that had come before,
+ * How the client took a fault. `went_on`: whether it went on after the first `n_before` bytes of
+ * its stream, which it had sent before the fault: its Finished came or, if that had come before,
  * application data (until TLS 1.2; in TLS 1.3 it may have crossed the fault) or a close_notify. No
  * fatal alert came before that. `other_keys`: it sent records that the server's keys do not open,
  * the alert bad_record_mac, or another ClientHello. `server_hello` is the server's own, before any

@@ -617,9 +617,8 @@ static void start_range(struct fault_range *range, const struct form *form, stru
 bool fault_place_find(const struct fault_place *place, struct bytes unit, uint16_t version,
                       struct fault_range *range)
 {
-	size_t header_len = strcmp(place->message, "record") != 0 && unit.len >= HANDSHAKE_HEADER_LEN
-	                            ? HANDSHAKE_HEADER_LEN
-	                            : 0;
+	bool has_header = strcmp(place->message, "record") != 0 && unit.len >= HANDSHAKE_HEADER_LEN;
+	size_t header_len = has_header ? HANDSHAKE_HEADER_LEN : 0;
 	const struct form *form = form_of(place->message, version,
 	                                  unit.len > header_len ? unit.data[header_len] : 0);
 	struct walk walk = {0};

@@ -28,7 +28,7 @@ enum fault_target {
 	TARGET_MESSAGE = 1u << 0,   /* a whole message */
 	TARGET_FIXED = 1u << 1,     /* a field whose size never changes */
 	TARGET_VECTOR = 1u << 2,    /* a field with a length before it, or the rest of a message */
-	TARGET_EXTENSION = 1u << 3, /* one extension: its data, for some deeds type and length too */
+	TARGET_EXTENSION = 1u << 3, /* an extension: its data, for some deeds type and length too */
 	TARGET_RECORD = 1u << 4,    /* a part of a record, as it goes on the wire */
 };
 
@@ -36,7 +36,7 @@ enum record_part { PART_TYPE, PART_VERSION, PART_LENGTH, PART_BODY, PART_TAG };
 
 struct fault_place {
 	const char *message;      /* static; "record": any record */
-	const char *way;          /* borrowed: what comes behind the message's name and a dot, or "" */
+	const char *way;          /* borrowed: what comes behind the message's name and a dot */
 	enum fault_target target;
 	size_t size;              /* of TARGET_FIXED in bytes; else 0 */
 	enum record_part part;    /* of TARGET_RECORD */

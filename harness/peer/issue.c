@@ -16,8 +16,8 @@
 int issue_failed(const struct recipe *recipe, struct error *error)
 {
 	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-	int rc = error_set(error, ERR_ENVIRONMENT, "cannot make the certificate %s: %s", recipe->name,
-	                   reason != NULL ? reason : "OpenSSL gives no reason");
+	int rc = error_set(error, ERR_ENVIRONMENT, "cannot make the certificate %s: %s",
+	                   recipe->name, reason != NULL ? reason : "OpenSSL gives no reason");
 
 	ERR_clear_error();
 	return rc;
@@ -302,8 +302,9 @@ int issue_certificate(const struct recipe *recipe, EVP_PKEY *key, X509 *issuer,
 	X509 *made = X509_new();
 	int rc = ERR_ENVIRONMENT;
 
-	if (made == NULL || !X509_set_version(made, X509_VERSION_3) || !set_serial(made, recipe->serial) ||
-	    !set_subject(made, recipe->subject) || !set_validity(made, recipe, now) ||
+	if (made == NULL || !X509_set_version(made, X509_VERSION_3) ||
+	    !set_serial(made, recipe->serial) || !set_subject(made, recipe->subject) ||
+	    !set_validity(made, recipe, now) ||
 	    !X509_set_issuer_name(made, X509_get_subject_name(issuer != NULL ? issuer : made)) ||
 	    !X509_set_pubkey(made, key) || !add_extensions(recipe, made, issuer))
 		goto out;

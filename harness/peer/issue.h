@@ -16,12 +16,13 @@
 int issue_key(const struct recipe *recipe, EVP_PKEY **key, struct error *error);
 
 /*
- * A new certificate (X.509 v3, RFC 5280) for `key`, made on the day of `now`. `issuer` and `issuer_key` sign it; both are NULL for a
- * certificate that signs itself. The caller frees *certificate.
+ * A new certificate (X.509 v3, RFC 5280) for `key`, made on the day of `now`. `issuer` and
+ * `issuer_key` sign it; both are NULL for a certificate that signs itself. The caller frees
+ * *certificate.
  *
  * The recipe's damage: "signature", one bit of it is turned; "algorithm", the one named beside the
- * signature is not the one that is signed (RFC 5280 section 4.1.1.2); "end-date", notAfter is in the
- * thirteenth month, and is signed as such.
+ * signature is not the one that is signed (RFC 5280 section 4.1.1.2); "end-date", notAfter is in
+ * the thirteenth month, and is signed as such.
  */
 int issue_certificate(const struct recipe *recipe, EVP_PKEY *key, X509 *issuer,
                       EVP_PKEY *issuer_key, time_t now, X509 **certificate, struct error *error);

@@ -2,9 +2,9 @@
  * material.h: the folder of files that is made from one recipe. Layer: peer.
  *
  * A folder appears under its name only when it is whole, by a rename. Its file "seal" holds a hash
- * of the recipe, the certificates that it needs (its issuer's above all) and all the other files, so
- * that a folder which no longer is what its recipe asks for, belongs to another issuer, or has a file missing or damaged, is
- * known.
+ * of the recipe, the certificates that it needs (its issuer's above all) and all the other files,
+ * so that a folder which no longer is what its recipe asks for, belongs to another issuer, or has a
+ * file missing or damaged, is known.
  *
  * Only one process at a time may write under `out`: the caller holds the lock (certs.h).
  */
@@ -21,8 +21,8 @@
 #define MATERIAL_FILE_MAX (128u << 10) /* bytes; a larger file is damaged */
 
 /*
- * Zero-initialised storage with the borrowed pointers set is ready. The other materials are those of
- * the recipe's own pointers, and NULL where these are.
+ * Zero-initialised storage with the borrowed pointers set is ready. The other materials are those
+ * of the recipe's own pointers, and NULL where these are.
  */
 struct material {
 	const struct recipe *recipe;

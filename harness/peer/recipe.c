@@ -152,8 +152,9 @@ static int complete(const struct json_node *node, const json_t *list, json_t **w
 		if (model == NULL)
 			return complain_of_model(&like, list, error);
 		if (json_object_get(model, "like") != NULL)
-			return json_complain(&like, error, "\"%s\" is like another itself: name one "
-			                     "that is written out", json_string_value(like.value));
+			return json_complain(&like, error, "\"%s\" is like another itself: name "
+			                     "one that is written out",
+			                     json_string_value(like.value));
 	}
 	*whole = json_made(model != NULL ? json_copy(model) : json_object());
 	json_object_del(*whole, "why");
@@ -300,7 +301,8 @@ static int link_issuer(const struct recipes *recipes, struct recipe *recipe,
 		return 0;
 	if (issuer.value == NULL)
 		return json_complain(node, error,
-		                     "\"issuer\" is missing: a certificate of role \"%s\" needs one",
+		                     "\"issuer\" is missing: a certificate of role \"%s\" "
+		                     "needs one",
 		                     cert_role_name(recipe->role));
 	recipe->issuer = recipes_find(recipes, json_string_value(issuer.value));
 	if (recipe->issuer == NULL || !is_ca(recipe->issuer))
@@ -349,7 +351,8 @@ static int link_trust(const struct recipes *recipes, struct recipe *recipe,
 	if (link_other(recipes, &trust, &recipe->trust, error) != 0)
 		return ERR_INPUT;
 	if (recipe->trust != NULL && recipe->trust->role != CERT_ROOT)
-		return json_complain(&trust, error, "%s is of role \"%s\", and only roots are trusted",
+		return json_complain(&trust, error,
+		                     "%s is of role \"%s\", and only roots are trusted",
 		                     recipe->trust->name, cert_role_name(recipe->trust->role));
 	return 0;
 }
@@ -414,7 +417,8 @@ static int check_addresses(const struct recipe *recipe, const struct json_node *
 
 		if (strncmp(text, "IP:", 3) == 0 && inet_pton(AF_INET, text + 3, &address) != 1 &&
 		    inet_pton(AF_INET6, text + 3, &address) != 1)
-			return json_complain(&name, error, "\"%s\" is no IPv4 or IPv6 address", text + 3);
+			return json_complain(&name, error, "\"%s\" is no IPv4 or IPv6 address",
+			                     text + 3);
 	}
 	return 0;
 }
@@ -463,8 +467,9 @@ static int check_extensions(const struct recipe *recipe, const struct json_node 
 		ASN1_OBJECT *object = OBJ_txt2obj(json_string_value(id.value), 0);
 
 		if (object == NULL)
-			return json_complain(&id, error, "\"%s\" is neither an object identifier nor "
-			                     "OpenSSL's name of one", json_string_value(id.value));
+			return json_complain(&id, error, "\"%s\" is neither an object identifier "
+			                     "nor OpenSSL's name of one",
+			                     json_string_value(id.value));
 		ASN1_OBJECT_free(object);
 		if (json_object_size(extension.value) !=
 		    2 + (size_t)(json_object_get(extension.value, "critical") != NULL))

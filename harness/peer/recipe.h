@@ -4,8 +4,9 @@
  *
  * A recipe has a name (also the name of its folder of files), a role, and what goes into the
  * certificate (RFC 5280 section 4). The role says what Shakedown uses the certificate for; usages
- * are stated apart from it and not derived. Recipes may stand in any order in the file. A recipe may be
- * "like" another, and then states what is different; the model itself is written out in full.
+ * are stated apart from it and not derived. Recipes may stand in any order in the file. A recipe
+ * may be "like" another, and then states what is different; the model itself is written out in
+ * full.
  *
  * All complaints are ERR_INPUT, with file and JSON path.
  */
@@ -43,7 +44,9 @@ struct key_type {
 	const char *der;       /* OpenSSL's name of the form that stacks read from DER */
 };
 
-/* A day of a certificate: some days after it is made (before, if negative), or a date of its own. */
+/*
+ * A day of a certificate: some days after it is made (before, if negative), or a date of its own.
+ */
 struct recipe_date {
 	bool fixed;
 	time_t at; /* if fixed */

@@ -14,8 +14,8 @@
 const char *settled_version(int version);
 
 /*
- * IANA's name of the cipher suite that the server chose, even if a failure kept its ServerHello from
- * being sent; NULL if it came to none. Static text.
+ * IANA's name of the cipher suite that the server chose, even if a failure kept its ServerHello
+ * from being sent; NULL if it came to none. Static text.
  */
 const char *settled_ciphersuite(SSL *ssl);
 

@@ -19,7 +19,8 @@ enum staple {
 /*
  * Writes to `out` the DER of an OCSPResponse about `certificate`, signed by its issuer itself with
  * `digest` (NULL if the key takes none). The answer holds from the certificate's first day to its
- * last, so that it stays as good as its certificate. False with OpenSSL's reason in its error queue.
+ * last, so that it stays as good as its certificate. False with OpenSSL's reason in its error
+ * queue.
  */
 bool staple_write(enum staple kind, X509 *certificate, X509 *issuer, EVP_PKEY *issuer_key,
                   const EVP_MD *digest, BIO *out);

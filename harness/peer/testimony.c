@@ -306,7 +306,8 @@ static void tell_negotiated(const struct testimony *testimony, SSL *ssl, json_t 
 
 	json_object_set_new(told, "openssl_state", text_or_null(testimony->openssl_state));
 	json_object_set_new(told, "version", text_or_null(settled_version(testimony->version)));
-	json_object_set_new(told, "ciphersuite", text_or_null(ssl ? settled_ciphersuite(ssl) : NULL));
+	json_object_set_new(told, "ciphersuite",
+	                    text_or_null(ssl ? settled_ciphersuite(ssl) : NULL));
 	json_object_set_new(told, "group", text_or_null(ssl ? settled_group(ssl) : NULL));
 	json_object_set_new(told, "signature_algorithm",
 	                    text_or_null(signature[0] != '\0' ? signature : NULL));

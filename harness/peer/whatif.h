@@ -5,8 +5,8 @@
  * memory. What comes back is the server's first word: a ServerHello, a HelloRetryRequest, or an
  * alert. Whether the client would then accept that word is beyond this.
  *
- * Sessions and tickets from elsewhere mean nothing to the server, as in a run. Faults (fault_plan.h)
- * are not done to its answer.
+ * Sessions and tickets from elsewhere mean nothing to the server, as in a run. Faults
+ * (fault_plan.h) are not done to its answer.
  */
 #ifndef SHAKEDOWN_PEER_WHATIF_H
 #define SHAKEDOWN_PEER_WHATIF_H

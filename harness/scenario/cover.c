@@ -220,7 +220,9 @@ static bool is_excluded(const struct cover_model *model, const uint16_t *row)
 	return false;
 }
 
-/* Whether the axes from `axis` on can be filled in without an exclusion. Leaves the row as it is. */
+/*
+ * Whether the axes from `axis` on can be filled in without an exclusion. Leaves the row as it is.
+ */
 static bool can_complete(const struct cover_model *model, uint16_t *row, size_t axis)
 {
 	bool found = false;
@@ -329,7 +331,9 @@ static void shuffle_axes(struct search *search)
 	}
 }
 
-/* A candidate into search->row, from an open tuple on; what it covers that is open, but for that. */
+/*
+ * A candidate into search->row, from an open tuple on; what it covers that is open, but for that.
+ */
 static size_t make_candidate(struct search *search)
 {
 	size_t gained = 0;
@@ -401,7 +405,9 @@ static void change(struct search *search, uint16_t *row, size_t axis, uint16_t v
 	search->effort += (uint64_t)(end - group);
 }
 
-/* Puts an open tuple into some row, and takes it back if that makes it worse, but for a few times. */
+/*
+ * Puts an open tuple into some row, and takes it back if that makes it worse, but for a few times.
+ */
 static void try_change(struct search *search, const struct rows *rows)
 {
 	size_t tuple = search->open[chance(search, (uint32_t)search->n_open)];
@@ -435,7 +441,8 @@ static bool drop_row(struct search *search, struct rows *rows)
 	memcpy(saved, rows->values, size);
 	rows->n--;
 	for (size_t i = 0; i < search->n_groups; i++)
-		uncover(search, tuple_of(search, &search->groups[i], row_at(search, rows, rows->n)));
+		uncover(search,
+		        tuple_of(search, &search->groups[i], row_at(search, rows, rows->n)));
 	while (search->n_open > 0 && rows->n > 0 && search->effort < search->effort_max)
 		try_change(search, rows);
 	dropped = search->n_open == 0;

@@ -1,6 +1,6 @@
 /*
- * cover.h: few combinations of axes that contain every combination of any two (or t) of their values:
- * covering arrays of mixed levels. Layer: scenario. Pure: no I/O, no clock, no globals.
+ * cover.h: few combinations of axes that contain every combination of any two (or t) of their
+ * values: covering arrays of mixed levels. Layer: scenario. Pure: no I/O, no clock, no globals.
  *
  * Faults of peers mostly come from one value or from two that meet. Trying every pair once takes a
  * handful of cases where the product takes thousands. Rows are made greedily, the best of several

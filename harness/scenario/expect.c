@@ -79,8 +79,9 @@ static int check_answer(const struct json_node *answer, struct error *error)
 
 		if (member.value != NULL && members[i].of_refusal != refusal)
 			return json_complain(&member, error,
-			                     "means nothing where the result is \"%s\": it belongs to"
-			                     " \"%s\"", refusal ? "refuse" : "connect",
+			                     "means nothing where the result is \"%s\": it belongs "
+			                     "to \"%s\"",
+			                     refusal ? "refuse" : "connect",
 			                     refusal ? "connect" : "refuse");
 	}
 	return alerts.value != NULL ? check_alerts(&alerts, error) : 0;

@@ -19,10 +19,10 @@
 int expect_check(const struct json_node *expect, struct error *error);
 
 /*
- * The right answers of a case, a new reference. `expect` is what the suite says, or NULL; `flawed` is
- * the recipe of the server's one certificate if that is to be refused, or NULL. What the suite does
- * not say of a refusal ("why", "alerts", "rfc", "instead") is taken from the recipe, and so is the
- * refusal itself if the suite says nothing.
+ * The right answers of a case, a new reference. `expect` is what the suite says, or NULL; `flawed`
+ * is the recipe of the server's one certificate if that is to be refused, or NULL. What the suite
+ * does not say of a refusal ("why", "alerts", "rfc", "instead") is taken from the recipe, and so is
+ * the refusal itself if the suite says nothing.
  */
 json_t *expect_complete(json_t *expect, const struct recipe *flawed);
 

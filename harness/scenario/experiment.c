@@ -263,7 +263,8 @@ static void collect(struct experiment *experiment)
 	bool lost = experiment->sniffer != sniffer_number(experiment->apparatus);
 
 	if (lost && experiment->sniffer != 0)
-		note_trouble(experiment, "sniffer", "the sniffer was lost in the middle of the cell");
+		note_trouble(experiment, "sniffer",
+		             "the sniffer was lost in the middle of the cell");
 	if (lost || experiment->sniffer == 0 || experiment->port == 0) {
 		enter(experiment, PHASE_DONE);
 		return;

@@ -3,8 +3,8 @@
  * scenario. Runs on a libuv loop; all calls and callbacks on that loop's thread.
  *
  * A case may have several connections (client.connections): the board makes them one after the
- * other as long as they go well, and testifies of the last. The server tells of the others in short, and
- * the wire's testimony counts them; the capture has them all.
+ * other as long as they go well, and testifies of the last. The server tells of the others in
+ * short, and the wire's testimony counts them; the capture has them all.
  *
  * The owner holds the apparatus (server program, sniffer, board) and passes on to the experiment
  * what they say about its cell. The experiment moves through its phases, each of which has a

@@ -18,13 +18,15 @@ struct lineup {
 };
 
 /*
- * Appends to each answers[i], an array of the caller's for hellos[i], what every case's server would
- * answer, in the order of the suites: the members of whatif_tell, "suite", "case" and "server".
- * ERR_INPUT, with the case's name, if a server cannot be built.
+ * Appends to each answers[i], an array of the caller's for hellos[i], what every case's server
+ * would answer, in the order of the suites: the members of whatif_tell, "suite", "case" and
+ * "server". ERR_INPUT, with the case's name, if a server cannot be built.
  */
 int lineup_ask(const struct lineup *lineup, json_t *const answers[], struct error *error);
 
-/* What one such server would answer to one hello; NULL, with the error set, if it cannot be built. */
+/*
+ * What one such server would answer to one hello; NULL, with the error set, if it cannot be built.
+ */
 json_t *lineup_ask_one(const json_t *server, struct bytes hello, const char *certificates,
                        struct error *error);
 

@@ -152,8 +152,8 @@ static int refuse_value(const struct axis *axis, const struct json_node *node, s
 }
 
 /* A combination that is left out has for each axis the index of its value, or COVER_ANY. */
-static int read_exclude(const struct matrix *matrix, const struct json_node *node, uint16_t wanted[],
-                        struct error *error)
+static int read_exclude(const struct matrix *matrix, const struct json_node *node,
+                        uint16_t wanted[], struct error *error)
 {
 	const char *path;
 	json_t *written;

@@ -34,8 +34,8 @@ struct matrix {
 /*
  * Reads "matrix" and "exclude" of a scenario that its schema has accepted. On success the caller
  * frees with matrix_fini; on failure there is nothing to free. ERR_INPUT if two values of an axis
- * mean the same, if an exclude names what is not in the matrix, if nothing is left, if there are too
- * many, or if "cover" is more than the axes.
+ * mean the same, if an exclude names what is not in the matrix, if nothing is left, if there are
+ * too many, or if "cover" is more than the axes.
  */
 int matrix_init(struct matrix *matrix, const struct json_node *scenario, struct error *error);
 void matrix_fini(struct matrix *matrix);
@@ -48,7 +48,8 @@ void matrix_apply(const struct matrix *matrix, size_t index, json_t *server, jso
  * `counts` is true: the same for cases that differ on others only. (With "cover", cases are
  * few and each has a number of its own.)
  */
-uint32_t matrix_project(const struct matrix *matrix, size_t index, bool (*counts)(const char *path));
+uint32_t matrix_project(const struct matrix *matrix, size_t index,
+                        bool (*counts)(const char *path));
 
 /* The index of the value that the case `index` has on the axis `path`; -1 if there is none. */
 int matrix_value(const struct matrix *matrix, size_t index, const char *path);

@@ -60,7 +60,8 @@ static int check_certificate(struct checker *checker, const struct json_node *va
 	for (size_t i = 0; i < n; i++) {
 		struct json_node node = json_is_string(value->value) ? *value : json_item(value, i);
 		const struct recipe *recipe =
-			shipped_recipe(&node, &checker->suite->recipes, CERT_SERVER, checker->error);
+			shipped_recipe(&node, &checker->suite->recipes, CERT_SERVER,
+			               checker->error);
 
 		if (recipe == NULL)
 			return ERR_INPUT;
@@ -123,8 +124,8 @@ static int check_resumption(struct checker *checker, const struct json_node *nod
 		                     "client.connections to 2 or more%s",
 		                     where);
 	if (json_flag(client, "early_data") && !resumes)
-		return json_complain(node, checker->error, "client.early_data needs client.resume%s",
-		                     where);
+		return json_complain(node, checker->error,
+		                     "client.early_data needs client.resume%s", where);
 	return 0;
 }
 
@@ -171,7 +172,8 @@ static int check_twin(struct checker *checker, const struct json_node *expect, c
 	if (context_check(twin, &key, &reason) == 0)
 		return 0;
 	return json_complain(&instead, checker->error,
-	                     "the server without its flaw cannot be: its \"%s\" %s", key, reason.text);
+	                     "the server without its flaw cannot be: its \"%s\" %s", key,
+	                     reason.text);
 }
 
 /* What is refused must differ from what is not, or the refusal would show nothing. */
@@ -194,11 +196,12 @@ static int check_twins(struct checker *checker, const struct json_node *node,
 		if (twin == NULL)
 			i = scenario->matrix.n_cases - 1; /* and so it is in all other cases */
 		else if (json_equal(twin, server))
-			rc = json_complain(&expect, checker->error,
-			                   "a refusal, but nothing is wrong with the server%s: give it"
-			                   " faults or a certificate that is to be refused, or say"
-			                   " with \"instead\" what it would be without the flaw",
-			                   scenario->matrix.n_axes > 0 ? " in a case of the matrix" : "");
+			rc = json_complain(
+				&expect, checker->error,
+				"a refusal, but nothing is wrong with the server%s: give it"
+				" faults or a certificate that is to be refused, or say"
+				" with \"instead\" what it would be without the flaw",
+				scenario->matrix.n_axes > 0 ? " in a case of the matrix" : "");
 		else
 			rc = check_twin(checker, &expect, twin);
 		json_decref(twin);

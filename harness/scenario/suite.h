@@ -3,8 +3,8 @@
  *
  * What a file may hold is scenarios/schema/suite.schema.json; what no schema can say is checked
  * here: names that stand twice, certificates that certs/recipes.json does not have, excludes that
- * match nothing, scenarios without a case, words that OpenSSL does not take, servers that contradict
- * themselves. docs/suites.md is the user's view.
+ * match nothing, scenarios without a case, words that OpenSSL does not take, servers that
+ * contradict themselves. docs/suites.md is the user's view.
  *
  * Cases are made when they are asked for, so that large matrices cost four bytes a case.
  */

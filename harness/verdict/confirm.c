@@ -221,8 +221,9 @@ static void keep_counterfactual(json_t *cell)
 	json_object_del(cell, "counterfactual");
 	json_array_foreach(json_object_get(cell, "tries"), i, try)
 		if (passed(try))
-			json_object_set_new(cell, "counterfactual",
-			                    change_result(json_object_get(try, "change"), try, true));
+			json_object_set_new(
+				cell, "counterfactual",
+				change_result(json_object_get(try, "change"), try, true));
 }
 
 void confirm_diagnoses(json_t *cells)

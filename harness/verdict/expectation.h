@@ -5,9 +5,8 @@
  * An answer is {"result": "connect"}, with what the connection must be like under the names of the
  * server's testimony ("version", "resumed", ...), or {"result": "refuse"}, with the alerts that are
  * right ("alerts"; any if there are none), who refuses ("by": "client" if nothing is said, "server"
- * or "either"), the section that asks for it ("rfc") and, where only clients that offer it must refuse,
- * an extension ("offered"). A cell's "expect" is an answer or a list
- * of them.
+ * or "either"), the section that asks for it ("rfc") and, where only clients that offer it must
+ * refuse, an extension ("offered"). A cell's "expect" is an answer or a list of them.
  */
 #ifndef SHAKEDOWN_VERDICT_EXPECTATION_H
 #define SHAKEDOWN_VERDICT_EXPECTATION_H

@@ -59,7 +59,7 @@ enum fact {
 	/* how the board left */
 	CLOSE_NOTIFIED = 1u << 31, /* its close_notify came */
 	CUT_SHORT = 1ull << 32,    /* it closed, and certainly without close_notify */
-	SEVERAL = 1ull << 33,      /* it connected more than once; the server takes one connection */
+	SEVERAL = 1ull << 33,      /* it connected more than once; the server takes one */
 
 	SERVER_CANNOT = 1ull << 34, /* the server's configuration can serve nobody (offer.h) */
 

@@ -265,7 +265,8 @@ static double t_ms(const json_t *event)
 static void add_first_word(const json_t *connection, struct buf *out)
 {
 	if (has(connection, "hello_retry_request"))
-		buf_printf(out, "The server asks for another ClientHello, with a key share of %s.\n",
+		buf_printf(out,
+		           "The server asks for another ClientHello, with a key share of %s.\n",
 		           wanted_group(connection));
 	if (has(connection, "server_hello"))
 		buf_printf(out, "The server chooses %s and %s%s%s.\n",

@@ -96,8 +96,8 @@ static const struct judge_row rows[] = {
 	 " {twin}"},
 	{MAY_REFUSE | HELLO | FORESEEN_ALERT, TWIN_FAILED, "pass", "refused",
 	 "Refused with alert {alert}, as it should be."},
-	{MAY_REFUSE | HELLO | ALERT_FROM_BOARD, TWIN_FAILED | BOARD_OK, "pass", "refused-other-alert",
-	 "Refused, with alert {alert}{foreseen}."},
+	{MAY_REFUSE | HELLO | ALERT_FROM_BOARD, TWIN_FAILED | BOARD_OK, "pass",
+	 "refused-other-alert", "Refused, with alert {alert}{foreseen}."},
 	{MAY_REFUSE | HELLO | BOARD_ERROR | CLOSED_BY_BOARD | ESTABLISHED,
 	 FAULTY | ALERT_FROM_SERVER | TWIN_FAILED, "pass", "refused-late",
 	 "Refused once the handshake was complete, before any data: the board closed without an"

@@ -19,9 +19,9 @@ struct board {
 
 static void add(json_t *lint, const char *id, const char *text)
 {
-	json_array_append_new(lint, json_made(json_pack("{s:s, s:s, s:s, s:s}", "id", id, "severity",
-	                                                "error", "rfc", "RFC 8446 section C.1",
-	                                                "text", text)));
+	json_array_append_new(lint, json_made(json_pack("{s:s, s:s, s:s, s:s}", "id", id,
+	                                                "severity", "error", "rfc",
+	                                                "RFC 8446 section C.1", "text", text)));
 }
 
 /* Notes that `value` came in the cell `id`; says so if it had come before. */
@@ -37,7 +37,8 @@ static void note(json_t *seen, const char *value, const char *id, const char *fi
 		json_object_set_new(seen, value, json_made(json_string(id)));
 		return;
 	}
-	snprintf(text, sizeof(text), "The %s is that of %s again: it can be foretold.", what, first);
+	snprintf(text, sizeof(text), "The %s is that of %s again: it can be foretold.", what,
+	         first);
 	add(lint, finding, text);
 }
 
@@ -103,8 +104,8 @@ static void look_at_board(struct board *board, const json_t *cells, const char *
 	}
 	if (board->rand31 && board->n_hellos >= LINT_RAND31_MIN)
 		add(board->last_lint, "random-rand31",
-		    "In all randoms of this board every fourth byte is below 128, as where rand() of C "
-		    "makes them: they can be foretold.");
+		    "In all randoms of this board every fourth byte is below 128, as where rand() "
+		    "of C makes them: they can be foretold.");
 }
 
 void lint_cells(json_t *cells)

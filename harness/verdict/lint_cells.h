@@ -18,8 +18,8 @@
  * before it:
  *   random-repeat  the random of an earlier hello again
  *   ks-reuse       a key share of an earlier hello again
- *   random-rand31  at the board's last hello: in all, every fourth byte's highest bit is 0, as where
- *                  a 31-bit generator fills the random with little-endian words (rand() of C)
+ *   random-rand31  at the board's last hello: in all, every fourth byte's highest bit is 0, as
+ *                  where a 31-bit generator fills the random with little-endian words (rand() of C)
  */
 void lint_cells(json_t *cells);
 

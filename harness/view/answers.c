@@ -62,7 +62,14 @@ static void add_refusal(const json_t *answer, struct buf *out)
 		buf_printf(out, ": %s", reason);
 }
 
-enum choice { CHOICE_VERSION, CHOICE_SUITE, CHOICE_GROUP, CHOICE_SIGNATURE, CHOICE_MORE, N_CHOICES };
+enum choice {
+	CHOICE_VERSION,
+	CHOICE_SUITE,
+	CHOICE_GROUP,
+	CHOICE_SIGNATURE,
+	CHOICE_MORE,
+	N_CHOICES,
+};
 
 /* What the server would choose, a column each; empty where there is nothing. */
 static void add_choice(const json_t *answer, enum choice choice, struct buf *out)
@@ -286,7 +293,8 @@ static json_t *shared_groups(const json_t *hello)
 	const json_t *share;
 	size_t i;
 
-	json_array_foreach(json_object_get(extension(hello, "key_share"), "client_shares"), i, share)
+	json_array_foreach(json_object_get(extension(hello, "key_share"), "client_shares"), i,
+	                   share)
 		json_array_append(groups, json_object_get(share, "group"));
 	return groups;
 }
@@ -300,7 +308,8 @@ void answers_offer(const json_t *hello, const struct terminal_options *options, 
 		{"Signs", "signature_algorithms", "supported_signature_algorithms", "none named"},
 		{"Server", "server_name", "server_name_list", "no name"},
 	};
-	const json_t *versions = json_object_get(extension(hello, "supported_versions"), "versions");
+	const json_t *versions = json_object_get(extension(hello, "supported_versions"),
+	                                         "versions");
 	json_t *shares = shared_groups(hello);
 
 	put_list("Versions", versions, json_text(hello, "legacy_version"), options, out);

@@ -44,7 +44,7 @@ struct report {
 	struct report_group *groups;
 	size_t n_groups;
 	size_t n_outcomes[OUTCOME_MAX];
-	size_t n_unsafe; /* failures, known ones too, in which a board accepted what it must refuse */
+	size_t n_unsafe; /* failures, known ones too: a board accepted what it must refuse */
 };
 
 /* How an outcome looks: a glyph and a word; a colour (ANSI SGR parameters) only beside them. */

@@ -124,7 +124,8 @@ static void describe(const struct report *report, const struct report_suite *sui
 	size_t i;
 
 	if (json_array_size(found) > 0)
-		buf_printf(out, "%s/%s on %s: all %zu cells that failed, and none that passed, have",
+		buf_printf(out,
+		           "%s/%s on %s: all %zu cells that failed, and none that passed, have",
 		           suite->name, scenario,
 		           json_text(json_array_get(report->boards, board), "name"),
 		           json_array_size(sample.failed));
@@ -155,7 +156,8 @@ void shared_describe(const struct report *report, struct buf *out)
 {
 	for (size_t i = 0; i < report->n_suites; i++)
 		for (size_t k = 0; k < report->suites[i].n_rows; k++) {
-			const char *scenario = first_of_scenario(&report->suites[i], k, report->n_boards);
+			const char *scenario = first_of_scenario(&report->suites[i], k,
+			                                         report->n_boards);
 
 			for (size_t b = 0; scenario[0] != '\0' && b < report->n_boards; b++)
 				describe(report, &report->suites[i], k, scenario, b, out);

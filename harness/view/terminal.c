@@ -605,7 +605,8 @@ static void put_lint(const struct screen *screen)
 			if (n == 0 || strcmp(json_text(finding, "severity"), "error") != 0)
 				continue;
 			if (!headed)
-				buf_text(screen->out, "\nThe ClientHellos (whatever the outcome):\n");
+				buf_text(screen->out,
+				         "\nThe ClientHellos (whatever the outcome):\n");
 			headed = true;
 			put_finding(screen, finding, json_text(cell, "board"), n);
 		}
