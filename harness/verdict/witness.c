@@ -164,7 +164,7 @@ static void tell_wire(const json_t *wire, struct buf *out)
 		           party(last, "from"));
 	add_alerts(wire, " from the board", " from the server", out);
 	if (json_is_string(json_object_get(close, "first")))
-		buf_printf(out, ", %s closed first", party(close, "first"));
+		buf_printf(out, ", %s ended the TCP connection first", party(close, "first"));
 	if (json_array_size(json_object_get(wire, "faults")) > 0)
 		buf_printf(out, ", %s",
 		           json_text(json_array_get(json_object_get(wire, "faults"), 0), "text"));

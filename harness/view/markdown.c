@@ -173,10 +173,11 @@ static void put_notices(struct buf *out, const struct report *report)
 	}
 }
 
-static void put_shared(struct buf *out, const struct report *report)
+static void put_remarks(struct buf *out, const struct report *report)
 {
 	struct buf lines = {0};
 
+	report_skips(report, &lines);
 	shared_describe(report, &lines);
 	if (lines.len > 0)
 		buf_char(out, '\n');
@@ -201,7 +202,7 @@ void markdown_render(struct buf *out, const json_t *results)
 		buf_text(out, "\nThe run was interrupted: what is here is what was done.\n");
 	put_notices(out, &report);
 	put_matrices(out, &report);
-	put_shared(out, &report);
+	put_remarks(out, &report);
 	put_groups(out, &report);
 	report_fini(&report);
 }

@@ -446,6 +446,39 @@ void report_cells(const struct report *report, const struct report_group *group,
 	}
 }
 
+/* Skipped cells, counted by board and reason: {"wolfssl: Not run, as ...": 2}, in their order. */
+static json_t *count_skips(const json_t *cells)
+{
+	json_t *counts = json_made(json_object());
+	struct buf key = {0};
+	const json_t *cell;
+	size_t i;
+
+	json_array_foreach(cells, i, cell) {
+		if (report_outcome(cell) != OUTCOME_SKIP)
+			continue;
+		buf_clear(&key);
+		buf_printf(&key, "%s: %s", json_text(cell, "board"), json_text(cell, "detail"));
+		json_object_set_new(counts, buf_string(&key),
+		                    json_integer(json_number(counts, buf_string(&key)) + 1));
+	}
+	buf_fini(&key);
+	return counts;
+}
+
+void report_skips(const struct report *report, struct buf *out)
+{
+	json_t *counts = count_skips(json_object_get(report->results, "cells")), *count;
+	const char *key;
+
+	json_object_foreach(counts, key, count) {
+		json_int_t n = json_integer_value(count);
+
+		buf_printf(out, "%lld cell%s skipped on %s\n", (long long)n, n == 1 ? "" : "s", key);
+	}
+	json_decref(counts);
+}
+
 void report_confidence(const struct report_group *group, struct buf *out)
 {
 	if (is_unexplained(group->diagnosis))

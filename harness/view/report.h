@@ -101,6 +101,12 @@ void report_fixes(const struct report *report, const struct report_group *group,
 /* Appends the group's cells, a line for each case: "rsa-certificate/1.3 on netx-fixed, wolfssl". */
 void report_cells(const struct report *report, const struct report_group *group, struct buf *out);
 
+/*
+ * Appends why cells were skipped, a line for each board and reason: "23 cells skipped on
+ * netx-fixed: Not run, as ...". Nothing if none was.
+ */
+void report_skips(const struct report *report, struct buf *out);
+
 /* Appends "confirmed in 4 of 4 cells", "likely", or "no rule explains it". */
 void report_confidence(const struct report_group *group, struct buf *out);
 

@@ -374,21 +374,31 @@ static void put_legend(const struct screen *screen)
 	json_decref(terms);
 }
 
-/* What the failing cells of a matrix have in common. */
-static void put_shared(const struct screen *screen)
+/* Each line of `text` as a paragraph of its own. */
+static void put_sentences(const struct screen *screen, const struct buf *text)
 {
-	struct buf lines = {0}, clean = {0};
-	char *rest, *line;
+	char *copy = strdup(buf_string(text));
+	char *rest = copy, *line;
+	struct buf clean = {0};
 
-	shared_describe(screen->report, &lines);
-	rest = (char *)buf_string(&lines);
-	while ((line = strsep(&rest, "\n")) != NULL && line[0] != '\0') {
+	while (rest != NULL && (line = strsep(&rest, "\n")) != NULL && line[0] != '\0') {
 		buf_clear(&clean);
 		text_clean(&clean, line, screen->charset);
 		text_wrap(screen->out, buf_string(&clean), 0, screen->width);
 	}
-	buf_fini(&lines);
 	buf_fini(&clean);
+	free(copy);
+}
+
+/* Why cells were skipped, and what the failing cells of a matrix have in common. */
+static void put_remarks(const struct screen *screen)
+{
+	struct buf lines = {0};
+
+	report_skips(screen->report, &lines);
+	shared_describe(screen->report, &lines);
+	put_sentences(screen, &lines);
+	buf_fini(&lines);
 }
 
 /* What was to be said of the run as a whole. */
@@ -654,7 +664,7 @@ void terminal_render(const json_t *results, const struct terminal_options *optio
 	put_matrix(&screen);
 	put_counts(&screen);
 	put_legend(&screen);
-	put_shared(&screen);
+	put_remarks(&screen);
 	put_notices(&screen);
 	for (size_t i = 0; i < report.n_groups; i++)
 		put_group(&screen, &report.groups[i], i + 1);
