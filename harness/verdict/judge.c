@@ -21,6 +21,9 @@ static const struct judge_row rows[] = {
 	{OTHER_TROUBLE, 0, "error", "harness-failed", "Shakedown itself failed: {trouble}."},
 
 	/* Where OpenSSL's own client fails too, the server is at fault, and so are we. */
+	{CONTROL_FAILED | FAULTY, MAY_REFUSE | BOARD_OK | BOARD_UNABLE, "error", "control-failed",
+	 "The suite's faults break the server for the control, an OpenSSL client, too, and the suite"
+	 " expects a connection (say what is right in expect, such as a result of refuse): {control}"},
 	{CONTROL_FAILED, MAY_REFUSE | BOARD_OK | BOARD_UNABLE, "error", "control-failed",
 	 "The server is at fault: the control, an OpenSSL client, fails at it too: {control}"},
 	{CONTROL_FAILED | BOARD_OK | SERVER_SAW_ALERT, MAY_REFUSE, "error", "control-failed",

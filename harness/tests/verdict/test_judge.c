@@ -372,6 +372,10 @@ static const struct {
 	 "{'control': {'outcome': 'fail', 'detail': 'no'}, 'server': {'versions': ['1.2']}, "
 	 ALL_REFUSED "}",
 	 "error", "control-failed"},
+	{"the control fails too, at a server whose faults the suite does not want refused",
+	 "{'control': {'outcome': 'fail', 'detail': 'no'}, 'server': {'versions': ['1.2'],"
+	 " 'faults': [{'at': 'certificate', 'do': 'close'}]}, " ALL_REFUSED "}",
+	 "error", "control-failed"},
 	{"the control is refused after its handshake too",
 	 "{'control': {'outcome': 'fail', 'detail': 'no'}, 'witnesses': {"
 	 CLOSED_BY_SERVER_WITH(ALERT_116) ", 'wire': {" ALERT_116 ", 'close': {'first': 'server'}}}}",
