@@ -61,6 +61,8 @@ static const struct {
 	{BOARD_UNABLE, "board-unable"},
 	{CONTROL_FAILED, "control-failed"},
 	{BOARD_ALERTED, "board-alerted"},
+	{BOARD_DIED, "board-died"},
+	{WENT_AWAY, "went-away"},
 };
 
 const char *fact_name(uint64_t bit)
@@ -117,7 +119,8 @@ static uint64_t read_board_failure(const char *kind)
 		uint64_t bit;
 	} kinds[] = {
 		{"reboot", BOARD_REBOOTED}, {"silent", BOARD_SILENT}, {"lost", BOARD_LOST},
-		{"port", BOARD_LOST},       {"board", BOARD_LOST},  {"unable", BOARD_UNABLE},
+		{"port", BOARD_LOST},       {"unable", BOARD_UNABLE},
+		{"board", BOARD_LOST | BOARD_DIED},
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -171,6 +174,23 @@ static uint32_t read_server(const json_t *server)
 	if (is(server, "ended", "timeout"))
 		bits |= SERVER_TIMED_OUT;
 	return bits;
+}
+
+/* "close" or "reset", done */
+static bool ends_the_connection(const json_t *fault)
+{
+	return json_flag(fault, "applied") && (is(fault, "do", "close") || is(fault, "do", "reset"));
+}
+
+static bool went_away(const json_t *server)
+{
+	const json_t *fault;
+	size_t i;
+
+	json_array_foreach(json_object_get(server, "faults"), i, fault)
+		if (ends_the_connection(fault))
+			return true;
+	return false;
 }
 
 static uint64_t read_close(const json_t *server, const json_t *wire)
@@ -267,7 +287,8 @@ static void read_alerts(struct facts *facts, const json_t *server, const json_t 
                         const json_t *board)
 {
 	const json_t *reported = json_object_get(board, "alert");
-	const char *whose = (facts->bits & CLOSED_BY_BOARD) != 0 ? "client" : NULL;
+	const bool answers_end = went_away(server) && ended_early(server);
+	const char *whose = (facts->bits & CLOSED_BY_BOARD) != 0 || answers_end ? "client" : NULL;
 	const json_t *of_wire = fatal_alert(wire, whose);
 	const json_t *of_server = fatal_alert(server, whose);
 
@@ -340,7 +361,7 @@ static uint64_t read_faults(const json_t *cell, const json_t *server)
 		return 0;
 	json_array_foreach(json_object_get(server, "faults"), i, fault)
 		if (json_flag(fault, "applied"))
-			return FAULTY;
+			return FAULTY | (went_away(server) ? WENT_AWAY : 0);
 	return FAULTY | UNAPPLIED;
 }
 

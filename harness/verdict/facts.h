@@ -78,6 +78,8 @@ enum fact {
 	CONTROL_FAILED = 1ull << 46, /* an OpenSSL client fails at the same server */
 	BOARD_UNABLE = 1ull << 45, /* its firmware cannot do what the case asks of the client */
 	BOARD_ALERTED = 1ull << 47, /* it says that it sent an alert, and not close_notify */
+	BOARD_DIED = 1ull << 48,    /* it is virtual, and its program ended */
+	WENT_AWAY = 1ull << 49,     /* the server ended the connection on purpose, without a word */
 };
 
 struct facts {

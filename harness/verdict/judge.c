@@ -45,6 +45,9 @@ static const struct judge_row rows[] = {
 	 "The board went on as if nothing were wrong{flaw}; it stopped only when its keys did not"
 	 " fit what followed."},
 
+	{MUST_REFUSE | HELLO | BOARD_DIED, TWIN_FAILED | UNAPPLIED, "fail", "reboot",
+	 "The board's program ended when it met what it must refuse{flaw}: {failed}."},
+
 	/* A board that cannot be heard proves nothing, whatever the others saw. */
 	{BOARD_REBOOTED, 0, "inconclusive", "reboot", "The board gave no result: {failed}."},
 	{BOARD_LOST, 0, "inconclusive", "port-lost", "The board gave no result: {failed}."},
@@ -88,7 +91,7 @@ static const struct judge_row rows[] = {
 	{BOARD_OK | SERVER_SAW_ALERT | ALERT_CONTRADICTED, 0, "inconclusive", "witnesses-disagree",
 	 "The board says that it succeeded and the wire shows no alert; the server testifies alert "
 	 "{alert}."},
-	{BOARD_OK | UNAPPLIED, 0, "skip", "fault-not-applied",
+	{BOARD_OK | UNAPPLIED | ESTABLISHED | ECHOED, 0, "skip", "fault-not-applied",
 	 "Not run, as the connection with this board, which worked, has no such place for the"
 	 " server to break."},
 
@@ -97,6 +100,14 @@ static const struct judge_row rows[] = {
 	 "inconclusive", "refuses-all",
 	 "The board failed, but so it does at a server without the flaw, so that nothing follows:"
 	 " {twin}"},
+	{MUST_REFUSE | HELLO | BOARD_ERROR | TWIN_FAILED | FORESEEN_ALERT, FAULTY, "inconclusive",
+	 "refuses-all",
+	 "The case ended as it should, but so does a server without the flaw for this board, so that"
+	 " nothing follows: {twin}"},
+	{MAY_REFUSE | HELLO | BOARD_ERROR | UNAPPLIED, TWIN_FAILED | NOT_OFFERED, "inconclusive",
+	 "fault-not-applied",
+	 "The board failed before the server came to what the case is about, so that nothing"
+	 " follows: it reports {board}."},
 	{MAY_REFUSE | HELLO | FORESEEN_ALERT, TWIN_FAILED, "pass", "refused",
 	 "Refused with alert {alert}, as it should be."},
 	{MAY_REFUSE | HELLO | ALERT_FROM_BOARD, TWIN_FAILED | BOARD_OK, "pass",
@@ -108,6 +119,10 @@ static const struct judge_row rows[] = {
 	{MAY_REFUSE | HELLO | BOARD_ERROR | CLOSED_BY_BOARD, ALERT_FROM_SERVER | TWIN_FAILED,
 	 "pass", "refused-silently",
 	 "Refused without an alert: the board closed the connection. It reports {board}."},
+	{MAY_REFUSE | HELLO | BOARD_ERROR | WENT_AWAY,
+	 ALERT_FROM_SERVER | SERVER_TIMED_OUT | TWIN_FAILED, "pass", "refused",
+	 "The server went away, as the case has it, and the board took that for a failure: it"
+	 " reports {board}."},
 	{MAY_REFUSE | HELLO | BOARD_ERROR | BOARD_ALERTED | FAULTY,
 	 ACCEPTED | UNNOTICED | UNAPPLIED | SERVER_TIMED_OUT | NOT_OFFERED | TWIN_FAILED,
 	 "pass", "refused-silently",
@@ -439,7 +454,8 @@ static void add_notes(const struct scene *scene, const struct judge_row *row, st
 {
 	uint64_t bits = scene->facts.bits;
 
-	if ((bits & BOARD_OK) != 0 && strcmp(row->outcome, "fail") == 0 &&
+	if ((bits & BOARD_OK) != 0 &&
+	    (strcmp(row->outcome, "fail") == 0 || strcmp(row->outcome, "pass") == 0) &&
 	    (bits & (ALERT_FROM_BOARD | ALERT_FROM_SERVER | CUT_SHORT)) != 0)
 		buf_text(out, " The board believes that it succeeded.");
 	if ((bits & NOT_OFFERED) != 0)

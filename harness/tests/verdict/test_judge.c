@@ -64,6 +64,13 @@
 #define MUST_REFUSE_FAULT \
 	MUST_REFUSE ", 'server': {'faults': [{'at': 'server_hello.cipher_suite', 'do': 'flip'}]}"
 #define APPLIED "'faults': [{'at': 'server_hello.cipher_suite', 'do': 'flip', 'applied': true}]"
+#define MUST_END \
+	"'expect': {'result': 'refuse', 'by': 'either'}," \
+	" 'server': {'faults': [{'at': 'server_hello_done', 'do': 'close'}]}"
+#define WENT_AWAY_WITH(alerts) \
+	"'server': {" NO_HANDSHAKE ", " NO_DATA ", 'closed_by': 'server', 'ended': 'handshake-failed'," \
+	" 'faults': [{'at': 'server_hello_done', 'do': 'close', 'applied': true}], " alerts "}," \
+	" 'wire': {'close': {'first': 'server'}}"
 #define CLIENT_REFUSED(description, number) \
 	"'server': {" NO_HANDSHAKE ", " NO_DATA ", " ALERTS("client", description, number) "}," \
 	" 'wire': {" ALERTS("client", description, number) "}, " BOARD_FAILED("hs", "-1")
@@ -487,6 +494,39 @@ static const struct {
 	{"the connection never came to the fault",
 	 "{" MUST_REFUSE_FAULT "}",
 	 "skip", "fault-not-applied"},
+	{"the same, and only the board says that it worked",
+	 "{" MUST_REFUSE_FAULT ", 'witnesses': {'server': {" NO_HANDSHAKE ", " NO_DATA "}}}",
+	 "inconclusive", "witnesses-disagree"},
+	{"a failure before the fault is none because of it",
+	 "{" MUST_REFUSE_FAULT ", 'witnesses': {" CLIENT_REFUSED("handshake_failure", "40") "}}",
+	 "inconclusive", "fault-not-applied"},
+	{"the board's program ended at the flaw",
+	 "{" MUST_REFUSE ", 'witnesses': {'server': {" NO_HANDSHAKE ", " NO_DATA "},"
+	 " 'board': {'failed': 'board'}}}",
+	 "fail", "reboot"},
+	{"... and at the good twin",
+	 "{" MUST_REFUSE ", 'twin': {'before': {'outcome': 'inconclusive'}}, 'witnesses': {'server':"
+	 " {" NO_HANDSHAKE ", " NO_DATA "}, 'board': {'failed': 'board'}}}",
+	 "inconclusive", "port-lost"},
+	{"the right alert of the server, that this board gets everywhere",
+	 "{'expect': {'result': 'refuse', 'by': 'either', 'alerts': ['handshake_failure']},"
+	 " 'twin': {'before': {'outcome': 'fail'}}, " ALL_REFUSED "}",
+	 "inconclusive", "refuses-all"},
+	{"the server went away on purpose, and says decode_error of the end that it made",
+	 "{" MUST_END ", 'witnesses': {" WENT_AWAY_WITH(ALERT_50 ", " EARLY_END) ", "
+	 BOARD_FAILED("hs", "-1") "}}",
+	 "pass", "refused"},
+	{"... and the board answers with a reset",
+	 "{" MUST_END ", 'witnesses': {" WENT_AWAY_WITH("'alerts': []") ", "
+	 BOARD_FAILED("hs", "-1") "}}",
+	 "pass", "refused"},
+	{"... and the board calls that a success",
+	 "{" MUST_END ", 'witnesses': {" WENT_AWAY_WITH(ALERT_50 ", " EARLY_END) "}}",
+	 "inconclusive", "witnesses-disagree"},
+	{"... and the board fails without that, too",
+	 "{" MUST_END ", 'twin': {'before': {'outcome': 'fail'}}, 'witnesses': {"
+	 WENT_AWAY_WITH(ALERT_50 ", " EARLY_END) ", " BOARD_FAILED("hs", "-1") "}}",
+	 "inconclusive", "refuses-all"},
 	{"neither refused nor gone on",
 	 "{" MUST_REFUSE ", 'witnesses': {'server': {" NO_HANDSHAKE ", " NO_DATA ","
 	 " 'closed_by': 'timeout', 'ended': 'timeout'}, " WIRE_OPEN ", "

@@ -95,7 +95,7 @@ def left_silently: .reason == "closed-by-board" and (alerts("client") == []);
 def is_alert_from_client($numbers):
   [alerts("client")[].number] as $seen | any($numbers[]; . as $n | any($seen[]; . == $n));
 def refused_certificate($numbers; $codes; $flag):
-  faultless and .reason != "liveness"
+  faultless and (.reason | IN("liveness", "reboot", "refuses-all", "several-connections") | not)
   and (is_alert_from_client($numbers) or (alerts("client") != [] and status_is($codes))
     or verify_flag($flag));
 
