@@ -4,7 +4,7 @@
  *
  * A flight is a list of units: handshake messages put together from their records, and the
  * plaintext of each record of another kind. Between them stand acts: a pause, an end. Deeds
- * (fault_plan.h) change the list; fault_stream.h makes records of it again.
+ * (fault_plan.h) change the list. fault_intake.h makes it of records, fault_stream.h records of it.
  */
 #ifndef SHAKEDOWN_PEER_FAULT_FLIGHT_H
 #define SHAKEDOWN_PEER_FAULT_FLIGHT_H

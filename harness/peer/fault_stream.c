@@ -3,13 +3,11 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/json.h"
-#include "decode/extension.h"
 #include "decode/hello.h"
 #include "decode/keylog.h"
-#include "decode/protection.h"
 #include "decode/suite.h"
 #include "peer/fault_client.h"
-#include "peer/fault_flight.h"
+#include "peer/fault_intake.h"
 #include "peer/fault_repair.h"
 
 #include <errno.h>
@@ -19,8 +17,6 @@
 
 #define NS_PER_MS 1000000u
 #define CLOSE_NOTIFY 0 /* the alert; libssl has not said goodbye by it */
-#define SEEN_MAX 24 /* kinds of messages kept to be copied */
-#define FRAGMENT_MAX 16384
 
 /* How one fault went. */
 struct deed_done {
@@ -37,24 +33,9 @@ struct fault_stream {
 	bool ended; /* a fault ended our direction: what libssl writes is dropped */
 	bool reset; /* ... and the client's */
 
-	/* from libssl */
-	struct record_stream records;
-	struct buf message;      /* an incomplete handshake message */
-	size_t fragment;         /* plaintext of the record that it began in */
-	enum under written;      /* what libssl seals under */
-	struct flight flight;
-	struct {
-		const char *name; /* static */
-		unsigned n;
-		struct buf last;
-	} seen[SEEN_MAX];
-	size_t n_seen;
-
 	/* the connection, as its server has it */
-	uint16_t version, cipher_suite;
-	bool encrypt_then_mac;
-	uint8_t client_random[KEYLOG_RANDOM_LEN], server_random[KEYLOG_RANDOM_LEN];
-	struct protection *opening[N_UNDER], *sealing[N_UNDER];
+	struct fault_keys keys;
+	struct fault_intake intake;
 
 	/* as its client has it */
 	struct buf client; /* all that it sent */
@@ -66,204 +47,6 @@ struct fault_stream {
 	struct buf out; /* on its way to the socket */
 	unsigned n_records;
 };
-
-static struct keylog *read_keylog(const struct fault_stream *stream)
-{
-	const struct buf *text = &stream->around.testimony->keylog;
-	struct keylog *keylog = keylog_new();
-
-	keylog_add(keylog, buf_string(text), text->len);
-	return keylog;
-}
-
-/* New keys of the server's direction. NULL if decode/ does not have the cipher. */
-static struct protection *make_protection(const struct fault_stream *stream, enum under under)
-{
-	struct keylog *keylog = read_keylog(stream);
-	struct protection *protection;
-
-	if (stream->version == VERSION_TLS_1_3) {
-		protection = protection_tls13(
-			stream->cipher_suite,
-			keylog_find(keylog, stream->client_random,
-		                    under == UNDER_HANDSHAKE ? KEYLOG_SERVER_HANDSHAKE
-		                                             : KEYLOG_SERVER_APPLICATION));
-	} else {
-		struct protection_secrets secrets = {
-			.master_secret = keylog_find(keylog, stream->client_random,
-			                             KEYLOG_CLIENT_RANDOM),
-			.client_random = stream->client_random,
-			.server_random = stream->server_random,
-			.version = stream->version,
-			.cipher_suite = stream->cipher_suite,
-			.encrypt_then_mac = stream->encrypt_then_mac,
-		};
-
-		protection = protection_tls12(&secrets, true);
-	}
-	keylog_free(keylog);
-	return protection;
-}
-
-/* The keys to open or to seal with, made when they are first needed. */
-static struct protection *keys_of(const struct fault_stream *stream, struct protection **keys,
-                                  enum under under)
-{
-	if (keys[under] == NULL)
-		keys[under] = make_protection(stream, under);
-	return keys[under];
-}
-
-/* What the server settled on. */
-static void note_server_hello(struct fault_stream *stream, struct bytes message)
-{
-	struct client_hellos hellos;
-	struct client_hello client;
-	struct server_hello server;
-	struct bytes ignored;
-
-	server_hello_read(&server, message);
-	stream->version = server.version;
-	stream->cipher_suite = server.cipher_suite;
-	if (server.is_retry || server.random.len != KEYLOG_RANDOM_LEN)
-		return;
-	memcpy(stream->server_random, server.random.data, KEYLOG_RANDOM_LEN);
-	stream->encrypt_then_mac =
-		server.extensions.data != NULL &&
-		extension_find(&server.extensions, EXTENSION_encrypt_then_mac, &ignored);
-	client_hellos_read(&hellos, buf_view(&stream->client));
-	client_hello_read(&client, buf_view(&hellos.messages[0]));
-	if (client.random.len == KEYLOG_RANDOM_LEN)
-		memcpy(stream->client_random, client.random.data, KEYLOG_RANDOM_LEN);
-	client_hellos_fini(&hellos);
-	if (stream->version == VERSION_TLS_1_3)
-		stream->written = UNDER_HANDSHAKE;
-}
-
-/* Counts the messages of each name and keeps the last. Returns the count. */
-static unsigned note_seen(struct fault_stream *stream, const char *name, struct bytes data)
-{
-	size_t i = 0;
-
-	while (i < stream->n_seen && strcmp(stream->seen[i].name, name) != 0)
-		i++;
-	CHECK(i < SEEN_MAX);
-	if (i == stream->n_seen)
-		stream->seen[stream->n_seen++].name = name;
-	buf_clear(&stream->seen[i].last);
-	buf_bytes(&stream->seen[i].last, data);
-	return ++stream->seen[i].n;
-}
-
-static struct bytes find_seen(const void *context, const char *name)
-{
-	const struct fault_stream *stream = context;
-
-	for (size_t i = 0; i < stream->n_seen; i++)
-		if (strcmp(stream->seen[i].name, name) == 0)
-			return buf_view(&stream->seen[i].last);
-	return (struct bytes){0};
-}
-
-static void add_unit(struct fault_stream *stream, uint8_t type, uint16_t version, struct bytes data,
-                     size_t fragment)
-{
-	struct unit unit = {.name = fault_message_name(type, data),
-	                    .content_type = type,
-	                    .record_version = version,
-	                    .under = stream->written,
-	                    .fragment = fragment};
-
-	if (type == CONTENT_change_cipher_spec)
-		unit.under = UNDER_NOTHING;
-	if (unit.name != NULL)
-		unit.nth = note_seen(stream, unit.name, data);
-	buf_bytes(&unit.data, data);
-	flight_insert(&stream->flight, stream->flight.n, &unit);
-}
-
-/* What libssl does after this message, which changes how its next records are sealed. */
-static void follow_keys(struct fault_stream *stream, uint8_t type, struct bytes data)
-{
-	bool tls13 = stream->version == VERSION_TLS_1_3;
-
-	if (type == CONTENT_change_cipher_spec && !tls13 && stream->version != 0)
-		stream->written = UNDER_HANDSHAKE;
-	if (type != CONTENT_handshake)
-		return;
-	if (data.data[0] == HANDSHAKE_server_hello)
-		note_server_hello(stream, data);
-	else if (data.data[0] == HANDSHAKE_finished && tls13)
-		stream->written = UNDER_APPLICATION;
-	else if (data.data[0] == HANDSHAKE_key_update && tls13)
-		protection_update(stream->opening[UNDER_APPLICATION]);
-}
-
-static void take_handshake(struct fault_stream *stream, uint16_t version, struct bytes plain)
-{
-	if (stream->message.len == 0)
-		stream->fragment = plain.len;
-	buf_bytes(&stream->message, plain);
-	for (;;) {
-		struct bytes message = {stream->message.data, 0};
-		bool split = stream->message.len > plain.len;
-		struct fault fault;
-		struct reader reader;
-
-		reader_init(&reader, stream->message.data, stream->message.len, &fault);
-		reader_u8(&reader, "msg_type");
-		reader_vec24(&reader, "body");
-		if (!reader_ok(&reader))
-			return;
-		message.len = reader_offset(&reader);
-		add_unit(stream, CONTENT_handshake, version, message,
-		         split ? stream->fragment : FRAGMENT_MAX);
-		follow_keys(stream, CONTENT_handshake, message);
-		buf_consume(&stream->message, message.len);
-	}
-}
-
-static bool is_sealed(const struct fault_stream *stream, const struct record *record)
-{
-	return stream->written != UNDER_NOTHING &&
-	       (stream->version != VERSION_TLS_1_3 || record->type == CONTENT_application_data);
-}
-
-/* A record that cannot be opened goes on as it is. */
-static void pass_on(struct fault_stream *stream, const struct record *record)
-{
-	struct unit unit = {.content_type = record->type,
-	                    .record_version = record->version,
-	                    .whole = true};
-
-	buf_bytes(&unit.data, record->body);
-	flight_insert(&stream->flight, stream->flight.n, &unit);
-}
-
-static void take_record(struct fault_stream *stream, const struct record *record)
-{
-	struct bytes content = record->body;
-	uint8_t type = record->type;
-	struct buf plain = {0};
-
-	if (is_sealed(stream, record)) {
-		struct protection *keys = keys_of(stream, stream->opening, stream->written);
-
-		if (keys == NULL || !protection_open(keys, record, &plain, &type)) {
-			pass_on(stream, record);
-			buf_fini(&plain);
-			return;
-		}
-		content = buf_view(&plain);
-	}
-	if (type == CONTENT_handshake) {
-		take_handshake(stream, record->version, content);
-	} else {
-		add_unit(stream, type, record->version, content, FRAGMENT_MAX);
-		follow_keys(stream, type, content);
-	}
-	buf_fini(&plain);
-}
 
 /* The socket's errno; 0 once everything in `out` is on its way. */
 static int send_out(struct fault_stream *stream)
@@ -345,7 +128,7 @@ static void put_record(struct fault_stream *stream, const struct unit *unit, str
 	if (stream->ended)
 		return;
 	if (unit->under != UNDER_NOTHING)
-		keys = keys_of(stream, stream->sealing, unit->under);
+		keys = fault_keys_sealing(&stream->keys, unit->under);
 	if (keys != NULL) {
 		CHECK(protection_seal(keys, unit->content_type, unit->record_version, content,
 		                      first ? unit->padding : 0, &stream->out));
@@ -432,14 +215,14 @@ static void add_transcript(const struct fault_stream *stream, const char *hash, 
 
 static void repair(struct fault_stream *stream, struct unit *unit)
 {
-	struct keylog *keylog = read_keylog(stream);
+	struct keylog *keylog = fault_keys_log(&stream->keys);
 	struct buf transcript = {0};
 	struct fault_told told = {
-		.client_random = stream->client_random,
+		.client_random = stream->keys.client_random,
 		.server_random = stream->told_random,
-		.version = stream->version,
-		.hash = suite_describe(stream->cipher_suite).hash,
-		.secret = keylog_find(keylog, stream->client_random, KEYLOG_SERVER_HANDSHAKE),
+		.version = stream->keys.version,
+		.hash = suite_describe(stream->keys.cipher_suite).hash,
+		.secret = keylog_find(keylog, stream->keys.client_random, KEYLOG_SERVER_HANDSHAKE),
 		.key = SSL_get_privatekey(stream->around.ssl),
 	};
 
@@ -472,7 +255,8 @@ static void do_faults(struct fault_stream *stream)
 		const struct planned_fault *fault = &stream->plan->faults[i];
 
 		if (stream->done[i].done || !is_offered(stream, fault->offered) ||
-		    !flight_do(&stream->flight, fault, stream->version, find_seen, stream))
+		    !flight_do(&stream->intake.flight, fault, stream->keys.version,
+		               fault_intake_seen, &stream->intake))
 			continue;
 		stream->done[i] = (struct deed_done){true, clock_steady_ns(), stream->client.len};
 		stream->changed = stream->changed || fault_changes_messages(fault);
@@ -485,22 +269,23 @@ static void do_faults(struct fault_stream *stream)
 /* A KeyUpdate that was sent changes the keys behind it. */
 static void follow_sealing(struct fault_stream *stream, const struct unit *unit)
 {
-	if (stream->version == VERSION_TLS_1_3 && unit->under == UNDER_APPLICATION &&
+	if (stream->keys.version == VERSION_TLS_1_3 && unit->under == UNDER_APPLICATION &&
 	    unit->content_type == CONTENT_handshake && unit->data.len > 0 &&
 	    unit->data.data[0] == HANDSHAKE_key_update &&
-	    stream->sealing[UNDER_APPLICATION] != NULL)
-		protection_update(stream->sealing[UNDER_APPLICATION]);
+	    stream->keys.sealing[UNDER_APPLICATION] != NULL)
+		protection_update(stream->keys.sealing[UNDER_APPLICATION]);
 }
 
 /* Changes the flight and writes it. The socket's errno; 0: all is on its way. */
 static int send_flight(struct fault_stream *stream)
 {
+	struct flight *flight = &stream->intake.flight;
 	struct buf joined = {0};
 	struct unit *first = NULL;
 
 	do_faults(stream);
-	for (size_t i = 0; i < stream->flight.n; i++) {
-		struct unit *unit = &stream->flight.units[i];
+	for (size_t i = 0; i < flight->n; i++) {
+		struct unit *unit = &flight->units[i];
 
 		if (unit->act != ACT_NONE) {
 			act_out(stream, unit);
@@ -511,7 +296,7 @@ static int send_flight(struct fault_stream *stream)
 		tell_client(stream, unit);
 		buf_bytes(&joined, buf_view(&unit->data));
 		first = first != NULL ? first : unit;
-		if (unit->joined && i + 1 < stream->flight.n)
+		if (unit->joined && i + 1 < flight->n)
 			continue;
 		put_unit(stream, first, buf_view(&joined));
 		follow_sealing(stream, unit);
@@ -519,16 +304,16 @@ static int send_flight(struct fault_stream *stream)
 		first = NULL;
 	}
 	buf_fini(&joined);
-	flight_clear(&stream->flight);
+	flight_clear(flight);
 	return stream->ended ? 0 : send_out(stream);
 }
 
 /* Whether libssl has said all that it has to say, without flushing: all but handshakes is so. */
 static bool is_complete(const struct fault_stream *stream)
 {
-	uint8_t last = stream->flight.n > 0
-	                       ? stream->flight.units[stream->flight.n - 1].content_type
-	                       : CONTENT_handshake;
+	const struct flight *flight = &stream->intake.flight;
+	uint8_t last = flight->n > 0 ? flight->units[flight->n - 1].content_type
+	                             : CONTENT_handshake;
 
 	return last == CONTENT_application_data || last == CONTENT_alert;
 }
@@ -536,13 +321,10 @@ static bool is_complete(const struct fault_stream *stream)
 static int on_write(BIO *bio, const char *data, size_t len, size_t *n_written)
 {
 	struct fault_stream *stream = BIO_get_data(bio);
-	struct bytes bytes = {(const uint8_t *)data, len};
-	struct record record;
 	int failure = 0;
 
 	BIO_clear_retry_flags(bio);
-	while (record_stream_next(&stream->records, &bytes, &record) == RECORD_WHOLE)
-		take_record(stream, &record);
+	fault_intake_feed(&stream->intake, (struct bytes){(const uint8_t *)data, len});
 	if (is_complete(stream))
 		failure = send_flight(stream);
 	*n_written = len;
@@ -571,7 +353,7 @@ static long on_control(BIO *bio, int command, long number, void *pointer)
 {
 	struct fault_stream *stream = BIO_get_data(bio);
 
-	if (command == BIO_CTRL_FLUSH && stream->flight.n > 0) {
+	if (command == BIO_CTRL_FLUSH && stream->intake.flight.n > 0) {
 		int failure = send_flight(stream);
 
 		errno = failure;
@@ -610,7 +392,8 @@ struct fault_stream *fault_stream_start(const struct fault_plan *plan,
 	stream->around = *surroundings;
 	stream->plan = plan;
 	stream->start_ns = clock_steady_ns();
-	stream->records.want_application_data = true;
+	stream->keys.keylog = &surroundings->testimony->keylog;
+	fault_intake_init(&stream->intake, &stream->keys, &stream->client);
 	socket = SSL_get_wbio(surroundings->ssl);
 	BIO_set_data(filter, stream);
 	BIO_set_init(filter, 1);
@@ -624,15 +407,8 @@ void fault_stream_free(struct fault_stream *stream)
 {
 	if (stream == NULL)
 		return;
-	for (size_t i = 0; i < N_UNDER; i++) {
-		protection_free(stream->opening[i]);
-		protection_free(stream->sealing[i]);
-	}
-	for (size_t i = 0; i < stream->n_seen; i++)
-		buf_fini(&stream->seen[i].last);
-	record_stream_fini(&stream->records);
-	flight_fini(&stream->flight);
-	buf_fini(&stream->message);
+	fault_intake_fini(&stream->intake);
+	fault_keys_fini(&stream->keys);
 	buf_fini(&stream->client);
 	buf_fini(&stream->retry);
 	buf_fini(&stream->told);
@@ -664,7 +440,7 @@ static bool is_at_hello(const struct fault_stream *stream)
 		if (stream->done[i].done && fault_changes_messages(fault) &&
 		    (strcmp(fault->place.message, "server_hello") == 0 ||
 		     strcmp(fault->place.message, "hello_retry_request") == 0))
-			return stream->version == VERSION_TLS_1_3;
+			return stream->keys.version == VERSION_TLS_1_3;
 	}
 	return false;
 }
@@ -686,10 +462,10 @@ void fault_stream_tell(const struct fault_stream *stream, json_t *told)
 		if (stream->done[i].done && stream->done[i].n_before > n_before)
 			n_before = stream->done[i].n_before;
 	}
-	keylog = read_keylog(stream);
+	keylog = fault_keys_log(&stream->keys);
 	if (done)
 		client_answer_read(&answer, buf_view(&stream->client), n_before,
-		                   find_seen(stream, "server_hello"), keylog);
+		                   fault_intake_seen(&stream->intake, "server_hello"), keylog);
 	keylog_free(keylog);
 	json_object_set_new(told, "faults", faults);
 	json_object_set_new(told, "accepted", json_boolean(answer.went_on));

@@ -1,11 +1,11 @@
 /*
  * fault_stream.h: the filter between libssl and the socket that does the faults. Layer: peer.
  *
- * What libssl writes is gathered until it has said all it has to say for now, opened with the key
- * log's secrets, changed (fault_flight.h), repaired (fault_repair.h), sealed again under sequence
- * numbers of the filter's own, and written. What the client sends passes, and is kept to tell how
- * it took the faults. A tap on the socket's BIO sees what really crossed the wire, and the key log
- * opens it.
+ * What libssl writes is gathered (fault_intake.h) until it has said all it has to say for now,
+ * opened with the key log's secrets (fault_keys.h), changed (fault_flight.h), repaired
+ * (fault_repair.h), sealed again under sequence numbers of the filter's own, and written. What the
+ * client sends passes, and is kept to tell how it took the faults. A tap on the socket's BIO sees
+ * what really crossed the wire, and the key log opens it.
  *
  * What cannot be mended is left: a change to the ServerHello, or to its random in TLS 1.2, gives
  * the client other keys than ours. Padding that libssl put into records of TLS 1.3 is not kept.
