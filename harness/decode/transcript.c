@@ -911,7 +911,11 @@ static void finish(struct transcript *made, const struct transcript *transcript,
 		end_message(made, from);
 }
 
-struct transcript *transcript_finished_copy(const struct transcript *transcript)
+/*
+ * A copy in which what both sides began and did not end has become entries. NULL if nothing is
+ * unfinished. The caller frees it.
+ */
+static struct transcript *finished_copy(const struct transcript *transcript)
 {
 	struct transcript *made;
 
@@ -925,7 +929,7 @@ struct transcript *transcript_finished_copy(const struct transcript *transcript)
 
 void transcript_emit(const struct transcript *transcript, uint64_t t0_ns, struct emit *emit)
 {
-	struct transcript *finished = transcript_finished_copy(transcript);
+	struct transcript *finished = finished_copy(transcript);
 
 	transcript_tell(finished != NULL ? finished : transcript, t0_ns, emit);
 	transcript_free(finished);

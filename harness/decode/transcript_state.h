@@ -92,12 +92,6 @@ struct transcript {
 /* The message of an entry, with its header; empty if it was not kept. */
 struct bytes entry_message(const struct transcript *transcript, const struct entry *entry);
 
-/*
- * A copy in which what both sides began and did not end has become entries: for transcript_emit.
- * NULL if nothing is unfinished. The caller frees it.
- */
-struct transcript *transcript_finished_copy(const struct transcript *transcript);
-
 /* Writes the members; nothing is unfinished in `transcript`. */
 void transcript_tell(const struct transcript *transcript, uint64_t t0_ns, struct emit *emit);
 

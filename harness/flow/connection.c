@@ -64,7 +64,8 @@ void connection_free(struct connection *connection)
 	free(connection);
 }
 
-enum side connection_side(const struct connection *connection, const struct segment *segment)
+/* The side that sent `segment`, which is one of this connection's two ends. */
+static enum side side_of(const struct connection *connection, const struct segment *segment)
 {
 	return endpoint_equal(&connection->end[SIDE_CLIENT], &segment->from) ? SIDE_CLIENT
 	                                                                     : SIDE_SERVER;
@@ -72,7 +73,7 @@ enum side connection_side(const struct connection *connection, const struct segm
 
 bool connection_is_other(const struct connection *connection, const struct segment *segment)
 {
-	enum side side = connection_side(connection, segment);
+	enum side side = side_of(connection, segment);
 
 	if ((segment->flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
 		return false;
@@ -99,7 +100,7 @@ static void note_ending(struct connection *connection, enum side side,
 
 void connection_segment(struct connection *connection, const struct segment *segment)
 {
-	enum side side = connection_side(connection, segment);
+	enum side side = side_of(connection, segment);
 	struct stream *stream = &connection->stream[side];
 	bool acknowledges = (segment->flags & (TCP_ACK | TCP_RST)) == TCP_ACK;
 

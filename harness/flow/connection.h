@@ -46,9 +46,6 @@ struct connection *connection_new(const struct segment *first, enum side from, b
                                   struct keylog *keylog, size_t *budget);
 void connection_free(struct connection *connection);
 
-/* The side that sent `segment`, which is one of this connection's two ends. */
-enum side connection_side(const struct connection *connection, const struct segment *segment);
-
 /* True if `segment` opens another connection between the same two ends. */
 bool connection_is_other(const struct connection *connection, const struct segment *segment);
 

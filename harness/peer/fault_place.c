@@ -208,7 +208,8 @@ static const struct part {
 	{"tag", 0, PART_TAG},
 };
 
-unsigned fault_version_set(uint16_t version)
+/* The set that an enum protocol_version is in. */
+static unsigned version_set(uint16_t version)
 {
 	if (version < VERSION_TLS_1_0 || version > VERSION_TLS_1_3)
 		return 0;
@@ -483,7 +484,7 @@ static const struct form *form_of(const char *name, uint16_t version, int first)
 {
 	for (size_t i = 0; i < N_FORMS; i++)
 		if (strcmp(forms[i].name, name) == 0 &&
-		    (forms[i].versions & fault_version_set(version)) != 0 &&
+		    (forms[i].versions & version_set(version)) != 0 &&
 		    (forms[i].first == ANY || forms[i].first == first))
 			return &forms[i];
 	return NULL;

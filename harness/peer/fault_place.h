@@ -76,7 +76,4 @@ struct fault_range {
 bool fault_place_find(const struct fault_place *place, struct bytes unit, uint16_t version,
                       struct fault_range *range);
 
-/* The set that an enum protocol_version is in. */
-unsigned fault_version_set(uint16_t version);
-
 #endif

@@ -143,7 +143,7 @@ void whatif_ask(struct whatif *whatif, struct context *context, struct bytes hel
 	SSL_free(ssl);
 }
 
-const char *whatif_word(enum whatif_answer answer)
+static const char *word_of(enum whatif_answer answer)
 {
 	static const char *const words[] = {
 		[WHATIF_SERVER_HELLO] = "server_hello",
@@ -186,7 +186,7 @@ json_t *whatif_tell(const struct whatif *whatif)
 {
 	json_t *told = json_made(json_object());
 
-	tell_text(told, "answer", whatif_word(whatif->answer));
+	tell_text(told, "answer", word_of(whatif->answer));
 	tell_text(told, "version", whatif->version);
 	tell_text(told, "ciphersuite", whatif->ciphersuite);
 	tell_text(told, "group", whatif->group);

@@ -41,9 +41,6 @@ struct whatif {
  */
 void whatif_ask(struct whatif *whatif, struct context *context, struct bytes hello);
 
-/* "server_hello", "hello_retry_request", "alert", "silence". Static text. */
-const char *whatif_word(enum whatif_answer answer);
-
 /*
  * A new object: {"answer": "alert", "version", "ciphersuite", "group", "signature_algorithm",
  * "alert": {"from", "level", "description", "number"}, "error": {"code", "reason"}}, without the

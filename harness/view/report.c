@@ -322,7 +322,8 @@ static bool is_new(json_t *said, const char *words)
 	return true;
 }
 
-const json_t *report_diagnosis(const struct report_group *group, const json_t *cell)
+/* The diagnosis of `cell` that belongs to `group`. */
+static const json_t *diagnosis_of(const struct report_group *group, const json_t *cell)
 {
 	const char *id = json_text(group->diagnosis, "id");
 	const json_t *diagnosis;
@@ -373,7 +374,7 @@ static void tell_in_vain(const json_t *cell, json_t *said, struct buf *out)
 static void prove_cell(const struct report_group *group, const json_t *cell, json_t *said,
                        struct buf *out)
 {
-	const json_t *diagnosis = report_diagnosis(group, cell);
+	const json_t *diagnosis = diagnosis_of(group, cell);
 	const json_t *decisive = json_object_get(diagnosis, "counterfactual");
 	const json_t *found = json_object_get(cell, "counterfactual"), *other;
 	size_t k;
@@ -415,7 +416,7 @@ void report_fixes(const struct report *report, const struct report_group *group,
 	json_t *said = json_made(json_object());
 
 	for (size_t i = 0; i < group->n_cells; i++) {
-		const json_t *diagnosis = report_diagnosis(group, group->cells[i]);
+		const json_t *diagnosis = diagnosis_of(group, group->cells[i]);
 		const char *fix = json_text(json_object_get(diagnosis, "fix"), "board");
 
 		if (fix[0] != '\0' && is_new(said, fix))

@@ -80,9 +80,6 @@ bool report_shows_alert(const json_t *cell);
 void report_init(struct report *report, const json_t *results);
 void report_fini(struct report *report);
 
-/* The diagnosis of `cell` that belongs to `group`. */
-const json_t *report_diagnosis(const struct report_group *group, const json_t *cell);
-
 /* Appends "→40" or, from the board, "40→", with this arrow; nothing without an alert. */
 void report_alert(const json_t *cell, const char *arrow, struct buf *out);
 
