@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 enum { DECODE_FILE, DECODE_JSON, DECODE_KEYLOG, DECODE_FIELDS, DECODE_WRITE, DECODE_LINT,
-       DECODE_KEY, DECODE_FILTERS };
+       DECODE_KEY, DECODE_FILTERS, DECODE_ALERT = DECODE_FILTERS + 3 };
 
 /* The options of decode that stand for a filter each, after DECODE_FILTERS. */
 static int (*const filters[])(struct filter *filter, const char *word, struct error *error) = {
@@ -45,15 +45,20 @@ int command_decode(char **arguments, struct error *error)
 		[DECODE_FILTERS] = {.name = "--port", .one = "a port"},
 		{.name = "--host", .one = "an address"},
 		{.name = "--sni", .one = "a server's name"},
-		{.name = "--alert", .one = "an alert", .optional = filter_is_alert},
+		[DECODE_ALERT] = {.name = "--alert", .one = "an alert", .optional = filter_is_alert},
 		{0},
 	};
 	struct decode_request request = {0};
 	int rc = command_sort(arguments, options, error);
 
-	if (rc == 0 && options[DECODE_FILE].n != 1)
+	if (rc == 0 && options[DECODE_FILE].n == 0)
 		rc = error_set(error, ERR_INPUT,
 		               "decode takes one capture (pcap or pcapng; - for standard input)");
+	if (rc == 0 && options[DECODE_FILE].n > 1)
+		rc = error_set(error, ERR_INPUT, "decode takes one capture, not both %s and %s%s",
+		               options[DECODE_FILE].words[0], options[DECODE_FILE].words[1],
+		               options[DECODE_ALERT].bare ?
+		               "; an alert is a number or has IANA's name" : "");
 	for (size_t i = DECODE_KEYLOG; rc == 0 && i <= DECODE_WRITE; i++)
 		if (options[i].n > 1)
 			rc = error_set(error, ERR_INPUT, "%s can be given once", options[i].name);

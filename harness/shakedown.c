@@ -36,7 +36,9 @@ static void usage(FILE *file)
 		fprintf(file, "  shakedown %s%s%s\n      %s\n", commands[i].name,
 		        commands[i].takes[0] != '\0' ? " " : "", commands[i].takes,
 		        commands[i].does);
-	fputs("exit status: 0 all as expected, 1 some cell failed, 2 wrong usage or input,\n"
+	fputs("SUITE and board NAME are files (with a slash or .json), or what ships with Shakedown:\n"
+	      "a name that is none lists them all. README.md and docs/ tell more.\n"
+	      "exit status: 0 all as expected, 1 some cell failed, 2 wrong usage or input,\n"
 	      "             3 the harness could not do its work\n",
 	      file);
 }

@@ -306,7 +306,8 @@ class Usage(Lab):
 
     def test_report_of_nothing(self) -> None:
         self.refused("report takes the folder of one run", "report")
-        self.refused("cannot open absent/results.json: No such file or directory", "report", "absent")
+        self.refused("cannot open absent/results.json: No such file or directory; "
+                     "report takes the folder that a run names at its end", "report", "absent")
 
     def test_decode_of_nothing(self) -> None:
         self.refused("decode takes one capture (pcap or pcapng; - for standard input)", "decode")

@@ -257,7 +257,9 @@ class Chosen(Sources):
             (["--port", "65536"], "--port: 65536 is no port; ports are 0 to 65535"),
             (["--port"], "--port needs a port"),
             (["--host", "example.org"], "--host: example.org is no IPv4 or IPv6 address; --sni takes names"),
-            (["--alert", "nonsense"], "decode takes one capture (pcap or pcapng; - for standard input)"),
+            (["--alert", "nonsense"], f"decode takes one capture, not both {FORUM} and nonsense; an alert is a number or "
+             "has IANA's name"),
+            ([FORUM], f"decode takes one capture, not both {FORUM} and {FORUM}"),
             (["--json", "--fields", "client"], "--fields and --json exclude each other"),
             (["--write", "/nowhere/x.pcapng"], "cannot create /nowhere/x.pcapng: No such file or directory"),
         ]:
