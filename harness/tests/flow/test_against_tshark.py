@@ -16,7 +16,6 @@ from conversations import WAYS, conversation, rewritten  # noqa: E402
 from tshark import ROOT, SHAKEDOWN, differences, dissected, told  # noqa: E402
 
 CAPTURES = sorted((ROOT / "captures/golden").glob("*/in.pcap*")) + sorted((ROOT / "captures").glob("*.pcap*"))
-SEED = sorted((ROOT.parent / "shared/seed").glob("*.pcap*"))
 SECRETS_BLOCK = b"\x0a\0\0\0"
 BOARDS = ("netx-fixed", "mbedtls", "openssl")
 
@@ -36,7 +35,7 @@ class AgainstTshark(unittest.TestCase):
         return sum(len(connection.client_hellos) for connection in theirs)
 
     def test_captures_written_again_in_many_ways(self) -> None:
-        conversations = [conversation(path) for path in CAPTURES + SEED]
+        conversations = [conversation(path) for path in CAPTURES]
         for with_secrets in (True, False):
             with self.subTest(with_secrets=with_secrets):
                 # One connection answers a HelloRetryRequest: it says hello twice.
