@@ -259,7 +259,7 @@ class Chosen(Sources):
             (["--host", "example.org"], "--host: example.org is no IPv4 or IPv6 address; --sni takes names"),
             (["--alert", "nonsense"], f"decode takes one capture, not both {FORUM} and nonsense; an alert is a number or "
              "has IANA's name"),
-            ([FORUM], f"decode takes one capture, not both {FORUM} and {FORUM}"),
+            ([str(FORUM)], f"decode takes one capture, not both {FORUM} and {FORUM}"),
             (["--json", "--fields", "client"], "--fields and --json exclude each other"),
             (["--write", "/nowhere/x.pcapng"], "cannot create /nowhere/x.pcapng: No such file or directory"),
         ]:
