@@ -107,11 +107,13 @@ static void settle(struct run *run, json_t *cell)
 {
 	int status;
 
-	json_object_set_new(cell, "attempts",
-	                    json_made(json_pack("[{s:O, s:O}]", "outcome",
-	                                        json_object_get(cell, "outcome"), "reason",
-	                                        json_object_get(cell, "reason"))));
-	json_object_set_new(cell, "flaky", json_false());
+	if (json_object_get(cell, "attempts") == NULL)
+		json_object_set_new(cell, "attempts",
+		                    json_made(json_pack("[{s:O, s:O}]", "outcome",
+		                                        json_object_get(cell, "outcome"),
+		                                        "reason",
+		                                        json_object_get(cell, "reason"))));
+	json_object_set_new(cell, "flaky", json_boolean(json_flag(cell, "flaky")));
 	status = outcome_exit_status(outcome_named(json_text(cell, "outcome")));
 	run->status = status > run->status ? status : run->status;
 	if (results_add(run->results, cell, run->trouble.code == 0 ? &run->trouble : NULL) != 0)

@@ -8,11 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define AGAIN_MAX 2 /* for boards that fail every second time, too */
+
 enum step {
 	STEP_BEFORE,    /* the good twin */
 	STEP_CASE,
 	STEP_AFTER,     /* the good twin */
 	STEP_ONCE_MORE, /* and again */
+	STEP_AGAIN,     /* the case, where what it showed may be chance */
 	STEP_CONTROL,
 	STEP_TRY,
 	STEP_OVER,
@@ -27,6 +30,7 @@ struct trial {
 	json_t *change;  /* of the present try */
 	json_t *changes; /* still to be tried */
 	unsigned n_tried;
+	unsigned n_again; /* how often the case ran once more */
 };
 
 static void move_on(struct trial *trial);
@@ -71,7 +75,8 @@ static json_t *variant(const struct trial *trial, const char *what, json_t *serv
 {
 	static const char *const results[] = {"twin", "control", "tries", "witnesses", "trouble",
 	                                      "timings_ms", "outcome", "reason", "detail",
-	                                      "alert", "missing", "cannot", "diagnosis"};
+	                                      "alert", "missing", "cannot", "diagnosis",
+	                                      "attempts", "flaky"};
 	json_t *made = json_made(json_copy(trial->cell));
 
 	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++)
@@ -152,6 +157,40 @@ static void take_case(struct trial *trial)
 
 /* --- the verdict, and what it calls for ------------------------------------------------------- */
 
+static void keep_attempt(struct trial *trial, const json_t *ran)
+{
+	json_t *attempts = json_object_get(trial->cell, "attempts");
+
+	if (attempts == NULL) {
+		attempts = json_made(json_array());
+		json_object_set_new(trial->cell, "attempts", attempts);
+	}
+	json_array_append_new(attempts,
+	                      json_made(json_pack("{s:s, s:s}", "outcome", json_text(ran, "outcome"),
+	                                          "reason", json_text(ran, "reason"))));
+}
+
+static void begin_again(struct trial *trial)
+{
+	if (trial->n_again++ == 0)
+		keep_attempt(trial, trial->cell);
+	set_now(trial, STEP_AGAIN,
+	        variant(trial, "again", json_object_get(trial->cell, "server")));
+}
+
+/* A refusal that a connection lost by chance would look like, too. */
+static bool may_be_chance(const struct trial *trial)
+{
+	static const char *const reasons[] = {"refused-other-alert", "refused-silently",
+	                                      "refused-late"};
+	const char *reason = json_text(trial->cell, "reason");
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (has_outcome(trial->cell, "pass") && strcmp(reason, reasons[i]) == 0)
+			return trial->n_again == 0;
+	return false;
+}
+
 static void weigh(struct trial *trial)
 {
 	judge_cell(trial->cell, trial->board);
@@ -170,7 +209,7 @@ static bool wants_control(const struct trial *trial)
 /* Changes are tried where a connection was due: what would make a board refuse is no question. */
 static bool wants_tries(const struct trial *trial)
 {
-	return has_outcome(trial->cell, "fail") && trial->bench->n_tries > 0 &&
+	return has_outcome(trial->cell, "fail") && trial->bench->n_tries > 0 && trial->n_again == 0 &&
 	       json_object_get(trial->cell, "twin") == NULL;
 }
 
@@ -246,7 +285,10 @@ static void next_try(struct trial *trial)
 		passed = has_outcome(known, "pass");
 		json_decref(now);
 	}
-	set_now(trial, STEP_OVER, NULL);
+	if (passed)
+		begin_again(trial);
+	else
+		set_now(trial, STEP_OVER, NULL);
 }
 
 /* The board has run the case, and its twin if there is one, and what was called for since. */
@@ -259,6 +301,8 @@ static void move_on(struct trial *trial)
 	} else if (wants_tries(trial)) {
 		list_changes(trial);
 		next_try(trial);
+	} else if (may_be_chance(trial)) {
+		begin_again(trial);
 	} else {
 		set_now(trial, STEP_OVER, NULL);
 	}
@@ -277,9 +321,32 @@ static void take_try(struct trial *trial, const json_t *ran)
 {
 	keep_try(trial, ran);
 	if (has_outcome(ran, "pass"))
-		set_now(trial, STEP_OVER, NULL);
+		begin_again(trial);
 	else
 		next_try(trial);
+}
+
+/*
+ * A board that fails and then passes at the same server shows nothing by passing at another. Of a
+ * refusal and a failure the failure counts, with its evidence: true if it is this run's.
+ */
+static bool take_again(struct trial *trial, const json_t *ran, json_t *said)
+{
+	bool failed_now = has_outcome(trial->cell, "pass") && has_outcome(ran, "fail");
+
+	keep_attempt(trial, ran);
+	if (failed_now || (has_outcome(trial->cell, "fail") && has_outcome(ran, "pass")))
+		json_object_set_new(trial->cell, "flaky", json_true());
+	if (failed_now) {
+		json_object_update(trial->cell, said);
+		move_on(trial);
+	} else if (!json_flag(trial->cell, "flaky") && trial->n_again < AGAIN_MAX) {
+		begin_again(trial);
+	} else {
+		weigh(trial);
+		set_now(trial, STEP_OVER, NULL);
+	}
+	return failed_now;
 }
 
 /* --- from outside ----------------------------------------------------------------------------- */
@@ -316,7 +383,7 @@ static json_t *judged(struct trial *trial, json_t *said)
 
 	json_object_update(ran, said);
 	judge_cell(ran, trial->step == STEP_CONTROL ? control : trial->board);
-	if (trial->step != STEP_CONTROL)
+	if (trial->step != STEP_CONTROL && trial->step != STEP_AGAIN)
 		remember(trial, ran);
 	json_decref(control);
 	return ran;
@@ -339,6 +406,9 @@ bool trial_take(struct trial *trial, json_t *witnesses, json_t *trouble, json_t 
 		break;
 	case STEP_TRY:
 		take_try(trial, ran);
+		break;
+	case STEP_AGAIN:
+		is_case = take_again(trial, ran, said);
 		break;
 	default:
 		take_twin(trial, ran);

@@ -10,6 +10,9 @@
  * What fails is looked into: the control, an OpenSSL client, runs the same case, and where that
  * connects, changes of one factor of the server are tried on the board until one passes: first
  * those that the diagnoses foretell, then the neighbours (scenario/neighbour.h).
+ *
+ * What may be chance runs again: the case itself after a try that passed, and after a refusal
+ * without the right alert. A board that answers otherwise then is "flaky".
  */
 #ifndef SHAKEDOWN_TRIAL_H
 #define SHAKEDOWN_TRIAL_H
@@ -65,8 +68,8 @@ json_t *trial_cell(const struct trial *trial);
 
 /*
  * Frees the trial, at any time, and returns its cell, the caller's to release: judged, diagnosed
- * and with "witnesses", "trouble", "timings_ms", and, where there was any, "twin", "control" and
- * "tries", if the case has run.
+ * and with "witnesses", "trouble", "timings_ms", and, where there was any, "twin", "control",
+ * "tries", "attempts" and "flaky", if the case has run.
  */
 json_t *trial_end(struct trial *trial);
 

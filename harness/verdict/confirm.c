@@ -171,6 +171,14 @@ static const char *confidence_of(const json_t *diagnosis, bool proven, size_t n_
 	return n_alike == json_array_size(json_object_get(diagnosis, "try")) ? "refuted" : "likely";
 }
 
+/* Of a board that passes at the same server, too, no change proves anything. */
+static void leave_open(json_t *diagnosis)
+{
+	json_object_del(diagnosis, "counterfactual");
+	json_object_del(diagnosis, "also_tried");
+	json_object_set_new(diagnosis, "confidence", json_made(json_string("likely")));
+}
+
 static void confirm(const json_t *cell, json_t *diagnosis, const json_t *index)
 {
 	size_t n_alike = 0;
@@ -220,7 +228,7 @@ static void keep_counterfactual(json_t *cell)
 
 	json_object_del(cell, "counterfactual");
 	json_array_foreach(json_object_get(cell, "tries"), i, try)
-		if (passed(try))
+		if (passed(try) && !json_flag(cell, "flaky"))
 			json_object_set_new(
 				cell, "counterfactual",
 				change_result(json_object_get(try, "change"), try, true));
@@ -237,7 +245,11 @@ void confirm_diagnoses(json_t *cells)
 		if (json_array_size(json_object_get(cell, "diagnosis")) == 0)
 			continue;
 		json_array_foreach(json_object_get(cell, "diagnosis"), k, diagnosis)
-			if (json_array_size(json_object_get(diagnosis, "try")) > 0)
+			if (json_array_size(json_object_get(diagnosis, "try")) == 0)
+				continue;
+			else if (json_flag(cell, "flaky"))
+				leave_open(diagnosis);
+			else
 				confirm(cell, diagnosis, index);
 		put_refuted_last(cell);
 	}

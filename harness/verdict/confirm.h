@@ -18,8 +18,8 @@
  * it "confirmed". If none passed, the first that ran is the counterfactual, and the diagnosis stays
  * "likely"; but if all ran and all failed just as the cell did it is "refuted", and goes behind
  * those that are not. The cell's own "counterfactual" is its try that passed, if one did. Changes
- * that ran before it and did not pass stand in "also_tried". A flaky
- * cell proves nothing.
+ * that ran before it and did not pass stand in "also_tried". A flaky cell proves nothing, and
+ * nothing proves its own diagnoses.
  */
 void confirm_diagnoses(json_t *cells);
 

@@ -458,6 +458,8 @@ static void add_notes(const struct scene *scene, const struct judge_row *row, st
 	    (strcmp(row->outcome, "fail") == 0 || strcmp(row->outcome, "pass") == 0) &&
 	    (bits & (ALERT_FROM_BOARD | ALERT_FROM_SERVER | CUT_SHORT)) != 0)
 		buf_text(out, " The board believes that it succeeded.");
+	if (strcmp(row->outcome, "fail") == 0 && json_flag(scene->cell, "flaky"))
+		buf_text(out, " The case ran more than once on this board, and did not fail each time.");
 	if ((bits & NOT_OFFERED) != 0)
 		add_orders(scene, out);
 	if (strcmp(row->reason, "alert-from-server") == 0)

@@ -17,6 +17,17 @@ def suite(**server: Any) -> dict[str, Any]:
             "scenarios": [{"name": "one", "why": "A test.", "server": {"certificate": "rsa-2048", **server}}]}
 
 
+UNSTEADY = """
+import itertools, sys
+sys.path.insert(0, {accuracy!r})
+import board
+scripts = itertools.cycle({scripts!r})
+run = board.Board.on_run
+board.Board.on_run = lambda self, fields: run(self, {{**fields, "sni": next(scripts)}})
+board.main()
+"""
+
+
 class Control(Lab):
     maxDiff = None
 
@@ -71,6 +82,32 @@ class Control(Lab):
         self.assertEqual([one["outcome"] for one in cell["tries"]], ["fail", "fail"])
         self.assertNotIn("counterfactual", cell)
         self.assertEqual(done.status, 1)
+
+    def unsteady_board(self, *scripts: str) -> str:
+        """The profile of a board that is another one (scripts of client.py) each time, in turns."""
+        accuracy = Path(__file__).resolve().parents[1] / "accuracy"
+        program = self.write("unsteady.py", UNSTEADY.format(accuracy=str(accuracy), scripts=scripts))
+        return self.write("unsteady.json", {"name": "unsteady", "why": "A test.", "stack": "mbedtls",
+                                            "virtual": [sys.executable, program, "mbedtls"]})
+
+    def test_what_passes_by_chance_confirms_nothing(self) -> None:
+        board = self.unsteady_board("unexplained-close", "good")
+        self.run_suite(self.write("own.json", suite(certificate="ecdsa-p256", versions=["1.2"])), board)
+        cell = self.cells()["own/one/unsteady"]
+        self.assertEqual((cell["outcome"], cell["flaky"]), ("fail", True))
+        self.assertEqual([one["outcome"] for one in cell["tries"]], ["pass"])
+        self.assertEqual([one["outcome"] for one in cell["attempts"]], ["fail", "fail", "pass"])
+        self.assertNotIn("counterfactual", cell)
+        self.assertNotIn("confirmed", [one["confidence"] for one in cell["diagnosis"]])
+        self.assertIn("did not fail each time", cell["detail"])
+
+    def test_a_connection_lost_by_chance_is_no_refusal(self) -> None:
+        # Twin, case, twin, and the case again: nothing of the certificate is ever looked at.
+        board = self.unsteady_board("no-verification", "unexplained-close", "no-verification", "no-verification")
+        self.run_suite(self.write("own.json", suite(certificate="expired", versions=["1.2"])), board)
+        cell = self.cells()["own/one/unsteady"]
+        self.assertEqual((cell["outcome"], cell["reason"], cell["flaky"]), ("fail", "unsafe", True))
+        self.assertEqual([one["reason"] for one in cell["attempts"]], ["refused-silently", "unsafe"])
 
     def test_wrong_words(self) -> None:
         for options, complaint in (
