@@ -166,8 +166,9 @@ static void keep_attempt(struct trial *trial, const json_t *ran)
 		json_object_set_new(trial->cell, "attempts", attempts);
 	}
 	json_array_append_new(attempts,
-	                      json_made(json_pack("{s:s, s:s}", "outcome", json_text(ran, "outcome"),
-	                                          "reason", json_text(ran, "reason"))));
+	                      json_made(json_pack("{s:s, s:s}", "outcome",
+	                                          json_text(ran, "outcome"), "reason",
+	                                          json_text(ran, "reason"))));
 }
 
 static void begin_again(struct trial *trial)

@@ -179,7 +179,8 @@ static uint32_t read_server(const json_t *server)
 /* "close" or "reset", done */
 static bool ends_the_connection(const json_t *fault)
 {
-	return json_flag(fault, "applied") && (is(fault, "do", "close") || is(fault, "do", "reset"));
+	return json_flag(fault, "applied") &&
+	       (is(fault, "do", "close") || is(fault, "do", "reset"));
 }
 
 static bool went_away(const json_t *server)

@@ -102,8 +102,8 @@ static const struct judge_row rows[] = {
 	 " {twin}"},
 	{MUST_REFUSE | HELLO | BOARD_ERROR | TWIN_FAILED | FORESEEN_ALERT, FAULTY, "inconclusive",
 	 "refuses-all",
-	 "The case ended as it should, but so does a server without the flaw for this board, so that"
-	 " nothing follows: {twin}"},
+	 "The case ended as it should, but so does a server without the flaw for this board, so"
+	 " that nothing follows: {twin}"},
 	{MAY_REFUSE | HELLO | BOARD_ERROR | UNAPPLIED, TWIN_FAILED | NOT_OFFERED, "inconclusive",
 	 "fault-not-applied",
 	 "The board failed before the server came to what the case is about, so that nothing"
@@ -459,7 +459,8 @@ static void add_notes(const struct scene *scene, const struct judge_row *row, st
 	    (bits & (ALERT_FROM_BOARD | ALERT_FROM_SERVER | CUT_SHORT)) != 0)
 		buf_text(out, " The board believes that it succeeded.");
 	if (strcmp(row->outcome, "fail") == 0 && json_flag(scene->cell, "flaky"))
-		buf_text(out, " The case ran more than once on this board, and did not fail each time.");
+		buf_text(out, " The case ran more than once on this board, and did not fail"
+		              " each time.");
 	if ((bits & NOT_OFFERED) != 0)
 		add_orders(scene, out);
 	if (strcmp(row->reason, "alert-from-server") == 0)
