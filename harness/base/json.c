@@ -16,7 +16,7 @@ int json_load_path(const char *path, json_t **value, struct error *error)
 	if (rc != 0)
 		goto out;
 	if (content.len == 0) {
-		rc = error_set(error, ERR_INPUT, "%s is empty, and should hold JSON", path);
+		rc = error_set(error, ERR_INPUT, "%s is not JSON: it is empty", path);
 		goto out;
 	}
 	*value = json_loadb(buf_string(&content), content.len,
