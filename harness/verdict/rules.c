@@ -401,6 +401,7 @@ static const char *title_of(const char *reason)
 		{"timeout", "Time was up"},
 		{"app-data", "The handshake worked, what followed did not"},
 		{"no-close-notify", "The board closed without close_notify"},
+		{"control-failed", "The server is at fault: OpenSSL's own client fails at it too"},
 		{"board-error", "The board reports an error"},
 		{"no-connection", "No TLS connection came about"},
 		{"witnesses-disagree", "The witnesses disagree"},
