@@ -1,6 +1,7 @@
 #include "verdict/known.h"
 
 #include "base/assert.h"
+#include "base/buf.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/schema.h"
@@ -100,33 +101,97 @@ static bool failed(const json_t *cell)
 	       strcmp(json_text(cell, "reason"), "refuses-all") == 0;
 }
 
+/* Whether `value`, one text or a list of texts, holds `text`; without a value any will do. */
+static bool allows(const json_t *value, const char *text)
+{
+	const json_t *item;
+	size_t i;
+
+	if (value == NULL || json_is_string(value))
+		return value == NULL || strcmp(json_string_value(value), text) == 0;
+	json_array_foreach(value, i, item)
+		if (strcmp(json_string_value(item), text) == 0)
+			return true;
+	return false;
+}
+
+/* Whether the cell fails in the way that the entry tells, if it tells one. */
+static bool is_as_told(const json_t *entry, const json_t *cell)
+{
+	return allows(json_object_get(entry, "fails_as"), json_text(cell, "reason")) &&
+	       allows(json_object_get(entry, "alert"),
+	              json_text(json_object_get(cell, "alert"), "description"));
+}
+
+static void name_entry(json_t *cell, const json_t *entry, bool changed)
+{
+	json_t *known = json_made(json_pack("{s:O, s:O}", "reason",
+	                                    json_object_get(entry, "reason"), "link",
+	                                    json_object_get(entry, "link")));
+
+	if (changed)
+		json_object_set_new(known, "changed", json_true());
+	json_object_set_new(cell, "known", known);
+}
+
 static void mark(json_t *cell, const json_t *entry)
 {
 	bool passed = strcmp(json_text(cell, "outcome"), "pass") == 0;
 
-	if (!passed && !failed(cell))
-		return;
 	json_object_set_new(cell, "outcome", json_made(json_string(passed ? "xpass" : "xfail")));
-	json_object_set_new(cell, "known",
-	                    json_made(json_pack("{s:O, s:O}", "reason",
-	                                        json_object_get(entry, "reason"), "link",
-	                                        json_object_get(entry, "link"))));
+	name_entry(cell, entry, false);
+}
+
+static void add_told(struct buf *out, const json_t *entry, const char *key)
+{
+	const json_t *value = json_object_get(entry, key), *item;
+	size_t i;
+
+	if (json_is_string(value))
+		buf_text(out, json_string_value(value));
+	json_array_foreach(value, i, item)
+		buf_printf(out, "%s%s", i > 0 ? " or " : "", json_string_value(item));
+}
+
+/* What fails otherwise than its entry tells stays a failure, and its detail says so. */
+static void note_changed(json_t *cell, const json_t *entry)
+{
+	struct buf text = {0};
+
+	buf_printf(&text, "%s The known failure has changed: known.json tells of ",
+	           json_text(cell, "detail"));
+	add_told(&text, entry, "fails_as");
+	if (json_object_get(entry, "alert") != NULL) {
+		buf_printf(&text, "%salert ",
+		           json_object_get(entry, "fails_as") != NULL ? " with " : "");
+		add_told(&text, entry, "alert");
+	}
+	buf_text(&text, " here.");
+	json_object_set_new(cell, "detail", json_made(json_string(buf_string(&text))));
+	name_entry(cell, entry, true);
+	buf_fini(&text);
 }
 
 void known_apply(struct known *known, json_t *cell, const json_t *board)
 {
-	const json_t *entry;
-	bool marked = false;
+	const json_t *entry, *right = NULL, *other = NULL;
+	bool fails = failed(cell);
 	size_t i;
 
+	json_object_del(cell, "known");
 	json_array_foreach(entries(known), i, entry) {
 		if (!names_cell(entry, cell, board))
 			continue;
 		known->matched[i] = true;
-		if (!marked)
-			mark(cell, entry);
-		marked = true;
+		if (fails && !is_as_told(entry, cell))
+			other = other != NULL ? other : entry;
+		else
+			right = right != NULL ? right : entry;
 	}
+	if (right != NULL && (fails || strcmp(json_text(cell, "outcome"), "pass") == 0))
+		mark(cell, right);
+	else if (other != NULL)
+		note_changed(cell, other);
 }
 
 /* Whether the part of a pattern before its first slash fits one of the suites. */

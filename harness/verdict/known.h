@@ -3,7 +3,8 @@
  * Layer: verdict. Reads its file; the rest is pure.
  *
  * An entry names cells by a pattern of their ids, and may be bounded to versions of the board's
- * stack. A failure that an entry names becomes xfail, a pass xpass, so that a mended stack shows.
+ * stack, and to a way of failing. A failure that an entry names becomes xfail, a pass xpass, so
+ * that a mended stack shows; one that fails in another way than its entry tells stays what it is.
  * An entry that could have named a cell of a run and named none is stale.
  */
 #ifndef SHAKEDOWN_VERDICT_KNOWN_H
@@ -25,6 +26,8 @@ void known_free(struct known *known);
 /*
  * Where an entry names the judged `cell` of `board` (of results.json): sets "outcome" to xfail or
  * xpass and "known" to {"reason", "link"}. Other outcomes stay. The first entry that fits counts.
+ * If those that name the cell tell of other failures than it has, "outcome" stays, "known" has
+ * "changed", true, and "detail" says so. Else there is no "known".
  */
 void known_apply(struct known *known, json_t *cell, const json_t *board);
 

@@ -55,7 +55,10 @@ class Refusals(Lab):
         self.assertIn("UNSAFE", done.out)
 
     def test_known_failures(self) -> None:
-        known = [{"cells": "refusals/old-*/openssl", "reason": "Set so.", "link": "https://example.org/1", "from": "3"},
+        known = [{"cells": "refusals/old-*/openssl", "reason": "Set so.", "link": "https://example.org/1", "from": "3",
+                  "fails_as": "unsafe"},
+                 {"cells": "refusals/other-alert/openssl", "reason": "Set so.", "link": "https://example.org/4",
+                  "fails_as": ["hung", "timeout"]},
                  {"cells": "refusals/other-*/openssl", "reason": "Set so.", "link": "https://example.org/2", "to": "1.1"},
                  {"cells": "refusals/*/mbedtls", "reason": "Not here.", "link": "https://example.org/3"}]
         self.write("known.json", {"known": known})
@@ -68,10 +71,13 @@ class Refusals(Lab):
         self.assertEqual(outcomes(cells)["refusals/other-alert/openssl"], ("fail", "unsafe"))
         self.assertEqual(cells["refusals/old-version/openssl"]["known"],
                          {"reason": "Set so.", "link": "https://example.org/1"})
+        self.assertTrue(cells["refusals/other-alert/openssl"]["known"]["changed"])
+        self.assertIn("The known failure has changed: known.json tells of hung or timeout here.",
+                      cells["refusals/other-alert/openssl"]["detail"])
         notices = self.results()["run"]["notices"]
         stale = [text for text in notices if "stale" in text]
         self.assertEqual(len(stale), 1, notices)
-        self.assertIn("$.known[1]", stale[0])
+        self.assertIn("$.known[2]", stale[0])
         self.assertEqual(done.status, 3)
 
     def test_known_failures_that_are_not_written_right(self) -> None:
