@@ -20,9 +20,22 @@ static bool is_address(const char *text)
 	return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
 }
 
-static int check_address(const struct json_node *root, struct error *error)
+/*
+ * The node of the member `key`: where it stands, which for a board of a lab may be the entry that
+ * gives it.
+ */
+static struct json_node stands_at(const struct json_node *root, const struct json_node *entry,
+                                  const char *key)
 {
-	struct json_node address = json_member(root, "address");
+	if (entry != NULL && json_object_get(entry->value, key) != NULL)
+		return json_member(entry, key);
+	return json_member(root, key);
+}
+
+static int check_address(const struct json_node *root, const struct json_node *entry,
+                         struct error *error)
+{
+	struct json_node address = stands_at(root, entry, "address");
 
 	if (address.value == NULL || is_address(json_string_value(address.value)))
 		return 0;
@@ -75,7 +88,47 @@ static void add_defaults(json_t *json)
 		settle_number(json, "baud", DEFAULT_BAUD);
 }
 
-int profile_load(struct profile *profile, const char *name, struct error *error)
+/* How the board is reached; what the schema cannot say, as an entry of a lab may add to it. */
+static int check_place(const struct json_node *root, const struct json_node *entry,
+                       struct error *error)
+{
+	const struct json_node *where = entry != NULL ? entry : root;
+	bool virtual = json_object_get(root->value, "virtual") != NULL;
+	bool port = json_object_get(root->value, "port") != NULL;
+
+	if (virtual && port)
+		return json_complain(where, error,
+		                     "may have only one of \"virtual\", \"port\"");
+	if (!virtual && !port)
+		return json_complain(where, error,
+		                     "needs one of \"virtual\", \"port\"%s",
+		                     entry != NULL ? ", \"serial_number\""
+		                                   : " (or a lab file that names this profile)");
+	if (virtual && json_object_get(root->value, "baud") != NULL)
+		return json_complain(where, error, "\"baud\" needs \"port\" beside it");
+	if (port && json_object_get(root->value, "address") == NULL)
+		return json_complain(where, error,
+		                     "\"port\" needs \"address\" beside it, here or in the profile");
+	return 0;
+}
+
+static void take_identity(json_t *json, const json_t *identity)
+{
+	const json_t *tags = json_object_get(identity, "tags");
+	json_t *own = json_object_get(json, "tags");
+	json_t *all = own != NULL ? json_copy(own) : json_array();
+	json_t *tag;
+	size_t i;
+
+	json_made(all);
+	json_array_foreach(tags, i, tag)
+		json_array_append(all, tag);
+	json_object_update(json, (json_t *)identity);
+	json_object_set_new(json, "tags", all);
+}
+
+int profile_load_as(struct profile *profile, const char *name, const struct json_node *entry,
+                    const json_t *identity, struct error *error)
 {
 	struct json_node root;
 	int rc;
@@ -85,9 +138,13 @@ int profile_load(struct profile *profile, const char *name, struct error *error)
 	if (rc == 0)
 		rc = shipped_load_checked(profile->file, "board.schema.json", &profile->json,
 		                          error);
+	if (rc == 0 && identity != NULL)
+		take_identity(profile->json, identity);
 	root = json_root(profile->file, profile->json);
 	if (rc == 0)
-		rc = check_address(&root, error);
+		rc = check_place(&root, entry, error);
+	if (rc == 0)
+		rc = check_address(&root, entry, error);
 	if (rc == 0)
 		rc = check_certificates(&root, error);
 	if (rc == 0)
@@ -95,6 +152,11 @@ int profile_load(struct profile *profile, const char *name, struct error *error)
 	else
 		profile_fini(profile);
 	return rc;
+}
+
+int profile_load(struct profile *profile, const char *name, struct error *error)
+{
+	return profile_load_as(profile, name, NULL, NULL, error);
 }
 
 void profile_fini(struct profile *profile)

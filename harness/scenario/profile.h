@@ -2,13 +2,13 @@
  * profile.h: a board's profile: how to reach it, and what is known of it. Layer: scenario.
  *
  * What a file may hold is scenarios/schema/board.schema.json; addresses and names of certificates
- * are checked here. Whether a serial port is there is found out when it is opened. docs/suites.md
+ * are checked here. Whether a serial port is there is found out when it is opened. docs/boards.md
  * is the user's view.
  */
 #ifndef SHAKEDOWN_SCENARIO_PROFILE_H
 #define SHAKEDOWN_SCENARIO_PROFILE_H
 
-#include "base/error.h"
+#include "base/json.h"
 
 #include <jansson.h>
 #include <stddef.h>
@@ -25,6 +25,15 @@ struct profile {
  * ERR_ENVIRONMENT if the program's own files are not there.
  */
 int profile_load(struct profile *profile, const char *name, struct error *error);
+
+/*
+ * The same for one board of a type: `identity` has members ("name", "port", "address") that take
+ * the place of the profile's, and "tags" that are added to them. Faults of these are complained of
+ * at `entry`, where they stand.
+ */
+int profile_load_as(struct profile *profile, const char *name, const struct json_node *entry,
+                    const json_t *identity, struct error *error);
+
 void profile_fini(struct profile *profile);
 
 /* The board's name, borrowed from the profile. */

@@ -12,7 +12,7 @@
 
 #define SUFFIX ".json"
 
-static bool is_path(const char *name)
+bool shipped_is_path(const char *name)
 {
 	size_t len = strlen(name);
 
@@ -66,7 +66,7 @@ int shipped_path(const char *what, const char *folder, const char *name, char **
 	char *within, *file;
 	int rc = 0;
 
-	if (is_path(name)) {
+	if (shipped_is_path(name)) {
 		*path = strdup(name);
 		CHECK(*path != NULL);
 		return 0;

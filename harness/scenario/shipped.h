@@ -9,6 +9,11 @@
 #include "base/schema.h"
 #include "peer/recipe.h"
 
+#include <stdbool.h>
+
+/* Whether `name` is a path (it has a slash, or ends in .json), not the name of a shipped file. */
+bool shipped_is_path(const char *name);
+
 /*
  * Sets *path to a new string. A `name` with a slash, or that ends in .json, is a path and stays as
  * it is; any other is that of the file NAME.json in `folder` of the data root. ERR_INPUT, with the

@@ -40,6 +40,7 @@ def for_draft_7(schema: Any) -> Any:
     return {renamed.get(key, key): for_draft_7(value) for key, value in schema.items()}
 
 
+DOCUMENTS = {"suite": "docs/suites.md", "known": "docs/suites.md", "board": "docs/boards.md", "lab": "docs/boards.md"}
 SCHEMAS = {kind: load(f"scenarios/schema/{kind}.schema.json") for kind in ("suite", "board")}
 
 
@@ -161,35 +162,41 @@ class Schemas(unittest.TestCase):
 
 
 class Documentation(unittest.TestCase):
-    """docs/suites.md: its examples work, and no key is left out."""
+    """docs/suites.md and docs/boards.md: their examples work, and no key is left out."""
 
     def setUp(self) -> None:
-        with open("docs/suites.md", encoding="utf-8") as file:
-            self.text = file.read()
+        self.texts = {}
+        for kind, path in DOCUMENTS.items():
+            with open(path, encoding="utf-8") as file:
+                self.texts[kind] = file.read()
+
+    def examples(self, key: str) -> list[Any]:
+        """All examples that have `key`, in whatever document."""
+        blocks = re.findall(r"```json\n(.*?)```", "".join(sorted(set(self.texts.values()))), re.S)
+        return [example for example in map(json.loads, blocks) if key in example]
 
     def test_examples_are_accepted(self) -> None:
-        examples = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", self.text, re.S)]
-        suites = [example for example in examples if "scenarios" in example]
-        boards = [example for example in examples if "stack" in example]
-        lists = [example for example in examples if "known" in example]
-        self.assertEqual(len(suites) + len(boards) + len(lists), len(examples))
-        self.assertTrue(suites and boards and lists)
-        for example in lists:
-            jsonschema.validate(example, load("scenarios/schema/known.schema.json"))
-        for kind, documents in (("suite", suites), ("board", boards)):
+        for kind, key in (("suite", "scenarios"), ("board", "stack")):
+            documents = self.examples(key)
+            self.assertTrue(documents)
             for document, answer in zip(documents, ask_loader_of(kind, documents)):
                 with self.subTest(document=document):
-                    self.assertIsNone(answer["loader"])
+                    self.assertIsNone(answer["schema"])
                     self.assertTrue(accepted_by_schema(kind, document))
+                    self.assertIsNone(answer["loader"])
+        for kind, key in (("known", "known"), ("lab", "boards")):
+            self.assertTrue(self.examples(key))
+            for document in self.examples(key):
+                jsonschema.validate(document, load(f"scenarios/schema/{kind}.schema.json"))
 
     def test_every_key_is_explained(self) -> None:
-        for schema in SCHEMAS.values():
-            for container, key in places(schema):
+        for kind, text in self.texts.items():
+            for container, key in places(load(f"scenarios/schema/{kind}.schema.json")):
                 if key != "properties":
                     continue
                 for name in container["properties"]:
-                    with self.subTest(name=name):
-                        self.assertIn(f"`{name.rpartition('.')[2]}`", self.text)
+                    with self.subTest(kind=kind, name=name):
+                        self.assertIn(f"`{name.rpartition('.')[2]}`", text)
 
 
 if __name__ == "__main__":
