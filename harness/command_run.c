@@ -57,7 +57,7 @@ static int run_suites(const struct option_words *options, const char *out, struc
 {
 	json_t *request = make_request(options, out, error);
 	struct certs_made made = {0};
-	struct error unread = {0}; /* nothing was reported: *error tells why */
+	struct error unread = {0};
 	json_t *results = NULL;
 	int status;
 
@@ -67,8 +67,13 @@ static int run_suites(const struct option_words *options, const char *out, struc
 	if (status == 0)
 		status = client_run(request, error);
 	json_decref(request);
-	if (error->code == ERR_INPUT || command_results(out, &results, &unread) != 0)
+	if (error->code == ERR_INPUT)
 		return status;
+	if (command_results(out, &results, &unread) != 0) {
+		if (error->code == 0)
+			*error = unread; /* else *error tells why nothing was reported */
+		return status;
+	}
 	command_print(results);
 	printf("\nReport: %s\n", out);
 	json_decref(results);

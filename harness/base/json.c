@@ -9,9 +9,14 @@
 
 int json_load_path(const char *path, json_t **value, struct error *error)
 {
+	return json_load_large(path, JSON_FILE_MAX, value, error);
+}
+
+int json_load_large(const char *path, size_t max, json_t **value, struct error *error)
+{
 	struct buf content = {0};
 	json_error_t where;
-	int rc = file_read(path, JSON_FILE_MAX, &content, error);
+	int rc = file_read(path, max, &content, error);
 
 	if (rc != 0)
 		goto out;

@@ -27,6 +27,9 @@ struct json_node {
  */
 int json_load_path(const char *path, json_t **value, struct error *error);
 
+/* The same for a file of Shakedown's own making, of at most `max` bytes. */
+int json_load_large(const char *path, size_t max, json_t **value, struct error *error);
+
 /* The node "$" of a file. Both arguments are borrowed and outlive the node. */
 struct json_node json_root(const char *file, json_t *value);
 

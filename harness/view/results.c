@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define JOURNAL "journal.jsonl"
-#define JOURNAL_MAX ((size_t)4 << 30) /* bytes */
+#define JOURNAL_MAX ((size_t)4 << 30) /* bytes; of results.json, too */
 #define NOT_RUN "The run ended before it came to this cell."
 
 struct results {
@@ -67,22 +67,47 @@ static int append(struct results *results, const char *kind, const json_t *value
 	return rc;
 }
 
+/* Whether the journal `path` is held by a daemon at work. */
+static bool is_held(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool held = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0;
+
+	if (fd >= 0)
+		close(fd);
+	return held;
+}
+
+int results_check_ended(const char *folder, struct error *error)
+{
+	char *path = file_join(folder, JOURNAL);
+	int rc = 0;
+
+	if (access(path, F_OK) == 0 && is_held(path))
+		rc = error_set(error, ERR_INPUT, "the run in %s goes on: wait for its end", folder);
+	else if (access(path, F_OK) == 0)
+		rc = error_set(error, ERR_INPUT,
+		               "the run in %s never came to its end: `shakedown report %s` makes a "
+		               "report of what was done",
+		               folder, folder);
+	free(path);
+	return rc;
+}
+
 /* Another run's report or journal is not written over. */
 static int check_unused(const char *folder, struct error *error)
 {
-	static const char *const names[] = {"results.json", JOURNAL};
-	int rc = 0;
+	char *path = file_join(folder, "results.json");
+	int rc = results_check_ended(folder, error);
 
-	for (size_t i = 0; rc == 0 && i < sizeof(names) / sizeof(names[0]); i++) {
-		char *path = file_join(folder, names[i]);
-
-		if (access(path, F_OK) == 0)
-			rc = error_set(error, ERR_INPUT,
-			               "%s holds a run already (%s): name another folder, or "
-			               "remove it first",
-			               folder, names[i]);
-		free(path);
-	}
+	if (rc != 0)
+		error_append(error, "; or name another folder");
+	else if (access(path, F_OK) == 0)
+		rc = error_set(error, ERR_INPUT,
+		               "%s holds a run already (results.json): name another folder, or "
+		               "remove it first",
+		               folder);
+	free(path);
 	return rc;
 }
 
@@ -398,7 +423,7 @@ int results_load(const char *path, const char *schema_path, json_t **results, st
 	int rc = schema_load(&schema, schema_path, error);
 
 	if (rc == 0)
-		rc = json_load_path(path, &value, error);
+		rc = json_load_large(path, JOURNAL_MAX, &value, error);
 	if (rc == 0)
 		rc = schema_check(schema, path, value, error);
 	schema_free(schema);

@@ -23,7 +23,7 @@ struct results;
  * Starts the run's journal in `folder`, which is made if need be. `header` is {"run": {id, suites,
  * started, versions}, "boards": [{name, stack, stack_version, driver, unsupported}], "plan": [cells
  * as the plan made them]} and is copied. ERR_ENVIRONMENT if the folder cannot be written,
- * ERR_INPUT if it holds another run.
+ * ERR_INPUT if it holds another run, and what became of that.
  */
 int results_open(struct results **results, const char *folder, const json_t *header,
                  struct error *error);
@@ -56,6 +56,9 @@ int results_close(struct results *results, bool complete, struct error *error);
  * ERR_INPUT if there is no journal, or its run goes on.
  */
 int results_recover(const char *folder, struct error *error);
+
+/* ERR_INPUT if the run in `folder` goes on, or died before it wrote its report. */
+int results_check_ended(const char *folder, struct error *error);
 
 /*
  * Reads a results.json, checked against the schema file `schema`. The caller owns *results.
