@@ -4,14 +4,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/version.h"
 #include "flow/interface.h"
 
 #include <libgen.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SHAKEDOWN_VERSION "0.1"
 
 static int load_suites(struct agenda *agenda, const json_t *names, struct error *error)
 {

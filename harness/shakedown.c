@@ -1,7 +1,10 @@
 /* shakedown: the command. One row a subcommand; the usage is printed from the same rows. */
 #include "command.h"
 
+#include "base/version.h"
+
 #include <locale.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,18 +32,35 @@ static const struct command {
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-static void usage(FILE *file)
+static void put_command(const struct command *command, FILE *file)
+{
+	fprintf(file, "  shakedown %s%s%s\n      %s\n", command->name,
+	        command->takes[0] != '\0' ? " " : "", command->takes, command->does);
+}
+
+/* Of one command, or of all: NULL. */
+static void usage(const struct command *command, FILE *file)
 {
 	fputs("usage:\n", file);
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(file, "  shakedown %s%s%s\n      %s\n", commands[i].name,
-		        commands[i].takes[0] != '\0' ? " " : "", commands[i].takes,
-		        commands[i].does);
+		if (command == NULL || command == &commands[i])
+			put_command(&commands[i], file);
+	if (command == NULL)
+		fputs("  shakedown --version\n      tell the versions of Shakedown and OpenSSL\n",
+		      file);
 	fputs("SUITE and board NAME are files (with a slash or .json), or what ships with Shakedown:\n"
 	      "a name that is none lists them all. README.md and docs/ tell more.\n"
 	      "exit status: 0 all as expected, 1 some cell failed, 2 wrong usage or input,\n"
 	      "             3 the harness could not do its work\n",
 	      file);
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; name != NULL && i < N_COMMANDS; i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return &commands[i];
+	return NULL;
 }
 
 static bool asks_for_help(char **arguments)
@@ -54,26 +74,36 @@ static bool asks_for_help(char **arguments)
 	return false;
 }
 
-int main(int argc, char **argv)
+static int run_command(const struct command *command, char **arguments)
 {
 	struct error error = {0};
-	int status = 2;
+	int status = command->run(arguments, &error);
+
+	if (error.text[0] != '\0')
+		fprintf(stderr, "shakedown: %s\n", error.text);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	const char *word = argc > 1 ? argv[1] : NULL;
+	bool help = word != NULL && strcmp(word, "help") == 0;
+	const struct command *command = find_command(help ? argv[2] : word);
 
 	setlocale(LC_CTYPE, "");
-	if (argc > 1 && (strcmp(argv[1], "help") == 0 || asks_for_help(argv + 1))) {
-		usage(stdout);
+	if (help || asks_for_help(argv + 1)) {
+		usage(command, stdout);
 		return 0;
 	}
-	for (size_t i = 0; argc > 1 && i < N_COMMANDS; i++) {
-		if (strcmp(argv[1], commands[i].name) != 0)
-			continue;
-		status = commands[i].run(argv + 2, &error);
-		if (error.text[0] != '\0')
-			fprintf(stderr, "shakedown: %s\n", error.text);
-		return status;
+	if (word != NULL && strcmp(word, "--version") == 0) {
+		printf("shakedown %s, with %s\n", SHAKEDOWN_VERSION,
+		       OpenSSL_version(OPENSSL_VERSION));
+		return 0;
 	}
-	if (argc > 1)
-		fprintf(stderr, "shakedown: there is no command \"%s\"\n", argv[1]);
-	usage(stderr);
-	return status;
+	if (command != NULL)
+		return run_command(command, argv + 2);
+	if (word != NULL)
+		fprintf(stderr, "shakedown: there is no command \"%s\"\n", word);
+	usage(NULL, stderr);
+	return 2;
 }

@@ -278,11 +278,20 @@ class Usage(Lab):
         self.assertEqual(tree(self.folder), ["faults", "runtime"])
 
     def test_no_arguments_and_help_show_the_usage(self) -> None:
-        nothing, asked = self.shakedown(), self.shakedown("run", "--help")
+        nothing, asked = self.shakedown(), self.shakedown("--help")
         self.assertEqual((nothing.status, asked.status), (2, 0))
         self.assertEqual(nothing.err, asked.out)
-        for command in ("run", "report", "decode", "whatif", "explain", "certs"):
+        for command in ("run", "plan", "report", "decode", "whatif", "explain", "certs"):
             self.assertTrue(re.search(rf"^  shakedown {command}\b", asked.out, re.MULTILINE), command)
+
+    def test_help_for_a_command_is_its_own(self) -> None:
+        for words in (("run", "story", "--help"), ("help", "run")):
+            asked = self.shakedown(*words)
+            self.assertEqual(asked.status, 0)
+            self.assertEqual(re.findall(r"^  shakedown (\w+)", asked.out, re.MULTILINE), ["run"])
+
+    def test_version(self) -> None:
+        self.assertRegex(self.shakedown("--version").out, r"^shakedown [0-9.]+, with OpenSSL 3\.")
 
     def test_unknown_command(self) -> None:
         self.refused('there is no command "test"', "test")
