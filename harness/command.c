@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct option_words *find_option(struct option_words *options, const char *argument)
 {
@@ -142,6 +143,18 @@ int command_results(const char *folder, json_t **results, struct error *error)
 	rc = results_load(path, schema, results, error);
 	free(path);
 	free(schema);
+	return rc;
+}
+
+int command_results_of_run(const char *command, const char *folder, json_t **results,
+                           struct error *error)
+{
+	char *path = file_join(folder, "results.json");
+	int rc = command_results(folder, results, error);
+
+	if (rc != 0 && access(path, F_OK) != 0)
+		error_append(error, "; %s takes the folder that a run names at its end", command);
+	free(path);
 	return rc;
 }
 

@@ -67,6 +67,10 @@ extern const char command_caveat[];
 /* Reads the results.json of a run's folder; the caller owns *results. */
 int command_results(const char *folder, json_t **results, struct error *error);
 
+/* The same for a `command` that takes the folder as its word: an absent one is told what to name. */
+int command_results_of_run(const char *command, const char *folder, json_t **results,
+                           struct error *error);
+
 /* Prints the matrix of `results` and what failed. */
 void command_print(const json_t *results);
 
@@ -74,6 +78,7 @@ void command_print(const json_t *results);
 int command_run(char **arguments, struct error *error);
 int command_plan(char **arguments, struct error *error);
 int command_report(char **arguments, struct error *error);
+int command_accept(char **arguments, struct error *error);
 int command_decode(char **arguments, struct error *error);
 int command_whatif(char **arguments, struct error *error);
 int command_explain(char **arguments, struct error *error);

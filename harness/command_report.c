@@ -1,15 +1,12 @@
 #include "command.h"
 
-#include "base/file.h"
 #include "base/json.h"
 #include "verdict/confirm.h"
 #include "verdict/rules.h"
 #include "view/results.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { REPORT_FOLDER, REPORT_RULES };
 
@@ -43,17 +40,6 @@ static int explain_anew(json_t *results, const struct option_words *files, struc
 	return 0;
 }
 
-static int load_results(const char *folder, json_t **results, struct error *error)
-{
-	char *path = file_join(folder, "results.json");
-	int rc = command_results(folder, results, error);
-
-	if (rc != 0 && access(path, F_OK) != 0)
-		error_append(error, "; report takes the folder that a run names at its end");
-	free(path);
-	return rc;
-}
-
 int command_report(char **arguments, struct error *error)
 {
 	struct option_words options[] = {
@@ -69,7 +55,7 @@ int command_report(char **arguments, struct error *error)
 	if (rc == 0 && results_recover(options[0].words[0], NULL) == 0)
 		fputs("This run never came to its end; the report is of what was done.\n", stderr);
 	if (rc == 0)
-		rc = load_results(options[0].words[0], &results, error);
+		rc = command_results_of_run("report", options[0].words[0], &results, error);
 	if (rc == 0 && options[REPORT_RULES].given)
 		rc = explain_anew(results, &options[REPORT_RULES], error);
 	if (rc == 0)

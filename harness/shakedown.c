@@ -19,6 +19,8 @@ static const struct command {
 	{"plan", "SUITE...", "list the cases of suites without running them", command_plan},
 	{"report", "FOLDER [--rules FILE]", "print a run's matrix and write its reports again",
 	 command_report},
+	{"accept", "FOLDER", "propose entries of known.json for a run's failures, to be reviewed",
+	 command_accept},
 	{"decode", "FILE [--json | --fields PATH,...] [--lint] [--keylog FILE] [--key FILE]\n"
 	           "                   [--port N] [--host ADDRESS] [--sni NAME] [--alert [N]]\n"
 	           "                   [--write OUT.pcapng]",

@@ -281,7 +281,7 @@ class Usage(Lab):
         nothing, asked = self.shakedown(), self.shakedown("--help")
         self.assertEqual((nothing.status, asked.status), (2, 0))
         self.assertEqual(nothing.err, asked.out)
-        for command in ("run", "plan", "report", "decode", "whatif", "explain", "certs"):
+        for command in ("run", "plan", "report", "accept", "decode", "whatif", "explain", "certs"):
             self.assertTrue(re.search(rf"^  shakedown {command}\b", asked.out, re.MULTILINE), command)
 
     def test_help_for_a_command_is_its_own(self) -> None:
