@@ -18,6 +18,8 @@ enum need {
 	NEEDS_PAGES,
 	NEEDS_TICKETS,
 	NEEDS_CACHE,
+	NEEDS_NO_PSK,
+	NEEDS_NO_EARLY_DATA,
 	N_NEEDS,
 };
 
@@ -30,6 +32,10 @@ static const char *const lacking[N_NEEDS] = {
 	[NEEDS_TICKETS] = "means nothing while \"tickets\" is false",
 	[NEEDS_CACHE] = ("needs the sessions that \"session_cache\" keeps: OpenSSL takes early "
 	                 "data once for each of them"),
+	[NEEDS_NO_PSK] = ("goes without \"psk\": where OpenSSL gives cookies it takes no "
+	                  "pre-shared key"),
+	[NEEDS_NO_EARLY_DATA] = ("goes without \"early_data\", which a HelloRetryRequest "
+	                         "refuses"),
 };
 
 /* A key, or one of its values alone, and what it needs. */
@@ -51,6 +57,9 @@ static const struct {
 	{"encrypt_then_mac", NULL, NEEDS_OLDER},
 	{"middlebox_compatibility", NULL, NEEDS_TLS13},
 	{"record_padding", NULL, NEEDS_TLS13},
+	{"cookie", NULL, NEEDS_TLS13},
+	{"cookie", NULL, NEEDS_NO_PSK},
+	{"cookie", NULL, NEEDS_NO_EARLY_DATA},
 	{"key_update", "ask", NEEDS_TLS13},
 	{"post_handshake_auth", NULL, NEEDS_TLS13},
 	{"post_handshake_auth", NULL, NEEDS_CLIENT_AUTH},
@@ -88,6 +97,10 @@ static bool is_met(const struct builder *builder, enum need need)
 	switch (need) {
 	case NEEDS_TLS13:
 		return has_tls13(ssl);
+	case NEEDS_NO_EARLY_DATA:
+		return builder->context->conduct.early_data == EARLY_DATA_NONE;
+	case NEEDS_NO_PSK:
+		return builder->context->psk.identity == NULL;
 	case NEEDS_OLDER:
 		return older_version(ssl) != 0;
 	case NEEDS_CLIENT_AUTH:

@@ -1,6 +1,7 @@
 #include "peer/builder.h"
 
 #include "base/assert.h"
+#include "peer/cookie.h"
 
 /* libssl has no smaller fragments: smaller records are made by splitting the stream. */
 #define FRAGMENT_MIN 512
@@ -37,6 +38,13 @@ static int set_segment(struct builder *builder, const json_t *value)
 static int set_pause_ms(struct builder *builder, const json_t *value)
 {
 	return builder_number(builder, value, 1, PAUSE_MAX_MS, &builder->context->conduct.pause_ms);
+}
+
+static int set_cookie(struct builder *builder, const json_t *value)
+{
+	builder->context->conduct.refuses_resumption = true; /* libssl mistakes the binder */
+	cookie_set(builder->context->ssl);
+	return builder_number(builder, value, 1, COOKIE_MAX, &builder->context->conduct.cookie);
 }
 
 static int set_key_update(struct builder *builder, const json_t *value)
@@ -104,6 +112,7 @@ const struct context_key context_conduct[] = {
 	{.name = "record_padding", .set = set_record_padding},
 	{.name = "segment", .set = set_segment},
 	{.name = "pause_ms", .set = set_pause_ms},
+	{.name = "cookie", .set = set_cookie},
 	{.name = "key_update", .set = set_key_update},
 	{.name = "post_handshake_auth", .set = set_post_handshake_auth},
 	{.name = "close", .set = set_close},

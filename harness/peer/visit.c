@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "peer/cookie.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -114,13 +115,23 @@ static enum step hear_early_data(struct visit *visit)
 	return step;
 }
 
+static enum step ask_for_cookie(struct visit *visit)
+{
+	int rc;
+	enum step step = cookie_exchange(visit->ssl, visit->connection, visit->patience, &rc);
+
+	return step == STEP_BROKEN ? note_broken(visit, SSL_get_error(visit->ssl, rc)) : step;
+}
+
 static enum step shake_hands(struct visit *visit)
 {
 	enum step step = STEP_ON;
 
 	patience_set(visit->patience, visit->timeout_ms);
 	open_tls(visit);
-	if (visit->context->conduct.early_data != EARLY_DATA_NONE)
+	if (visit->context->conduct.cookie > 0)
+		step = ask_for_cookie(visit);
+	if (step == STEP_ON && visit->context->conduct.early_data != EARLY_DATA_NONE)
 		step = hear_early_data(visit);
 	while (step == STEP_ON) {
 		int rc;

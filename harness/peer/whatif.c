@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "decode/extension.h"
 #include "decode/hello.h"
+#include "peer/cookie.h"
 #include "peer/settled.h"
 
 #include <openssl/err.h>
@@ -122,18 +123,27 @@ static void note_settled(struct whatif *whatif, SSL *ssl)
 		snprintf(whatif->group, sizeof(whatif->group), "%s", group);
 }
 
+/* True if the server waits for more of the client's. */
+static bool ask(SSL *ssl, struct bytes hello)
+{
+	int rc;
+
+	ERR_clear_error();
+	if (cookie_is_due(ssl, hello))
+		return SSL_stateless(ssl) == 0;
+	rc = SSL_accept(ssl);
+	return SSL_get_error(ssl, rc) == SSL_ERROR_WANT_READ;
+}
+
 void whatif_ask(struct whatif *whatif, struct context *context, struct bytes hello)
 {
 	struct question question = {.whatif = whatif};
 	SSL *ssl;
-	int rc;
 
 	*whatif = (struct whatif){.answer = WHATIF_SERVER_HELLO};
 	SSL_CTX_set_tlsext_servername_callback(context->ssl, on_server_name);
 	ssl = open_connection(&question, context, hello);
-	ERR_clear_error();
-	rc = SSL_accept(ssl);
-	if (SSL_get_error(ssl, rc) != SSL_ERROR_WANT_READ)
+	if (!ask(ssl, hello))
 		whatif->answer = whatif->alerted ? WHATIF_ALERT : WHATIF_SILENCE;
 	else if (!question.has_hello)
 		whatif->answer = WHATIF_SILENCE;

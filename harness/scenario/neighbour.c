@@ -34,6 +34,7 @@ static const struct {
 	{"record_padding", "null", false},
 	{"segment", "null", false},
 	{"pause_ms", "null", false},
+	{"cookie", "null", false},
 	{"key_update", "null", false},
 	{"post_handshake_auth", "null", false},
 	{"encrypt_then_mac", "null", false},

@@ -61,6 +61,24 @@ static const json_t *visit_once(struct lab *lab, const char *server, const struc
 	return lab_hear(lab);
 }
 
+/* Two visits to one server, the second with what the first brought; the last testimony. */
+static const json_t *visit_twice(struct lab *lab, const char *server, const struct visit *first)
+{
+	struct visit second = *first;
+	struct client client;
+
+	lab->connections = 2;
+	lab_start(lab, server);
+	lab->connections = 0;
+	visit_well(lab, first, &client);
+	second.session = SSL_get1_session(client.ssl);
+	client_close(&client);
+	visit_well(lab, &second, &client);
+	client_close(&client);
+	SSL_SESSION_free(second.session);
+	return lab_hear(lab);
+}
+
 /* ---- Records and segments ---- */
 
 static size_t longest_record;
@@ -252,6 +270,93 @@ static void a_server_can_do_without_a_common_protocol(void **state)
 	assert_told(testimony, "alpn", NULL);
 }
 
+/* ---- The cookie ---- */
+
+/* One visit by a client whose bytes come one at a time, which is no reason to lose one. */
+static void visit_in_drops(struct lab *lab, const char *server)
+{
+	struct client client;
+	BIO *near, *far;
+	char bytes[4096];
+
+	lab_start(lab, server);
+	client_open(&client, lab->port, &any);
+	assert_int_equal(BIO_new_bio_pair(&near, 1 << 17, &far, 1 << 17), 1);
+	SSL_set_bio(client.ssl, near, near);
+	while (SSL_connect(client.ssl) != 1) {
+		int n = BIO_read(far, bytes, sizeof(bytes));
+
+		for (int i = 0; i < n; i++)
+			assert_int_equal(send(client.socket, bytes + i, 1, 0), 1);
+		if (n > 0)
+			continue;
+		n = (int)recv(client.socket, bytes, sizeof(bytes), 0);
+		assert_true(n > 0);
+		assert_int_equal(BIO_write(far, bytes, n), n);
+	}
+	BIO_free(far);
+	client_close(&client);
+	lab_hear(lab);
+}
+
+static size_t length_of(const json_t *hello, const char *name)
+{
+	return (size_t)json_number(extension(hello, name), "length");
+}
+
+static void assert_cookie_came_back(struct lab *lab, size_t least)
+{
+	const json_t *retry = json_object_get(wire(lab), "hello_retry_request");
+	const json_t *second = json_object_get(wire(lab), "client_hello_2");
+
+	assert_true(length_of(retry, "cookie") >= least);
+	assert_int_equal(length_of(second, "cookie"), length_of(retry, "cookie"));
+	assert_null(extension(json_object_get(wire(lab), "client_hello"), "cookie"));
+}
+
+static void a_cookie_is_given_and_brought_back(void **state)
+{
+	static const struct {
+		const char *server;
+		bool asks_for_share;
+	} rows[] = {
+		{SERVER_13(",\"cookie\":32"), false},
+		{SERVER_13(",\"cookie\":255"), false},
+		{SERVER_13(",\"cookie\":32,\"groups\":\"P-384\""), true},
+		{SERVER_13(",\"cookie\":32,\"middlebox_compatibility\":false"), false},
+		{SERVER_13(",\"cookie\":32,\"client_auth\":\"request\",\"segment\":100"),
+	         false},
+	};
+	struct lab *lab = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const json_t *retry;
+
+		assert_told(visit_once(lab, rows[i].server, &any), "state", "closed");
+		assert_cookie_came_back(lab, i == 1 ? 255 : 32);
+		retry = json_object_get(wire(lab), "hello_retry_request");
+		assert_int_equal(extension(retry, "key_share") != NULL, rows[i].asks_for_share);
+	}
+	visit_in_drops(lab, rows[0].server);
+	assert_cookie_came_back(lab, 32);
+}
+
+static void a_client_of_12_gets_no_cookie(void **state)
+{
+	const struct visit visit = {.highest = TLS1_2_VERSION};
+
+	assert_told(visit_once(*state, "{" CERTIFICATE ",\"cookie\":32}", &visit), "version",
+	            "1.2");
+}
+
+static void a_server_with_cookies_resumes_nothing(void **state)
+{
+	const json_t *testimony = visit_twice(*state, SERVER_13(",\"cookie\":32"), &any);
+
+	assert_told(testimony, "state", "closed");
+	assert_false(json_flag(testimony, "resumed"));
+}
+
 /* ---- Client authentication ---- */
 
 static void a_request_names_as_many_authorities_as_asked_for(void **state)
@@ -373,24 +478,6 @@ static void the_ocsp_response_asked_for_is_stapled(void **state)
 }
 
 /* ---- Sessions ---- */
-
-/* Two visits to one server, the second with what the first brought; the last testimony. */
-static const json_t *visit_twice(struct lab *lab, const char *server, const struct visit *first)
-{
-	struct visit second = *first;
-	struct client client;
-
-	lab->connections = 2;
-	lab_start(lab, server);
-	lab->connections = 0;
-	visit_well(lab, first, &client);
-	second.session = SSL_get1_session(client.ssl);
-	client_close(&client);
-	visit_well(lab, &second, &client);
-	client_close(&client);
-	SSL_SESSION_free(second.session);
-	return lab_hear(lab);
-}
 
 static void each_kind_of_session_is_resumed_or_refused(void **state)
 {
@@ -685,6 +772,9 @@ int main(void)
 		TEST(names_are_answered_as_the_policy_says),
 		TEST(an_unknown_name_can_bring_a_warning_alone),
 		TEST(a_server_can_do_without_a_common_protocol),
+		TEST(a_cookie_is_given_and_brought_back),
+		TEST(a_client_of_12_gets_no_cookie),
+		TEST(a_server_with_cookies_resumes_nothing),
 		TEST(a_request_names_as_many_authorities_as_asked_for),
 		TEST(a_client_signs_as_the_server_wants_it),
 		TEST(a_certificate_can_be_asked_for_after_the_handshake),

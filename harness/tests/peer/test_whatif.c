@@ -118,6 +118,16 @@ static void retry_names_the_group_that_is_wanted(void **state)
 	       " \"group\": \"secp384r1\"}");
 }
 
+static void a_cookie_is_given_to_whom_the_server_gives_one(void **state)
+{
+	(void)state;
+	expect("{\"certificate\": \"ecdsa-p256\", \"cookie\": 9}", &(struct asker){0},
+	       "{\"answer\": \"hello_retry_request\", \"version\": \"1.3\"}");
+	expect("{\"certificate\": \"ecdsa-p256\", \"cookie\": 9}",
+	       &(struct asker){.max = TLS1_2_VERSION},
+	       "{\"answer\": \"server_hello\", \"version\": \"1.2\"}");
+}
+
 static void refusals_come_with_alert_and_reason(void **state)
 {
 	(void)state;
@@ -224,6 +234,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_version_is_settled_as_by_the_server),
 		cmocka_unit_test(retry_names_the_group_that_is_wanted),
+		cmocka_unit_test(a_cookie_is_given_to_whom_the_server_gives_one),
 		cmocka_unit_test(refusals_come_with_alert_and_reason),
 		cmocka_unit_test(names_are_taken_as_the_server_is_told_to),
 		cmocka_unit_test(damaged_hellos_are_answered_too),

@@ -72,9 +72,11 @@ static void what_is_known_hides_no_other_failure(void **state)
 	         true},
 		{ENTRY(", 'alert': 'internal_error'"), CELL("fail", "alert-from-board"), "xfail",
 	         false},
-		{ENTRY(", 'alert': 'decode_error'"), CELL("fail", "alert-from-board"), "fail", true},
+		{ENTRY(", 'alert': 'decode_error'"), CELL("fail", "alert-from-board"), "fail",
+	         true},
 		{ENTRY(", 'fails_as': 'hung'"), CELL("error", "server-failed"), "error", false},
-		{ENTRY(", 'fails_as': 'hung', 'to': '2.27'"), CELL("fail", "unsafe"), "fail", false},
+		{ENTRY(", 'fails_as': 'hung', 'to': '2.27'"), CELL("fail", "unsafe"), "fail",
+	         false},
 	};
 
 	(void)state;
