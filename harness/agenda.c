@@ -230,10 +230,10 @@ void agenda_fini(struct agenda *agenda)
 	free(agenda->certificates);
 }
 
-bool agenda_is_virtual(const struct agenda *agenda)
+bool agenda_is_local(const struct agenda *agenda)
 {
 	for (size_t i = 0; i < agenda->plan.n_profiles; i++)
-		if (json_object_get(agenda->profiles[i].json, "virtual") == NULL)
+		if (!agenda->profiles[i].local)
 			return false;
 	return true;
 }

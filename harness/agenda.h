@@ -38,8 +38,8 @@ struct agenda {
 int agenda_load(struct agenda *agenda, const json_t *request, struct error *error);
 void agenda_fini(struct agenda *agenda);
 
-/* Whether all boards are virtual, so that the run can have a network of its own. */
-bool agenda_is_virtual(const struct agenda *agenda);
+/* Whether all boards are on this machine, so that the run can have a network of its own. */
+bool agenda_is_local(const struct agenda *agenda);
 
 /*
  * The entries of all known.json that are stale by now (verdict/known.h): a new list of sentences.

@@ -289,7 +289,9 @@ static void on_station_over(void *context, struct station *station, const char *
 	struct run *run = seat->run;
 
 	if (why[0] != '\0' && station_identity(station) == NULL && run->trouble.code == 0) {
-		error_set(&run->trouble, ERR_ENVIRONMENT, "%s", why);
+		error_set(&run->trouble,
+		          station_is_misdescribed(station) ? ERR_INPUT : ERR_ENVIRONMENT, "%s",
+		          why);
 		end(run);
 	} else if (why[0] != '\0' && !run->ending) {
 		notice(run, why);
@@ -680,7 +682,7 @@ int run_start(struct run **started, uv_loop_t *loop, const json_t *request, run_
 	*started = run;
 	tell(run, json_pack("{s:s, s:I}", "event", "plan", "cells",
 	                    (json_int_t)plan_n_cells(&run->agenda.plan)));
-	if (agenda_is_virtual(&run->agenda) && private_network_enter(&no_network) != 0) {
+	if (agenda_is_local(&run->agenda) && private_network_enter(&no_network) != 0) {
 		error_prefix(&no_network, "No private network");
 		notice(run, no_network.text);
 	}

@@ -22,6 +22,7 @@ struct station {
 	json_t *identity; /* NULL until the board was ready once */
 	uv_timer_t pause; /* before a restart */
 	char *why_down;   /* NULL while the board is up */
+	bool wrong_profile;     /* it went down for what its profile says */
 	bool virtual_port_down; /* it went down for its port, which is not a real one */
 	bool stopping;
 	unsigned n_restarts; /* since a cell was finished */
@@ -141,6 +142,7 @@ static void on_down(void *context, const char *who, const char *text)
 
 	station->why_down = strdup(text);
 	CHECK(station->why_down != NULL);
+	station->wrong_profile = strcmp(who, "profile") == 0;
 	station->virtual_port_down = strcmp(who, "port") == 0 &&
 	                             json_object_get(station->profile, "virtual") != NULL;
 	if (station->experiment != NULL)
@@ -227,6 +229,11 @@ void station_lost(struct station *station, const char *who, const char *text)
 {
 	if (station->experiment != NULL)
 		experiment_lost(station->experiment, who, text);
+}
+
+bool station_is_misdescribed(const struct station *station)
+{
+	return station->wrong_profile;
 }
 
 const json_t *station_identity(const struct station *station)

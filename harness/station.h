@@ -58,6 +58,9 @@ struct experiment *station_experiment(const struct station *station, const char 
 /* A part of the apparatus is gone: see experiment_lost. */
 void station_lost(struct station *station, const char *who, const char *text);
 
+/* Whether the board is down because its profile is not right, which the user has to see to. */
+bool station_is_misdescribed(const struct station *station);
+
 /* What the board said of itself when it was first ready (peer/board.h), or NULL. Borrowed. */
 const json_t *station_identity(const struct station *station);
 

@@ -178,25 +178,32 @@ static char *python_path(const char *root)
 	return variable;
 }
 
+/* `device` is empty for a board that needs none. */
 static int start_runner(struct board *board, const char *device, struct error *error)
 {
 	const char *root = file_data_root(error);
 	const char *python = root != NULL ? python_find(error) : NULL;
+	const char *driver = json_text(board->profile, "driver");
 	long long baud = json_number(board->profile, "baud");
 	char rate[24], name[SENTENCE_MAX];
-	char *path;
+	char *path, *profile;
 	int rc;
 
 	if (python == NULL)
 		return error->code;
 	path = python_path(root);
+	profile = json_dumps(board->profile, JSON_COMPACT);
+	CHECK(profile != NULL);
 	snprintf(rate, sizeof(rate), "%lld", baud != 0 ? baud : 115200);
 	snprintf(name, sizeof(name), "the runner of %s", board_name(board));
 	/* PYTHONSAFEPATH: no module is taken from the folder that the user happens to be in. */
 	rc = child_start(&board->runner, board->loop, name,
-	                 (char *[]){(char *)python, "-m", "runner", "--port", (char *)device,
-	                            "--baud", rate, "--name", (char *)board_name(board), NULL},
+	                 (char *[]){(char *)python, "-m", "runner", "--driver",
+	                            (char *)(driver[0] != '\0' ? driver : "agent"), "--port",
+	                            (char *)device, "--baud", rate, "--name",
+	                            (char *)board_name(board), "--profile", profile, NULL},
 	                 (char *[]){path, "PYTHONSAFEPATH=1", NULL}, &RUNNER_EVENTS, board, error);
+	free(profile);
 	free(path);
 	if (rc == 0)
 		enter(board, STATE_RUNNER, BOARD_START_MS);

@@ -35,14 +35,15 @@ struct board_events {
 	void (*result)(void *context, json_t *message);
 	/*
 	 * A run has no result: {"id", "kind", "text", "log"}; kind is "silent", "reboot", "upload",
-	 * "busy" (it went on after ABORT) or "refused" (the board does not take it). The board is
-	 * ready again.
+	 * "busy" (it went on after ABORT), "refused" (the board does not take it), "unable" (it
+	 * cannot do what the case asks) or "no-match" (what it said is none of what its profile
+	 * knows). The board is ready again.
 	 */
 	void (*failed)(void *context, json_t *message);
 	/*
 	 * The handle is down, and with it a run in progress, of which nothing more is told. `who`:
 	 * "board" (the virtual board ended, or the board never spoke), "port" (gone, or cannot be
-	 * opened), "runner".
+	 * opened), "runner", "profile" (what its driver needs is not right there).
 	 */
 	void (*down)(void *context, const char *who, const char *text);
 	/*
@@ -54,7 +55,7 @@ struct board_events {
 
 /*
  * Starts a board from its profile: "name", and "virtual" (argv: [0] is a program of Shakedown's, a
- * path, or a name in PATH) or "port" with "baud". `profile`, `events` and `context` are borrowed
+ * path, or a name in PATH) or "port" with "baud", or neither where its "driver" needs none. `profile`, `events` and `context` are borrowed
  * for the handle's life. `ready` or `down` follows, never from within this call. On failure there
  * is no handle: ERR_ENVIRONMENT, with the device, the Python or the program that it fails for.
  */
@@ -64,7 +65,8 @@ int board_start(struct board **board, uv_loop_t *loop, const json_t *profile,
 /*
  * Starts a run: the members of the runner's "run" message: "id" (1 to 12 bytes, new with each run),
  * "host", "port", "timeout_ms" and, as wanted, "sni", "min", "max", "alpn", "send", "ca" (path of a
- * DER file or list of such), "cert", "key" (paths). `result`, `failed` or `down` follows. Only when
+ * DER file or list of such), "cert", "key" (paths), and "ca_pem", "cert_pem" and "key_pem",
+ * the same as PEM. `result`, `failed` or `down` follows. Only when
  * ready.
  */
 void board_run(struct board *board, const json_t *run);

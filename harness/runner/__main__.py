@@ -1,4 +1,5 @@
-"""The runner's process: python3 -m runner --port DEVICE --baud RATE --name NAME
+"""The runner's process: python3 -m runner --name NAME [--driver DRIVER] [--profile JSON]
+                                           [--port DEVICE --baud RATE]
 
 Standard input and output carry messages (messages.py). It ends with 0 when its input closes or a
 signal asks it to, and with 3, after a "lost" message, when there is no port or no board.
@@ -7,15 +8,19 @@ signal asks it to, and with 3, after a "lost" message, when there is no port or 
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 import time
+from typing import Any, Callable
 
-from .agent import GREET_S, Agent, Failed, Info
+from .agent import GREET_S, Agent
+from .driver import Driver, Failed, Unfit
 from .link import Link
 from .log import Log
 from .messages import Closed, Inbox, Message, Outbox
 from .port import Lost, Port
+from .program import Program
 
 LOST_STATUS = 3
 _MUTE = (
@@ -25,65 +30,98 @@ _MUTE = (
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="runner", description="Drives one board over its UART.")
-    parser.add_argument("--port", required=True, help="device, or a URL that pyserial knows")
+    parser = argparse.ArgumentParser(prog="runner", description="Drives one board.")
+    parser.add_argument("--driver", default="agent", choices=sorted(_DRIVERS))
+    parser.add_argument("--profile", type=json.loads, default={}, help="the board's profile")
+    parser.add_argument("--port", default="", help="device, or a URL that pyserial knows")
     parser.add_argument("--baud", type=int, default=115200)
     parser.add_argument("--name", required=True, help="the board's name, for sentences")
     return parser.parse_args()
+
+
+class AgentDriver:
+    """A board whose firmware has the agent."""
+
+    def __init__(self, port: Port, inbox: Inbox) -> None:
+        self.log = Log()
+        self._link = Link(port, inbox, self.log)
+        self._agent = Agent(self._link, inbox)
+
+    def greet(self) -> Message:
+        """Boards that restart as their port is opened are greeted once more."""
+        end = time.monotonic() + GREET_S
+        while True:
+            try:
+                return self._agent.greet(GREET_S)._asdict()
+            except Failed as failed:
+                if failed.kind == "silent":
+                    raise Failed("silent", f"{failed}; {_MUTE}") from None
+                if failed.kind != "reboot" or time.monotonic() >= end:
+                    raise
+
+    def run(self, command: Message, started: Callable[[], None]) -> Any:
+        return self._agent.run(command, started)
+
+    def listen(self) -> None:
+        self._link.listen()
+
+    def settle(self) -> None:
+        self._link.end_half_line()
+
+
+_DRIVERS: dict[str, Callable[[argparse.Namespace, Port | None, Inbox], Driver]] = {
+    "agent": lambda arguments, port, inbox: AgentDriver(_needed(port), inbox),
+    "exec": lambda arguments, port, inbox: Program(arguments.name, arguments.profile, inbox),
+}
+
+
+def _needed(port: Port | None) -> Port:
+    if port is None:
+        raise Lost("this driver needs a port, and none was given")
+    return port
 
 
 def _end(number: int, _frame: object) -> None:
     raise Closed
 
 
-def _run(agent: Agent, link: Link, log: Log, outbox: Outbox, command: Message) -> None:
+def _run(driver: Driver, outbox: Outbox, command: Message) -> None:
     began = time.monotonic()
     name = command["id"]
     try:
-        board = agent.run(command, lambda: outbox.send("started", id=name))
-        outbox.send("result", id=name, board=board, log=log.text(began))
+        board = driver.run(command, lambda: outbox.send("started", id=name))
+        outbox.send("result", id=name, board=board, log=driver.log.text(began))
     except Failed as failed:
-        link.end_half_line()
-        outbox.send("failed", id=name, kind=failed.kind, text=str(failed), log=log.text(began))
-    log.clear()
+        driver.settle()
+        log = driver.log.text(began)
+        outbox.send("failed", id=name, kind=failed.kind, text=str(failed), log=log)
+    driver.log.clear()
 
 
-def _greet(agent: Agent) -> Info:
-    """Boards that restart as their port is opened are greeted once more."""
-    end = time.monotonic() + GREET_S
-    while True:
-        try:
-            return agent.greet(GREET_S)
-        except Failed as failed:
-            if failed.kind != "reboot" or time.monotonic() >= end:
-                raise
-
-
-def _serve(port: Port, inbox: Inbox, outbox: Outbox) -> None:
+def _serve(driver: Driver, inbox: Inbox, outbox: Outbox) -> None:
     """Greets the board, then does the runs that the daemon asks for, until Closed or Lost."""
-    log = Log()
-    link = Link(port, inbox, log)
-    agent = Agent(link, inbox)
-    outbox.send("ready", **_greet(agent)._asdict())
+    outbox.send("ready", **driver.greet())
     while True:
         command = inbox.next_run()
         if command is None:
-            link.listen()
+            driver.listen()
         else:
-            _run(agent, link, log, outbox, command)
+            _run(driver, outbox, command)
 
 
 def _drive(arguments: argparse.Namespace, inbox: Inbox, outbox: Outbox) -> int:
     port = None
     try:
-        port = Port(arguments.port, arguments.baud)
-        _serve(port, inbox, outbox)
+        if arguments.port:
+            port = Port(arguments.port, arguments.baud)
+        _serve(_DRIVERS[arguments.driver](arguments, port, inbox), inbox, outbox)
     except Lost as lost:
         outbox.send("lost", who="port", text=f"{arguments.name}: {lost}")
+    except Unfit as unfit:
+        outbox.send("lost", who="profile", text=f"{arguments.name}: {unfit}")
     except Failed as failed:
-        where = f"{arguments.name} on {arguments.port}"
-        advice = f"; {_MUTE}" if failed.kind == "silent" else ""
-        outbox.send("lost", who="board", text=f"{where}: {failed}{advice}")
+        where = f"{arguments.name} on {arguments.port}" if arguments.port else arguments.name
+        outbox.send("lost", who="board", text=f"{where}: {failed}")
     finally:
         if port:
             port.close()

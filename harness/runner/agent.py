@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import re
 import time
-from typing import Any, Callable, Dict, NamedTuple
+from typing import Callable, NamedTuple
 
+from .driver import Board, Failed
 from .frame import NO_FIELDS, Fields, Reply, crc16
 from .link import Link, Silent, TooLong
 from .messages import Closed, Inbox, Message
@@ -30,9 +31,6 @@ TEXTS = (
 )
 NUMBERS = ("ms", "heap")
 
-Board = Dict[str, Any]
-
-
 class Info(NamedTuple):
     """What a board told of itself in HELLO."""
 
@@ -40,14 +38,6 @@ class Info(NamedTuple):
     stack: str
     blob: int
     caps: list[str]
-
-
-class Failed(Exception):
-    """No result can be had from this run. `kind` is for programs, the text for people."""
-
-    def __init__(self, kind: str, text: str) -> None:
-        super().__init__(text)
-        self.kind = kind
 
 
 def _read(paths: str | list[str] | None) -> bytes:

@@ -340,16 +340,18 @@ static void add_trust(struct experiment *experiment, json_t *run)
 {
 	const json_t *server = json_object_get(experiment->plan.cell, "server");
 	const json_t *certificates = json_object_get(server, "certificate");
-	json_t *roots = json_made(json_array());
+	json_t *roots = json_made(json_array()), *pems = json_made(json_array());
 	const json_t *name;
 	size_t i;
 
 	json_array_foreach(certificates, i, name) {
-		json_t *file = certificate_file(experiment, json_string_value(name), "ca.der");
+		const char *folder = json_string_value(name);
 
-		json_array_append_new(roots, file);
+		json_array_append_new(roots, certificate_file(experiment, folder, "ca.der"));
+		json_array_append_new(pems, certificate_file(experiment, folder, "ca.pem"));
 	}
 	json_object_set_new(run, "ca", roots);
+	json_object_set_new(run, "ca_pem", pems);
 }
 
 static void add_client_certificate(struct experiment *experiment, json_t *run)
@@ -361,6 +363,8 @@ static void add_client_certificate(struct experiment *experiment, json_t *run)
 		return;
 	json_object_set_new(run, "cert", certificate_file(experiment, name, "leaf.der"));
 	json_object_set_new(run, "key", certificate_file(experiment, name, "key.der"));
+	json_object_set_new(run, "cert_pem", certificate_file(experiment, name, "chain.pem"));
+	json_object_set_new(run, "key_pem", certificate_file(experiment, name, "key.pem"));
 }
 
 void experiment_cancel(struct experiment *experiment)

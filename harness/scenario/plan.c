@@ -38,12 +38,27 @@ json_t *plan_neighbours(const struct plan *plan, size_t index)
 	return suite_neighbours(suite, of_suite);
 }
 
+/* Where the case leaves open what its server says, it says what the board's client is made for. */
+static void settle_application(json_t *holder, const json_t *profile)
+{
+	json_t *server = json_object_get(holder, "server");
+	json_t *application = json_object_get(profile, "application");
+
+	if (server == NULL || application == NULL ||
+	    json_object_get(server, "application") != NULL)
+		return;
+	server = json_made(json_copy(server));
+	json_object_set(server, "application", application);
+	json_object_set_new(holder, "server", server);
+}
+
 json_t *plan_cell(const struct plan *plan, size_t index)
 {
 	static const char *const keys[] = {"suite", "scenario", "case", "board",
 	                                   "server", "client", "matrix", "expect", "twin",
 	                                   "why"};
-	const char *board = profile_name(&plan->profiles[plan_board(plan, index)]);
+	const struct profile *profile = &plan->profiles[plan_board(plan, index)];
+	const char *board = profile_name(profile);
 	size_t of_suite;
 	const struct suite *suite = plan_suite(plan, index, &of_suite);
 	json_t *of_case = suite_case(suite, of_suite);
@@ -56,6 +71,8 @@ json_t *plan_cell(const struct plan *plan, size_t index)
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (json_object_get(of_case, keys[i]) != NULL)
 			json_object_set(cell, keys[i], json_object_get(of_case, keys[i]));
+	settle_application(cell, profile->json);
+	settle_application(json_object_get(cell, "twin"), profile->json);
 	json_decref(of_case);
 	buf_fini(&id);
 	return cell;

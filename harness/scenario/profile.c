@@ -1,9 +1,12 @@
 #include "scenario/profile.h"
 
+#include "base/assert.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "scenario/shipped.h"
 
 #include <arpa/inet.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,18 +91,68 @@ static void add_defaults(json_t *json)
 		settle_number(json, "baud", DEFAULT_BAUD);
 }
 
+/* What each driver has: an object of its settings under its name, and how the board is reached. */
+static const struct driver {
+	const char *name;
+	bool has_settings, takes_port, needs_port;
+	const char *application; /* what the server says where the case leaves it open; NULL: echo */
+} drivers[] = {
+	{"agent", false, true, true, NULL},
+	{"console", true, true, true, "none"},
+	{"exec", true, false, false, "none"},
+	{"passive", true, true, false, "none"},
+};
+
+#define N_DRIVERS (sizeof(drivers) / sizeof(drivers[0]))
+
+static const struct driver *driver_of(const json_t *json)
+{
+	const char *name = json_text(json, "driver");
+
+	for (size_t i = 0; i < N_DRIVERS; i++)
+		if (strcmp(drivers[i].name, name) == 0)
+			return &drivers[i];
+	return &drivers[0];
+}
+
+/* The driver's own settings are there, and no other's. */
+static int check_driver(const struct json_node *root, struct error *error)
+{
+	const struct driver *driver = driver_of(root->value);
+
+	if (driver->has_settings && json_object_get(root->value, driver->name) == NULL)
+		return json_complain(root, error,
+		                     "the driver \"%s\" needs the key \"%s\" with its settings",
+		                     driver->name, driver->name);
+	for (size_t i = 0; i < N_DRIVERS; i++) {
+		struct json_node other = json_member(root, drivers[i].name);
+
+		if (&drivers[i] != driver && other.value != NULL)
+			return json_complain(&other, error,
+			                     "belongs to \"driver\": \"%s\", and this board's is "
+			                     "\"%s\"",
+			                     drivers[i].name, driver->name);
+	}
+	return 0;
+}
+
 /* How the board is reached; what the schema cannot say, as an entry of a lab may add to it. */
 static int check_place(const struct json_node *root, const struct json_node *entry,
                        struct error *error)
 {
 	const struct json_node *where = entry != NULL ? entry : root;
+	const struct driver *driver = driver_of(root->value);
 	bool virtual = json_object_get(root->value, "virtual") != NULL;
 	bool port = json_object_get(root->value, "port") != NULL;
 
 	if (virtual && port)
 		return json_complain(where, error,
 		                     "may have only one of \"virtual\", \"port\"");
-	if (!virtual && !port)
+	if (!driver->takes_port && (virtual || port))
+		return json_complain(where, error,
+		                     "the driver \"%s\" takes no \"virtual\" and no \"port\"",
+		                     driver->name);
+	if (!virtual && !port && driver->needs_port)
 		return json_complain(where, error,
 		                     "needs one of \"virtual\", \"port\"%s",
 		                     entry != NULL ? ", \"serial_number\""
@@ -110,6 +163,37 @@ static int check_place(const struct json_node *root, const struct json_node *ent
 		return json_complain(where, error,
 		                     "\"port\" needs \"address\" beside it, here or in the profile");
 	return 0;
+}
+
+/* A program that is named by a path lies beside the profile that names it. */
+static void settle_program(const char *file, json_t *words)
+{
+	const char *named = json_string_value(json_array_get(words, 0));
+	char *copy, *path;
+
+	if (named == NULL || strchr(named, '/') == NULL || named[0] == '/')
+		return;
+	copy = strdup(file);
+	CHECK(copy != NULL);
+	path = file_join(dirname(copy), named);
+	json_array_set_new(words, 0, json_made(json_string(path)));
+	free(path);
+	free(copy);
+}
+
+/* What is left out gets its default. */
+static void settle(struct profile *profile)
+{
+	json_t *json = profile->json;
+	const struct driver *driver = driver_of(json);
+
+	profile->local = json_object_get(json, "virtual") != NULL ||
+	                 (!driver->takes_port && json_object_get(json, "address") == NULL);
+	add_defaults(json);
+	if (driver->application != NULL && json_object_get(json, "application") == NULL)
+		json_object_set_new(json, "application",
+		                    json_made(json_string(driver->application)));
+	settle_program(profile->file, json_object_get(json_object_get(json, "exec"), "command"));
 }
 
 static void take_identity(json_t *json, const json_t *identity)
@@ -142,13 +226,15 @@ int profile_load_as(struct profile *profile, const char *name, const struct json
 		take_identity(profile->json, identity);
 	root = json_root(profile->file, profile->json);
 	if (rc == 0)
+		rc = check_driver(&root, error);
+	if (rc == 0)
 		rc = check_place(&root, entry, error);
 	if (rc == 0)
 		rc = check_address(&root, entry, error);
 	if (rc == 0)
 		rc = check_certificates(&root, error);
 	if (rc == 0)
-		add_defaults(profile->json);
+		settle(profile);
 	else
 		profile_fini(profile);
 	return rc;

@@ -11,11 +11,13 @@
 #include "base/json.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct profile {
 	char *file;   /* owned; as the user knows it */
 	json_t *json; /* owned; driver, address, timeout_ms and, with a port, baud are there */
+	bool local;   /* all of it is on this machine: it may run in a network of its own */
 };
 
 /*

@@ -59,6 +59,7 @@ static const struct {
 	{TWIN_LOST, "twin-lost"},
 	{OTHERWISE, "otherwise"},
 	{BOARD_UNABLE, "board-unable"},
+	{BOARD_UNCLEAR, "board-unclear"},
 	{CONTROL_FAILED, "control-failed"},
 	{BOARD_ALERTED, "board-alerted"},
 	{BOARD_DIED, "board-died"},
@@ -120,7 +121,7 @@ static uint64_t read_board_failure(const char *kind)
 	} kinds[] = {
 		{"reboot", BOARD_REBOOTED}, {"silent", BOARD_SILENT}, {"lost", BOARD_LOST},
 		{"port", BOARD_LOST},       {"unable", BOARD_UNABLE},
-		{"board", BOARD_LOST | BOARD_DIED},
+		{"board", BOARD_LOST | BOARD_DIED}, {"no-match", BOARD_UNCLEAR},
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -152,6 +153,18 @@ static uint64_t read_board(const json_t *board)
 	if (is(board, "phase", "hs"))
 		bits |= BOARD_IN_TLS;
 	return bits;
+}
+
+/*
+ * Programs and consoles often do not say how far they came. Then what the others saw stands: the
+ * failure was in TLS if there was any, and after the handshake if that was completed.
+ */
+static uint64_t read_phase(const json_t *board, uint64_t bits)
+{
+	if ((bits & BOARD_ERROR) == 0 || json_text(board, "phase")[0] != '\0' ||
+	    (bits & CONNECTED) == 0 || (bits & HELLO) == 0)
+		return 0;
+	return BOARD_IN_TLS | ((bits & ESTABLISHED) != 0 ? BOARD_IN_APP : 0);
 }
 
 /* --- the server and the wire ------------------------------------------------------------------ */
@@ -450,6 +463,7 @@ void facts_read(struct facts *facts, const json_t *cell, const json_t *board)
 		facts->bits |= WIRE_SPOKE;
 	if (json_is_object(json_object_get(wire, "client_hello")))
 		facts->bits |= HELLO;
+	facts->bits |= read_phase(result, facts->bits);
 	if (json_number(wire, "connections") > connections_asked_for(cell))
 		facts->bits |= SEVERAL;
 	facts->bits |= read_farewell(server, wire, facts->bits);

@@ -75,6 +75,8 @@ enum fact {
 	TWIN_LOST = 1ull << 43,      /* it did before the case, and no longer after it */
 	OTHERWISE = 1ull << 44,      /* a connection, but not as it should be */
 
+	BOARD_UNCLEAR = 1ull << 50, /* it spoke, and its profile does not say what that means */
+
 	CONTROL_FAILED = 1ull << 46, /* an OpenSSL client fails at the same server */
 	BOARD_UNABLE = 1ull << 45, /* its firmware cannot do what the case asks of the client */
 	BOARD_ALERTED = 1ull << 47, /* it says that it sent an alert, and not close_notify */

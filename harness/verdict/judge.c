@@ -54,6 +54,8 @@ static const struct judge_row rows[] = {
 	{BOARD_SILENT, 0, "inconclusive", "silent", "The board gave no result: {failed}."},
 	{BOARD_UNABLE, 0, "skip", "unable",
 	 "Not run, as the board's firmware cannot do what the case asks of it: {failed}."},
+	{BOARD_UNCLEAR, 0, "inconclusive", "no-match",
+	 "The board gave no result that its profile knows: {failed}."},
 	{BOARD_UNREADY, 0, "inconclusive", "board-not-ready",
 	 "The board could not be brought to run the case: {failed}."},
 	{0, SERVER_SPOKE, "error", "no-testimony", "Shakedown's server left no testimony."},

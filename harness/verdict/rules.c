@@ -408,6 +408,7 @@ static const char *title_of(const char *reason)
 		{"reboot", "The board restarted"},
 		{"port-lost", "The board's port vanished"},
 		{"silent", "The board stopped answering"},
+		{"no-match", "The board's words say nothing that its profile knows"},
 		{"board-not-ready", "The board did not take the run"},
 		{"no-result", "The board tells no result"},
 		{"several-connections", "The board connected more than once"},

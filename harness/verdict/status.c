@@ -24,6 +24,10 @@ static const struct row bearssl[] = {
 #include "verdict/status_bearssl.def"
 };
 
+static const struct row curl[] = {
+#include "verdict/status_curl.def"
+};
+
 static const struct row gnutls[] = {
 #include "verdict/status_gnutls.def"
 };
@@ -68,7 +72,7 @@ static const struct stack {
 	{"netxduo", ROWS(netxduo), true, false}, {"mbedtls", ROWS(mbedtls), true, true},
 	{"esp-idf", ROWS(mbedtls), false, true}, {"zephyr", ROWS(mbedtls), false, true},
 	{"wolfssl", ROWS(wolfssl), true, false}, {"gnutls", ROWS(gnutls), true, false},
-	{"bearssl", ROWS(bearssl), true, false},
+	{"bearssl", ROWS(bearssl), true, false}, {"curl", ROWS(curl), true, false},
 };
 
 static bool row_fits(const struct row *row, long value, int major)

@@ -55,9 +55,9 @@ class Desk:
 class Process:
     """`python3 -m runner` on a device, as the daemon starts it."""
 
-    def __init__(self, case: unittest.TestCase, device: str) -> None:
+    def __init__(self, case: unittest.TestCase, device: str, *options: str) -> None:
         self.child = subprocess.Popen(
-            [sys.executable, "-m", "runner", "--port", device, "--name", "bench"],
+            [sys.executable, "-m", "runner", "--port", device, "--name", "bench", *options],
             env={**os.environ, "PYTHONPATH": str(HARNESS)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -12,7 +12,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from bench import Desk
 from boards import NoisyLine, SmallAgent
 from runner import agent, link
-from runner.agent import Failed, to_board
+from runner.agent import to_board
+from runner.driver import Failed
 from runner.messages import Closed
 from runner.port import Lost
 

@@ -28,6 +28,8 @@ static void codes_are_named_by_stack_and_version(void **state)
 		{"zephyr", "3.7.0", "-30592", "MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE", NULL},
 		{"wolfssl", "5.5.4", "-313", "FATAL_ERROR", "the server sent a fatal alert"},
 		{"gnutls", "3.7.9", "-12", "GNUTLS_E_FATAL_ALERT_RECEIVED", NULL},
+		{"curl", "7.88.1", "60", "CURLE_PEER_FAILED_VERIFICATION",
+		 "the server's certificate is not trusted"},
 		{"bearssl", "0.6", "62", "BR_ERR_X509_NOT_TRUSTED", NULL},
 		{"bearssl", "0.6", "296", "BR_ERR_RECV_FATAL_ALERT + 40",
 		 "the server sent the fatal alert handshake_failure"},
