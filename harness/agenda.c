@@ -6,9 +6,12 @@
 #include "base/json.h"
 #include "base/version.h"
 #include "flow/interface.h"
+#include "view/results.h"
 
 #include <libgen.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,6 +101,148 @@ static bool owns_known(const struct agenda *agenda, size_t index)
 	return true;
 }
 
+/* --- a part of the plan ----------------------------------------------------------------------- */
+
+/* Adds what each case of a former run took on its boards: {"<id of the case>": milliseconds}. */
+static json_t *former_durations(const json_t *results)
+{
+	json_t *durations = json_made(json_object());
+	const json_t *cell;
+	size_t i;
+
+	json_array_foreach(json_object_get(results, "cells"), i, cell) {
+		char *id = strdup(json_text(cell, "id")), *board = strrchr(id, '/');
+		double total = json_number_value(
+			json_object_get(json_object_get(cell, "timings_ms"), "total"));
+
+		if (board != NULL)
+			*board = '\0';
+		total += json_number_value(json_object_get(durations, id));
+		json_object_set_new(durations, id, json_made(json_real(total)));
+		free(id);
+	}
+	return durations;
+}
+
+/* A case that the former run did not have takes as long as its average one. */
+static double average(const json_t *durations)
+{
+	const char *id;
+	const json_t *duration;
+	double sum = 0;
+
+	json_object_foreach((json_t *)durations, id, duration)
+		sum += json_number_value(duration);
+	return sum > 0 ? sum / (double)json_object_size(durations) : 1;
+}
+
+/* How long each case takes, by the former run in `folder`, or all alike without one. New. */
+static double *expected_durations(const struct plan *plan, const json_t *known)
+{
+	size_t n_cases = plan_n_all_cases(plan);
+	double *durations = calloc(n_cases + 1, sizeof(*durations)), other = average(known);
+
+	CHECK(durations != NULL);
+	for (size_t i = 0; i < n_cases; i++) {
+		json_t *of_plan = plan_case(plan, i);
+		const json_t *duration = json_object_get(known, json_text(of_plan, "id"));
+
+		durations[i] = duration != NULL ? json_number_value(duration) : other;
+		json_decref(of_plan);
+	}
+	return durations;
+}
+
+static int load_former(const char *folder, json_t **results, struct error *error)
+{
+	char *path = file_join(folder, "results.json");
+	char *schema = file_join(file_data_root(error), "scenarios/schema/results.schema.json");
+	int rc = results_load(path, schema, results, error);
+
+	free(schema);
+	free(path);
+	if (rc != 0)
+		error_append(error, "; --durations takes the folder of a run");
+	return rc;
+}
+
+/* Leaves the run its shard of the plan, if it is to have one. */
+static int take_shard(struct agenda *agenda, const json_t *request, struct error *error)
+{
+	const char *text = json_text(request, "shard"), *folder = json_text(request, "durations");
+	json_t *former = NULL, *known;
+	double *durations;
+	int rc;
+
+	if (text[0] == '\0' && folder[0] == '\0')
+		return 0;
+	if (text[0] == '\0')
+		return error_set(error, ERR_INPUT,
+		                 "--durations serves --shard, which was not given");
+	rc = shard_read(&agenda->shard, text, error);
+	if (rc == 0 && folder[0] != '\0')
+		rc = load_former(folder, &former, error);
+	if (rc != 0)
+		return rc;
+	known = former_durations(former);
+	durations = expected_durations(&agenda->plan, known);
+	agenda->cases = shard_pick(&agenda->shard, durations, plan_n_all_cases(&agenda->plan),
+	                           &agenda->plan.n_cases);
+	agenda->plan.cases = agenda->cases;
+	free(durations);
+	json_decref(known);
+	json_decref(former);
+	if (agenda->plan.n_cases == 0)
+		return error_set(error, ERR_INPUT,
+		                 "the shard %s is empty, as the plan has %zu cases: make fewer shards",
+		                 text, plan_n_all_cases(&agenda->plan));
+	return 0;
+}
+
+/* What tells two plans apart: SHA-256 over the boards' names and all cases, in hexadecimal. */
+static void plan_digest(const struct agenda *agenda, char text[2 * EVP_MAX_MD_SIZE + 1])
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	CHECK(context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1);
+	for (size_t i = 0; i < agenda->plan.n_profiles; i++) {
+		const char *name = profile_name(&agenda->profiles[i]);
+
+		EVP_DigestUpdate(context, name, strlen(name) + 1);
+	}
+	for (size_t i = 0; i < plan_n_all_cases(&agenda->plan); i++) {
+		json_t *of_plan = plan_case(&agenda->plan, i);
+		char *dump = json_dumps(of_plan, JSON_COMPACT | JSON_SORT_KEYS);
+
+		CHECK(dump != NULL);
+		EVP_DigestUpdate(context, dump, strlen(dump) + 1);
+		free(dump);
+		json_decref(of_plan);
+	}
+	CHECK(EVP_DigestFinal_ex(context, digest, &len) == 1);
+	EVP_MD_CTX_free(context);
+	for (unsigned i = 0; i < len; i++)
+		snprintf(text + 2 * i, 3, "%02x", digest[i]);
+}
+
+static json_t *describe_shard(const struct agenda *agenda)
+{
+	char digest[2 * EVP_MAX_MD_SIZE + 1];
+	json_t *cases = json_made(json_array());
+
+	plan_digest(agenda, digest);
+	for (size_t i = 0; i < agenda->plan.n_cases; i++)
+		json_array_append_new(cases, json_integer((json_int_t)agenda->cases[i]));
+	return json_made(json_pack("{s:i, s:i, s:s, s:I, s:o}", "index",
+	                           (int)agenda->shard.index, "count", (int)agenda->shard.count,
+	                           "plan", digest, "plan_cases",
+	                           (json_int_t)plan_n_all_cases(&agenda->plan), "cases", cases));
+}
+
+/* --- known failures --------------------------------------------------------------------------- */
+
 static json_t *suite_names(const struct agenda *agenda)
 {
 	json_t *names = json_made(json_array());
@@ -111,7 +256,7 @@ json_t *agenda_stale(const struct agenda *agenda)
 {
 	json_t *suites = suite_names(agenda), *stale = json_made(json_array());
 
-	for (size_t i = 0; i < agenda->plan.n_profiles; i++) {
+	for (size_t i = 0; agenda->shard.count == 0 && i < agenda->plan.n_profiles; i++) {
 		json_t *found;
 
 		if (!owns_known(agenda, i))
@@ -202,6 +347,8 @@ int agenda_load(struct agenda *agenda, const json_t *request, struct error *erro
 		rc = error_set(error, ERR_INPUT,
 		               "there is no cell to run: name a suite and a board");
 	if (rc == 0)
+		rc = take_shard(agenda, request, error);
+	if (rc == 0)
 		rc = find_interface(agenda, error);
 	if (rc == 0)
 		rc = rules_load_shipped(&agenda->rules, json_object_get(request, "rules"), error);
@@ -222,6 +369,7 @@ void agenda_fini(struct agenda *agenda)
 	for (size_t i = 0; i < agenda->plan.n_profiles; i++)
 		profile_fini(&agenda->profiles[i]);
 	free(agenda->known);
+	free(agenda->cases);
 	free(agenda->suites);
 	free(agenda->profiles);
 	json_decref(agenda->boards);
@@ -251,6 +399,8 @@ static json_t *describe_run(const struct agenda *agenda)
 	                  "started", clock_text(clock_wall_ns(), started), "versions", "shakedown",
 	                  SHAKEDOWN_VERSION, "openssl", OpenSSL_version(OPENSSL_VERSION_STRING)));
 	free(name);
+	if (agenda->shard.count > 0)
+		json_object_set_new(header, "shard", describe_shard(agenda));
 	return header;
 }
 

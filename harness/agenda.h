@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "scenario/plan.h"
+#include "scenario/shard.h"
 #include "trial.h"
 #include "verdict/known.h"
 #include "verdict/rules.h"
@@ -22,7 +23,9 @@ struct agenda {
 	char interface[IF_NAMESIZE]; /* to sniff on: it carries the boards' connections */
 	struct suite **suites;
 	struct profile *profiles;
-	struct plan plan; /* points to the suites and profiles */
+	struct plan plan; /* points to the suites, the profiles and the cases */
+	struct shard shard; /* count 0: the run has the whole plan */
+	size_t *cases;      /* of the shard */
 	struct rules *rules;
 	struct known **known; /* one for each profile; those of a folder share theirs */
 	enum control_policy control;
@@ -32,7 +35,8 @@ struct agenda {
 
 /*
  * Loads what `request` names ({"suites": [..], "boards": [..], "out": "<folder>", "control":
- * "always" | "on-failure" | "never", "tries": N}). The caller ends it with agenda_fini, after a
+ * "always" | "on-failure" | "never", "tries": N}, and, for a part of the plan, "shard": "K/N" and
+ * "durations": "<folder of a former run>"). The caller ends it with agenda_fini, after a
  * failure too: ERR_INPUT or ERR_ENVIRONMENT.
  */
 int agenda_load(struct agenda *agenda, const json_t *request, struct error *error);
@@ -43,6 +47,7 @@ bool agenda_is_local(const struct agenda *agenda);
 
 /*
  * The entries of all known.json that are stale by now (verdict/known.h): a new list of sentences.
+ * Empty for a shard: its cells are too few to tell.
  */
 json_t *agenda_stale(const struct agenda *agenda);
 

@@ -78,6 +78,7 @@ void command_print(const json_t *results);
 int command_run(char **arguments, struct error *error);
 int command_plan(char **arguments, struct error *error);
 int command_report(char **arguments, struct error *error);
+int command_merge(char **arguments, struct error *error);
 int command_accept(char **arguments, struct error *error);
 int command_decode(char **arguments, struct error *error);
 int command_whatif(char **arguments, struct error *error);

@@ -12,7 +12,7 @@
 #define TRIES_DEFAULT 6 /* one-factor changes that a failing cell may cost */
 #define TRIES_MAX 100
 
-enum { RUN_SUITES, RUN_BOARDS, RUN_OUT, RUN_CONTROL, RUN_TRIES, RUN_RULES };
+enum { RUN_SUITES, RUN_BOARDS, RUN_OUT, RUN_CONTROL, RUN_TRIES, RUN_RULES, RUN_SHARD, RUN_DURATIONS };
 
 /* reports/<time>-<suite> where the user named no folder. */
 static char *default_folder(const char *suite)
@@ -45,12 +45,14 @@ static json_t *make_request(const struct option_words *options, const char *out,
 		          TRIES_MAX, tries);
 		return NULL;
 	}
-	return json_made(json_pack("{s:s, s:o, s:o, s:o, s:s, s:s, s:I}", "op", "run", "suites",
+	return json_made(json_pack("{s:s, s:o, s:o, s:o, s:s, s:s, s:I, s:s*, s:s*}", "op", "run", "suites",
 	                           command_words(&options[RUN_SUITES]), "boards",
 	                           command_words(&options[RUN_BOARDS]), "rules",
 	                           command_words(&options[RUN_RULES]), "out", out, "control",
 	                           control != NULL ? control : "on-failure", "tries",
-	                           (json_int_t)n_tries));
+	                           (json_int_t)n_tries, "shard",
+	                           command_word(&options[RUN_SHARD]), "durations",
+	                           command_word(&options[RUN_DURATIONS])));
 }
 
 static int run_suites(const struct option_words *options, const char *out, struct error *error)
@@ -98,6 +100,8 @@ int command_run(char **arguments, struct error *error)
 		[RUN_CONTROL] = {.name = "--control", .one = "always, on-failure or never"},
 		[RUN_TRIES] = {.name = "--tries", .one = "a number"},
 		[RUN_RULES] = {.name = "--rules", .one = "the file of a diagnosis rule"},
+		[RUN_SHARD] = {.name = "--shard", .one = "K/N, the part K of N"},
+		[RUN_DURATIONS] = {.name = "--durations", .one = "the folder of a former run"},
 		{0},
 	};
 	int status = -refuse_foreign_bytes(arguments, error);

@@ -14,11 +14,13 @@ static const struct command {
 } commands[] = {
 	{"run", "SUITE... --board NAME... [--out FOLDER]\n"
 	        "                   [--control always|on-failure|never] [--tries N]\n"
-	        "                   [--rules FILE]",
+	        "                   [--rules FILE] [--shard K/N [--durations FOLDER]]",
 	 "run suites on boards and report", command_run},
 	{"plan", "SUITE...", "list the cases of suites without running them", command_plan},
 	{"report", "FOLDER [--rules FILE]", "print a run's matrix and write its reports again",
 	 command_report},
+	{"merge", "FOLDER... --out FOLDER", "join the runs of all shards of a plan into one report",
+	 command_merge},
 	{"accept", "FOLDER", "propose entries of known.json for a run's failures, to be reviewed",
 	 command_accept},
 	{"decode", "FILE [--json | --fields PATH,...] [--lint] [--keylog FILE] [--key FILE]\n"

@@ -4,13 +4,18 @@
 #include "base/buf.h"
 #include "base/json.h"
 
-size_t plan_n_cells(const struct plan *plan)
+size_t plan_n_all_cases(const struct plan *plan)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < plan->n_suites; i++)
 		n += suite_n_cases(plan->suites[i]);
-	return n * plan->n_profiles;
+	return n;
+}
+
+size_t plan_n_cells(const struct plan *plan)
+{
+	return (plan->cases != NULL ? plan->n_cases : plan_n_all_cases(plan)) * plan->n_profiles;
 }
 
 size_t plan_board(const struct plan *plan, size_t index)
@@ -18,16 +23,33 @@ size_t plan_board(const struct plan *plan, size_t index)
 	return index % plan->n_profiles;
 }
 
-/* The suite of cell `index`; *of_suite is set to the index of its case there. */
-static const struct suite *plan_suite(const struct plan *plan, size_t index, size_t *of_suite)
+/* The suite of the case `left` among all; *of_suite is set to the index of the case there. */
+static const struct suite *suite_of_case(const struct plan *plan, size_t left, size_t *of_suite)
 {
-	size_t left = index / plan->n_profiles, suite = 0;
+	size_t suite = 0;
 
-	CHECK(index < plan_n_cells(plan));
+	CHECK(left < plan_n_all_cases(plan));
 	while (left >= suite_n_cases(plan->suites[suite]))
 		left -= suite_n_cases(plan->suites[suite++]);
 	*of_suite = left;
 	return plan->suites[suite];
+}
+
+json_t *plan_case(const struct plan *plan, size_t index)
+{
+	size_t of_suite;
+	const struct suite *suite = suite_of_case(plan, index, &of_suite);
+
+	return suite_case(suite, of_suite);
+}
+
+/* Of cell `index`. */
+static const struct suite *plan_suite(const struct plan *plan, size_t index, size_t *of_suite)
+{
+	size_t of_plan = index / plan->n_profiles;
+
+	CHECK(index < plan_n_cells(plan));
+	return suite_of_case(plan, plan->cases != NULL ? plan->cases[of_plan] : of_plan, of_suite);
 }
 
 json_t *plan_neighbours(const struct plan *plan, size_t index)

@@ -3,7 +3,8 @@
  * Layer: scenario. Pure: no I/O, no clock, no globals.
  *
  * The order is that of the suites, in each that of its cases, and in each case that of the boards.
- * The same suites and boards give the same plan, with the same ids.
+ * The same suites and boards give the same plan, with the same ids. A plan may have some of the
+ * cases only (shard.h).
  */
 #ifndef SHAKEDOWN_SCENARIO_PLAN_H
 #define SHAKEDOWN_SCENARIO_PLAN_H
@@ -16,7 +17,15 @@ struct plan {
 	size_t n_suites;
 	const struct profile *profiles; /* the same */
 	size_t n_profiles;
+	const size_t *cases; /* ascending indices of its cases among all of the suites'; NULL: all */
+	size_t n_cases;      /* of `cases` */
 };
+
+/* The cases of all suites together, also where the plan has not all of them. */
+size_t plan_n_all_cases(const struct plan *plan);
+
+/* The case `index` < plan_n_all_cases, as suite_case makes it. */
+json_t *plan_case(const struct plan *plan, size_t index);
 
 size_t plan_n_cells(const struct plan *plan);
 

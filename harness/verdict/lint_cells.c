@@ -76,6 +76,19 @@ static void note_hello(struct board *board, const json_t *hello, const char *id,
 	board->last_lint = lint;
 }
 
+/* Takes out what a comparison with other cells found earlier. */
+static void forget_comparison(json_t *lint)
+{
+	static const char *const ids[] = {"random-repeat", "ks-reuse", "random-rand31"};
+
+	for (size_t i = json_array_size(lint); i-- > 0;)
+		for (size_t k = 0; k < sizeof(ids) / sizeof(ids[0]); k++)
+			if (strcmp(json_text(json_array_get(lint, i), "id"), ids[k]) == 0) {
+				json_array_remove(lint, i);
+				break;
+			}
+}
+
 /* The cell's own list, taken from its capture. */
 static json_t *take_lint(json_t *cell, json_t *wire)
 {
@@ -87,6 +100,7 @@ static json_t *take_lint(json_t *cell, json_t *wire)
 	} else if (json_object_get(cell, "lint") == NULL) {
 		json_object_set_new(cell, "lint", json_made(json_array()));
 	}
+	forget_comparison(json_object_get(cell, "lint"));
 	return json_object_get(cell, "lint");
 }
 

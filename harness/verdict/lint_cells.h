@@ -20,6 +20,7 @@
  *   ks-reuse       a key share of an earlier hello again
  *   random-rand31  at the board's last hello: in all, every fourth byte's highest bit is 0, as
  *                  where a 31-bit generator fills the random with little-endian words (rand() of C)
+ * Cells that have been looked at before may be looked at again, with others.
  */
 void lint_cells(json_t *cells);
 

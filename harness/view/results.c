@@ -94,8 +94,7 @@ int results_check_ended(const char *folder, struct error *error)
 	return rc;
 }
 
-/* Another run's report or journal is not written over. */
-static int check_unused(const char *folder, struct error *error)
+int results_check_unused(const char *folder, struct error *error)
 {
 	char *path = file_join(folder, "results.json");
 	int rc = results_check_ended(folder, error);
@@ -116,7 +115,7 @@ int results_open(struct results **out, const char *folder, const json_t *header,
 {
 	struct results *results;
 	bool own_folder = access(folder, F_OK) != 0;
-	int rc = check_unused(folder, error);
+	int rc = results_check_unused(folder, error);
 
 	if (rc == 0)
 		rc = file_make_folder(folder, error);

@@ -57,6 +57,9 @@ int results_close(struct results *results, bool complete, struct error *error);
  */
 int results_recover(const char *folder, struct error *error);
 
+/* ERR_INPUT if `folder` holds a run: its report or journal is not written over. */
+int results_check_unused(const char *folder, struct error *error);
+
 /* ERR_INPUT if the run in `folder` goes on, or died before it wrote its report. */
 int results_check_ended(const char *folder, struct error *error);
 

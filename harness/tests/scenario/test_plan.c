@@ -19,7 +19,8 @@ static struct plan make_plan(const char *path)
 {
 	static struct suite *suites[2];
 	static struct profile profiles[N_BOARDS];
-	struct plan plan = {suites, path != NULL ? 1 : 2, profiles, N_BOARDS};
+	struct plan plan = {.suites = suites, .n_suites = path != NULL ? 1 : 2,
+	                    .profiles = profiles, .n_profiles = N_BOARDS};
 	struct error error = {0};
 
 	assert_int_equal(suite_load(&suites[0], path != NULL ? path : "story", &error), 0);

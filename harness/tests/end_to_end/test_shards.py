@@ -1,0 +1,78 @@
+"""A plan that several runs share: together they have what one run has, and nothing can be missing unseen."""
+
+from __future__ import annotations
+
+import json
+import sys
+import unittest
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from lab import Done, Lab  # noqa: E402
+
+N_SHARDS = 3
+
+
+def told(cell: dict[str, Any]) -> tuple[Any, ...]:
+    return (cell["id"], cell["outcome"], cell["reason"], [(one["id"], one["confidence"]) for one in cell["diagnosis"]])
+
+
+class Shards(Lab):
+    def folder_of(self, index: int) -> str:
+        return str(self.folder / f"shard-{index}")
+
+    def run_shard(self, index: int, *options: str) -> Done:
+        self.options = ["--shard", f"{index}/{N_SHARDS}", *options]
+        return self.run_suite("story", "netx-fixed", "wolfssl", out=Path(self.folder_of(index)))
+
+    def merge(self, *folders: str) -> Done:
+        return self.shakedown("merge", *folders, "--out", str(self.folder / "merged"))
+
+    def test_merged_shards_are_the_same_as_one_run(self) -> None:
+        whole = self.folder / "whole"
+        self.run_suite("story", "netx-fixed", "wolfssl", out=whole)
+        folders = [self.folder_of(index) for index in range(1, N_SHARDS + 1)]
+        for index in range(1, N_SHARDS + 1):
+            self.run_shard(index, "--durations", str(whole))
+        done = self.merge(*reversed(folders))
+        self.assertEqual((done.status, done.err), (1, ""))
+        merged = self.folder / "merged"
+        self.assertEqual([told(cell) for cell in self.cells(merged).values()], [told(cell) for cell in self.cells(whole).values()])
+        run = json.loads((merged / "results.json").read_text())["run"]
+        self.assertEqual(([shard["id"] for shard in run["shards"]], run["complete"]),
+                         ([f"shard-{index}" for index in range(1, N_SHARDS + 1)], True))
+        for cell in self.cells(merged).values():
+            self.assertTrue((merged / cell["evidence"]["capture"]).is_file(), cell["id"])
+
+    def test_missing_doubled_and_foreign_shards(self) -> None:
+        for index in (1, 2):
+            self.run_shard(index)
+        first, second = self.folder_of(1), self.folder_of(2)
+        self.assertEqual(self.merge(first, second).complaint,
+                         "missing: shard 3/3; run what is missing, and name its folder too")
+        self.assertEqual(self.merge(first, second, first).complaint,
+                         f"{first} and {first} are both shard 1/3: name one of them")
+        self.options = ["--shard", "3/3"]
+        other = self.folder / "other"
+        self.run_suite("story", "netx-fixed", out=other)
+        done = self.merge(first, second, str(other))
+        self.assertEqual((done.status, done.complaint), (
+            2, f"{first} and {other} are not of one plan: their suites or boards differ; run all shards with the same "
+               "suites, boards and version"))
+        self.assertFalse((self.folder / "merged").exists())
+
+    def test_wrong_shards(self) -> None:
+        for options, complaint in (
+            (["--shard", "4/3"], "--shard takes K/N, the part K of N, such as 1/4: 1 <= K <= N <= 10000; it was given \"4/3\""),
+            (["--shard", "7/7"], "the shard 7/7 is empty, as the plan has 6 cases: make fewer shards"),
+            (["--durations", "former"], "--durations serves --shard, which was not given"),
+        ):
+            self.options = options
+            done = self.run_suite("story", "netx-fixed")
+            self.assertEqual((done.status, done.complaint), (2, complaint))
+
+
+if __name__ == "__main__":
+    unittest.main()

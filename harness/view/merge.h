@@ -1,0 +1,30 @@
+/*
+ * merge.h: the results of all shards of a plan, as those of one run. Layer: view. Pure: no I/O, no
+ * clock, no globals.
+ */
+#ifndef SHAKEDOWN_VIEW_MERGE_H
+#define SHAKEDOWN_VIEW_MERGE_H
+
+#include "base/error.h"
+
+#include <jansson.h>
+
+/* What one shard left. */
+struct merge_part {
+	const char *folder;    /* its name in complaints */
+	const json_t *results; /* its results.json, checked against the schema */
+};
+
+/*
+ * Sets *merged, new, to the results of a run `id` that has the cells of all parts in the order of
+ * the plan, as one run would have left them: it began with the first part and ended with the last,
+ * is complete if all were, and its cells prove each other's diagnoses. "run" gets "shards", a list
+ * of {"index", "id", "started", "finished"}.
+ *
+ * ERR_INPUT if a part is no shard, if parts are of differing plans, if two are the same shard, or
+ * if shards are missing: which, and what to do.
+ */
+int merge_results(const struct merge_part *parts, size_t n_parts, const char *id, json_t **merged,
+                  struct error *error);
+
+#endif
