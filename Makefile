@@ -1,6 +1,7 @@
 # make demo    install what is missing, build, run the story on virtual boards
 # make check   install what only the tests need, build, run all tests
 # make         build only
+# make firmware   build the agent for microcontrollers, print and check its size
 # Also: certs, bench, accuracy, fuzz (each target 60 s), golden (rewrites the expected decodes), clean
 
 MAKEFLAGS += --no-builtin-rules
@@ -99,6 +100,17 @@ fuzz-build:
 fuzz: fuzz-build
 	@harness/tests/fuzz/run.sh $(B)-fuzz 60
 
+# The agent as a firmware project builds it: freestanding, for size.
+CORES    := cortex-m0 cortex-m33
+$(B)/firmware/%.o: harness/firmware/agent.c harness/firmware/agent.h Makefile
+	@command -v arm-none-eabi-gcc >/dev/null || { echo "The firmware needs a compiler for Arm" \
+		"microcontrollers (package gcc-arm-none-eabi): make check installs it." >&2; exit 1; }
+	@mkdir -p $(@D)
+	arm-none-eabi-gcc -std=c99 -ffreestanding -Os -mthumb -mcpu=$* $(WARNINGS) -pedantic -c $< -o $@
+
+firmware: $(CORES:%=$(B)/firmware/%.o)
+	@harness/tests/firmware/size.sh $^
+
 certs: $(B)/shakedown
 	$(B)/shakedown certs
 
@@ -110,6 +122,7 @@ demo:
 
 check:
 	@./packages.sh check
+	@$(MAKE) --no-print-directory -s firmware
 	@$(MAKE) --no-print-directory -s tests certs
 	@$(MAKE) --no-print-directory -s B=$(B)-san CFLAGS="-O1 -g $(SANITIZE)" tests
 	@$(MAKE) --no-print-directory fuzz-build
@@ -135,6 +148,6 @@ accuracy: all certs
 clean:
 	rm -rf $(B) $(B)-san $(B)-fuzz
 
-.PHONY: all tests certs demo check fuzzers fuzz-build fuzz golden bench bench-decode bench-memory accuracy clean
+.PHONY: all tests firmware certs demo check fuzzers fuzz-build fuzz golden bench bench-decode bench-memory accuracy clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

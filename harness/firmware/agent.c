@@ -2,193 +2,156 @@
 
 #define SENTINEL_LEN 7 /* "\r\n@T05 " */
 #define TAIL_LEN 7     /* "*29B1\r\n" */
-#define REPLY_ROOM (AGENT_LINE_MAX + 2 - TAIL_LEN)
-#define MORE_LEN 7    /* " more=9": kept free in a report that may go on */
-#define FRAME_MIN 9   /* "05 X*29B1" */
-#define VALUES_MAX 11 /* keys of RUN, the command with the most */
+#define MORE_LEN 7     /* " more=9": kept free in a report that may go on */
+#define FRAME_MIN 9    /* "05 X*29B1" */
+#define TEXT_OF(macro) TEXT_OF_TOKENS(macro)
+#define TEXT_OF_TOKENS(tokens) #tokens
 
-/* `line_state`: outside a frame, in one, in one that is too long. */
-enum { LINE_OUTSIDE, LINE_FRAME, LINE_OVERFLOW };
+/* `line_len` outside a frame; one that is too long has AGENT_LINE_MAX + 1. */
+#define NO_FRAME UINT8_MAX
 
-/* Why a command was refused, as the host reads it. */
-#define WHY_VERB "verb"       /* no such command */
-#define WHY_KEY "key"         /* a key that the command has not, or twice, or without value */
-#define WHY_MISSING "missing" /* a key that it needs is not there */
-#define WHY_VALUE "value"     /* not what the key can be */
-#define WHY_LONG "long"       /* the value is longer than there is room for */
-#define WHY_BUSY "busy"       /* a run is under way */
-#define WHY_SPACE "space"     /* the store has no room for the blob */
-#define WHY_ORDER "order"     /* DATA or END without BLOB */
-#define WHY_SHORT "short"     /* END before all DATA */
-#define WHY_CRC "crc"         /* the blob is not what the host sent; upload it again */
-#define WHY_UNSUPPORTED "unsupported" /* the stack cannot honour the key */
+/* What is uploaded while nothing is: a blob without bytes, which nobody can ask for. */
+#define NO_BLOB AGENT_N_BLOBS
 
-/* Whole lines, as their CRC never changes: they must leave the cached reply alone. */
-static const char NAK_CRC[] = "\r\n@TNAK crc*0B06\r\n";
-static const char NAK_SEQ[] = "\r\n@TNAK seq*E0F2\r\n";
-static const char NAK_OVF[] = "\r\n@TNAK ovf*E206\r\n";
+/* `last_command` before there was one: the number of none. */
+#define NO_COMMAND UINT32_MAX
 
-static const char HEX[] = "0123456789ABCDEF";
-static const char BLOB_NAMES[] = "ca cert key"; /* in the order of enum agent_blob_name */
-
-struct command {
-	const char *name;
-	const char *keys; /* separated by spaces, in the order of the values that `execute` gets */
-	uint8_t n_required; /* the first so many of `keys` must be there */
-	bool needs_hello;   /* nothing meant for the board before a restart is done after it */
-	bool needs_idle;
-	void (*execute)(struct agent *agent, char *const value[]);
+/*
+ * Why a command was refused, with the key to blame in the high half of the byte. WHY_WORDS has what
+ * the host reads, in the same order.
+ */
+enum {
+	WHY_NOT,         /* it was not */
+	WHY_VERB,        /* no such command */
+	WHY_KEY,         /* a key that the command has not, or twice, or without value */
+	WHY_MISSING,     /* a key that it needs is not there */
+	WHY_VALUE,       /* not what the key can be */
+	WHY_BUSY,        /* a run is under way */
+	WHY_SPACE,       /* the store has no room for the blob */
+	WHY_CRC,         /* the blob is not what the host sent; upload it again */
+	WHY_UNSUPPORTED, /* the stack cannot honour the key */
 };
 
-/* CRC-16/CCITT-FALSE: polynomial 0x1021, start 0xFFFF, not reflected. */
-static uint16_t crc16(const uint8_t *data, size_t len)
+static const char WHY_WORDS[] = "OK verb key missing value busy space crc unsupported";
+
+#define KEY(index) (((unsigned)(index) + 1) << 4) /* of the command's keys, from 0 */
+
+/*
+ * Whole lines, as their CRC never changes: they must leave the cached reply alone. The end of one
+ * is the beginning of the next.
+ */
+static const char NAKS[] = "\r\n@TNAK crc*0B06\r\n@TNAK seq*E0F2\r\n@TNAK ovf*E206\r\n";
+
+#define NAK_LEN 18
+enum { NAK_CRC = 0, NAK_SEQ = NAK_LEN - 2, NAK_OVF = 2 * (NAK_LEN - 2) };
+
+static const char BLOB_NAMES[] = "ca cert key"; /* in the order of enum agent_blob_name */
+
+/* How a command is to be taken. */
+enum {
+	STARTS = 1,  /* a conversation: the number that the last one ended with is free again */
+	ALTERS = 2,  /* the board: not before HELLO came, nor during a run */
+	UPLOADS = 4, /* a blob: it is answered with how much there is of it */
+	NUMBER = 8,  /* its first key's value is a decimal number, 0 if it is not given */
+};
+
+struct command {
+	uint8_t n_required; /* the first so many keys must be there */
+	uint8_t how;
+	/* Reads the values, in the order of its keys, and adds to "OK". WHY_NOT, or why not. */
+	unsigned (*execute)(struct agent *agent);
+};
+
+/* CRC-16/CCITT-FALSE: polynomial 0x1021, start 0xFFFF, not reflected; a byte at a time. */
+static uint16_t crc16(const void *data, size_t len)
 {
-	uint16_t crc = 0xFFFF;
+	const uint8_t *byte = data;
+	uint32_t crc = 0xFFFF;
 
 	for (; len > 0; len--) {
-		crc = (uint16_t)(crc ^ (uint16_t)((uint16_t)*data++ << 8));
-		for (int bit = 0; bit < 8; bit++)
-			crc = (uint16_t)((crc & 0x8000) != 0 ? (crc << 1) ^ 0x1021 : crc << 1);
+		uint32_t x = (crc >> 8 ^ *byte++) & 0xFF;
+
+		x ^= x >> 4;
+		crc = (crc << 8 ^ x << 12 ^ x << 5 ^ x) & 0xFFFF;
 	}
-	return crc;
+	return (uint16_t)crc;
 }
 
 /* ---- Reading text ---- */
 
-static int hex_digit(char c)
+/* Reads exactly `n` (at most 4) hexadecimal digits. Negative if there is a byte that is none. */
+static int32_t read_hex(const char *text, int n)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
-/* Reads exactly `n` (at most 4) hexadecimal digits. Stops at the first byte that is none. */
-static bool read_hex(const char *text, int n, uint16_t *value)
-{
-	uint16_t sum = 0;
+	int32_t value = 0;
 
 	for (; n > 0; n--) {
-		int digit = hex_digit(*text++);
+		uint32_t digit = (uint8_t)*text++ - (uint32_t)'0';
 
-		if (digit < 0)
-			return false;
-		sum = (uint16_t)((uint16_t)(sum << 4) | (uint16_t)digit);
+		if (digit > 9) {
+			digit = (digit | 0x20) - ('a' - '0'); /* in small letters */
+			if (digit > 5)
+				return -1;
+			digit += 10;
+		}
+		value = value << 4 | (int32_t)digit;
 	}
-	*value = sum;
-	return true;
+	return value;
 }
 
-/* Reads a whole text as a decimal number of at most `max`. */
-static bool read_number(const char *text, uint32_t max, uint32_t *value)
+/* Reads a whole text as a decimal number of at most 4294967289. False if it is none. */
+static bool read_number(const char *text, uint32_t *value)
 {
 	uint32_t sum = 0;
 
-	if (*text == '\0')
-		return false;
-	for (; *text != '\0'; text++) {
-		uint32_t digit = (uint32_t)(uint8_t)*text - '0';
+	do {
+		uint32_t digit = (uint8_t)*text - (uint32_t)'0';
 
 		/* 0x19999999 is a tenth of what 32 bits hold. */
-		if (digit > 9 || sum > 0x19999999 || sum * 10 > UINT32_MAX - digit)
+		if (digit > 9 || sum >= 0x19999999)
 			return false;
 		sum = sum * 10 + digit;
-	}
+	} while (*++text != '\0');
 	*value = sum;
-	return sum <= max;
-}
-
-static int base64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/*
- * Decodes base64 (RFC 4648 section 4, with or without padding) over its own text; the result is
- * never longer. False if it is none.
- */
-static bool read_base64(char *text, uint16_t *len)
-{
-	uint8_t *out = (uint8_t *)text;
-	uint32_t bits = 0;
-	int n_bits = 0;
-	uint16_t n = 0;
-
-	for (; *text != '\0' && *text != '='; text++) {
-		int digit = base64_digit(*text);
-
-		if (digit < 0)
-			return false;
-		bits = (bits << 6 | (uint32_t)digit) & 0xFFFF;
-		n_bits += 6;
-		if (n_bits >= 8) {
-			n_bits -= 8;
-			out[n++] = (uint8_t)(bits >> n_bits);
-		}
-	}
-	while (*text == '=')
-		text++;
-	*len = n;
-	return *text == '\0' && n_bits < 6;
-}
-
-/* Decodes %XX in place. False if the digits are wrong, or hide a zero byte. */
-static bool decode_percent(char *text)
-{
-	char *out = text;
-
-	for (; *text != '\0'; text++) {
-		uint16_t byte = (uint8_t)*text;
-
-		if (*text == '%') {
-			if (!read_hex(text + 1, 2, &byte) || byte == 0)
-				return false;
-			text += 2;
-		}
-		*out++ = (char)byte;
-	}
-	*out = '\0';
 	return true;
 }
 
-/* Ends the text at the first `separator`. Returns what follows it, NULL if there is none. */
-static char *split(char *text, char separator)
+/* The value of a digit of base64 (RFC 4648 section 4); 64 if it is none. */
+static uint32_t base64_digit(uint32_t c)
 {
-	for (; *text != '\0'; text++) {
-		if (*text == separator) {
-			*text = '\0';
-			return text + 1;
-		}
-	}
-	return NULL;
+	if (c - 'A' < 26)
+		return c - 'A';
+	if (c - 'a' < 26)
+		return c - 'a' + 26;
+	if (c - '0' < 10)
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : 64;
 }
 
-/* Where the next word of a list of words separated by spaces begins, or the list ends. */
-static const char *skip_word(const char *list)
+/* Whether a word of a command or of a list ends here. */
+static bool ends_word(char c)
 {
-	while (*list != '\0' && *list != ' ')
-		list++;
-	return *list == ' ' ? list + 1 : list;
+	return c == '=' || (uint8_t)c <= ' ';
+}
+
+/* Where the word after the first `n` words of a list separated by spaces begins, or its end. */
+static const char *skip_words(const char *list, unsigned n)
+{
+	for (; n > 0; n--) {
+		while (*list != '\0' && *list++ != ' ')
+			;
+	}
+	return list;
 }
 
 /* The position of `word` in such a list; -1 if it is not in it. */
 static int word_index(const char *list, const char *word)
 {
-	for (int index = 0; *list != '\0'; index++, list = skip_word(list)) {
-		size_t len = 0;
+	for (int index = 0; *list != '\0'; index++, list = skip_words(list, 1)) {
+		const char *at = word;
 
-		while (word[len] != '\0' && word[len] == list[len])
-			len++;
-		if (word[len] == '\0' && (list[len] == ' ' || list[len] == '\0'))
+		while (!ends_word(*at) && *at == *list)
+			at++, list++;
+		if (ends_word(*at) && ends_word(*list))
 			return index;
 	}
 	return -1;
@@ -196,18 +159,12 @@ static int word_index(const char *list, const char *word)
 
 /* ---- Writing the reply ---- */
 
+/* What finds no room is counted, so that the caller can see it and take it back. */
 static void put_char(struct agent *agent, char c)
 {
-	if (agent->reply_len < REPLY_ROOM)
-		agent->reply[agent->reply_len++] = c;
-	else
-		agent->reply_full = true;
-}
-
-static void put_hex(struct agent *agent, uint32_t value, int n_digits)
-{
-	while (n_digits-- > 0)
-		put_char(agent, HEX[(value >> (4 * n_digits)) & 0xF]);
+	if (agent->reply_len < sizeof(agent->reply))
+		agent->reply[agent->reply_len] = c;
+	agent->reply_len++;
 }
 
 static void put_text(struct agent *agent, const char *text)
@@ -216,60 +173,63 @@ static void put_text(struct agent *agent, const char *text)
 		put_char(agent, *text++);
 }
 
-static void put_encoded(struct agent *agent, const char *text)
+static void put_hex(struct agent *agent, uint32_t value, int n_digits)
 {
-	for (; *text != '\0'; text++) {
-		uint8_t byte = (uint8_t)*text;
+	while (--n_digits >= 0) {
+		char digit = (char)('0' + (value >> 4 * n_digits & 0xF));
 
-		/* '@' as well: a sentinel inside a value would start a frame. */
-		if (byte <= ' ' || byte == '*' || byte == '%' || byte == '@' || byte >= 0x7F) {
-			put_char(agent, '%');
-			put_hex(agent, byte, 2);
-		} else {
-			put_char(agent, *text);
-		}
+		put_char(agent, (char)(digit > '9' ? digit + 'A' - '9' - 1 : digit));
 	}
 }
 
-/* Adds " key=value" whole, or not at all: false if it does not fit. */
-static bool put_field(struct agent *agent, const char *key, const char *value)
+/* '@' is encoded as well: a sentinel inside a value would start a frame. */
+static void put_encoded(struct agent *agent, uint8_t byte)
 {
-	uint8_t before = agent->reply_len;
+	if (byte <= ' ' || byte == '*' || byte == '%' || byte == '@' || byte >= 0x7F) {
+		put_char(agent, '%');
+		put_hex(agent, byte, 2);
+	} else {
+		put_char(agent, (char)byte);
+	}
+}
 
-	agent->reply_full = false;
+static void put_word(struct agent *agent, const char *word)
+{
+	while (!ends_word(*word))
+		put_encoded(agent, (uint8_t)*word++);
+}
+
+/*
+ * Adds " key=value" and leaves `spare` bytes of the line free; if that cannot be, it adds nothing
+ * and returns false. The key may end at a space.
+ */
+static bool put_field(struct agent *agent, const char *key, const char *value, unsigned spare)
+{
+	uint16_t before = agent->reply_len;
+
 	put_char(agent, ' ');
-	put_text(agent, key);
+	put_word(agent, key);
 	put_char(agent, '=');
-	put_encoded(agent, value);
-	if (agent->reply_full)
-		agent->reply_len = before;
-	return !agent->reply_full;
+	while (*value != '\0')
+		put_encoded(agent, (uint8_t)*value++);
+	if (agent->reply_len + spare <= sizeof(agent->reply) - TAIL_LEN)
+		return true;
+	agent->reply_len = before;
+	return false;
 }
 
-/* Writes `value` in decimal by subtraction: many small cores have no divider. */
-static const char *number_text(uint32_t value, char text[11])
+static void put_number(struct agent *agent, const char *key, uint16_t value)
 {
-	static const uint32_t powers[] = {1000000000, 100000000, 10000000, 1000000, 100000,
-	                                  10000,      1000,      100,      10,      1};
-	char *out = text;
+	char text[6], *out = text + sizeof(text) - 1;
 
-	for (int i = 0; i < 10; i++) {
-		char digit = '0';
-
-		for (; value >= powers[i]; value -= powers[i])
-			digit++;
-		if (digit != '0' || out != text || i == 9)
-			*out++ = digit;
-	}
 	*out = '\0';
-	return text;
-}
+	do {
+		uint32_t tenth = value * 52429u >> 19; /* right for 16 bits, and without a divider */
 
-static void put_number(struct agent *agent, const char *key, uint32_t value)
-{
-	char text[11];
-
-	(void)put_field(agent, key, number_text(value, text));
+		*--out = (char)('0' + value - tenth * 10);
+		value = (uint16_t)tenth;
+	} while (value > 0);
+	(void)put_field(agent, key, out, 0);
 }
 
 static void put_boot(struct agent *agent)
@@ -278,20 +238,339 @@ static void put_boot(struct agent *agent)
 	put_hex(agent, agent->boot, 8);
 }
 
-/* Turns the reply into a refusal. `key` may be NULL, and ends at a space as well. */
-static void refuse(struct agent *agent, const char *why, const char *key)
+/* Puts `text` in the place of " OK". */
+static void answer(struct agent *agent, const char *text)
 {
 	agent->reply_len = SENTINEL_LEN;
-	put_text(agent, "ERR why=");
-	put_text(agent, why);
-	if (key == NULL)
-		return;
-	put_text(agent, " key=");
-	for (; *key > ' ' && *key < 0x7F && *key != '*' && *key != '@'; key++)
-		put_char(agent, *key);
+	put_text(agent, text);
 }
 
-static void begin_reply(struct agent *agent, uint8_t seq)
+/* The key of a refusal is all that can be too long. */
+static void end_reply(struct agent *agent)
+{
+	uint16_t crc;
+
+	if (agent->reply_len > sizeof(agent->reply) - TAIL_LEN)
+		agent->reply_len = sizeof(agent->reply) - TAIL_LEN;
+	crc = crc16(agent->reply + 4, agent->reply_len - 4u);
+	put_char(agent, '*');
+	put_hex(agent, crc, 4);
+	put_text(agent, "\r\n");
+}
+
+/* ---- The store ---- */
+
+/* Frees the room of one blob, if there is such a one, by moving those behind it. */
+static void drop_blob(struct agent *agent, unsigned name)
+{
+	uint16_t offset = agent->blob[name].offset;
+	uint16_t len = agent->blob[name].len;
+
+	agent->blob[name].len = 0;
+	agent->store_used = (uint16_t)(agent->store_used - len);
+	for (unsigned i = offset; i < agent->store_used; i++)
+		agent->store[i] = agent->store[i + len];
+	for (unsigned i = 0; i < AGENT_N_BLOBS; i++) {
+		if (agent->blob[i].offset > offset)
+			agent->blob[i].offset = (uint16_t)(agent->blob[i].offset - len);
+	}
+}
+
+/* Nothing is left of an upload that did not come to its end. */
+static void drop_upload(struct agent *agent)
+{
+	drop_blob(agent, agent->uploading);
+	agent->uploading = NO_BLOB;
+	agent->uploaded = 0;
+}
+
+struct agent_blob agent_blob(const struct agent *agent, enum agent_blob_name name)
+{
+	struct agent_blob blob = {agent->store + agent->blob[name].offset, agent->blob[name].len};
+
+	if (agent->uploading == name)
+		blob.len = 0;
+	return blob;
+}
+
+/* ---- Commands ---- */
+
+static unsigned do_hello(struct agent *agent)
+{
+	agent->greeted = true;
+	put_text(agent, " v=1 line=" TEXT_OF(AGENT_LINE_MAX));
+	put_number(agent, "blob", agent->store_size);
+	put_boot(agent);
+	(void)put_field(agent, "stack", agent->ops->stack, 0);
+	(void)put_field(agent, "caps", agent->ops->caps, 0);
+	return WHY_NOT;
+}
+
+/* "BLOB len= name=" */
+static unsigned do_blob(struct agent *agent)
+{
+	int name = word_index(BLOB_NAMES, agent->value[1]);
+
+	if (name < 0)
+		return WHY_VALUE | KEY(1);
+	drop_upload(agent);
+	drop_blob(agent, (unsigned)name);
+	if (agent->number > (uint32_t)agent->store_size - agent->store_used)
+		return WHY_SPACE | KEY(0);
+	agent->blob[name].offset = agent->store_used;
+	agent->blob[name].len = (uint16_t)agent->number;
+	agent->store_used = (uint16_t)(agent->store_used + agent->number);
+	agent->uploading = (uint8_t)name;
+	return WHY_NOT;
+}
+
+/*
+ * "DATA off= b=": takes what is base64 and finds room. The answer tells how much that was, and END
+ * whether it was right.
+ */
+static unsigned do_data(struct agent *agent)
+{
+	const struct agent_place *place = &agent->blob[agent->uploading];
+	const char *text = agent->value[1];
+	uint32_t bits = 0, digit;
+
+	if (agent->number != agent->uploaded)
+		return WHY_NOT;
+	for (unsigned n_bits = 0; (digit = base64_digit((uint8_t)*text)) < 64; text++) {
+		bits = bits << 6 | digit;
+		n_bits += 6;
+		if (n_bits >= 8 && agent->uploaded < place->len) {
+			n_bits -= 8;
+			agent->store[place->offset + agent->uploaded++] = (uint8_t)(bits >> n_bits);
+		}
+	}
+	return WHY_NOT;
+}
+
+/* "END crc=" */
+static unsigned do_end(struct agent *agent)
+{
+	const struct agent_place *place = &agent->blob[agent->uploading];
+
+	if (crc16(agent->store + place->offset, place->len) != read_hex(agent->value[0], 4)) {
+		drop_upload(agent);
+		return WHY_CRC;
+	}
+	agent->uploading = NO_BLOB;
+	return WHY_NOT;
+}
+
+/* "TIME t=" */
+static unsigned do_time(struct agent *agent)
+{
+	return agent->ops->set_time(agent->context, agent->number) ? WHY_NOT
+	                                                           : WHY_UNSUPPORTED | KEY(0);
+}
+
+/* "RUN port= id= host= ..." */
+static unsigned do_run(struct agent *agent)
+{
+	const char *id = agent->value[1];
+	size_t len = 0;
+
+	if (agent->number == 0 || agent->number >> 16 > 0)
+		return WHY_VALUE | KEY(0);
+	while (id[len++] != '\0')
+		;
+	if (len > sizeof(agent->run_id))
+		return WHY_VALUE | KEY(1);
+	agent->refused_key =
+		agent->ops->run(agent->context, (uint16_t)agent->number, agent->value + 1);
+	if (agent->refused_key != NULL)
+		return WHY_UNSUPPORTED;
+	while (len-- > 0)
+		agent->run_id[len] = id[len];
+	answer(agent, "ACK");
+	return WHY_NOT;
+}
+
+/* In the order of enum agent_report_text. */
+static const char REPORT_KEYS[] = "ph rc al ver cs ms grp sig heap";
+
+/*
+ * "STAT from=": the fields of the report from that number on. If not all fit, "more" tells where to
+ * go on. What does not even fit alone is left out, or the host would ask for it for ever.
+ */
+static void put_report(struct agent *agent, const struct agent_report *report)
+{
+	const char *key = REPORT_KEYS;
+
+	for (unsigned i = 0; *key != '\0'; i++, key = skip_words(key, 1)) {
+		if (i < agent->number || report->text[i] == NULL)
+			continue;
+		if (!put_field(agent, key, report->text[i], MORE_LEN) && i != agent->number) {
+			put_number(agent, "more", (uint16_t)i);
+			return;
+		}
+	}
+}
+
+static unsigned do_stat(struct agent *agent)
+{
+	struct agent_report report = {{NULL}};
+	enum agent_state state = agent->ops->status(agent->context, &report);
+
+	put_boot(agent);
+	if (state == AGENT_DONE) {
+		(void)put_field(agent, "run", agent->run_id, 0);
+		put_report(agent, &report);
+	} else {
+		put_text(agent, state == AGENT_BUSY ? " busy" : " idle");
+	}
+	return WHY_NOT;
+}
+
+static unsigned do_abort(struct agent *agent)
+{
+	agent->ops->abort(agent->context);
+	return WHY_NOT;
+}
+
+static unsigned do_reset(struct agent *agent)
+{
+	agent->ops->reset(agent->context);
+	return WHY_NOT;
+}
+
+/* Each command's name and keys. A list of its own, as that is shorter than so many pointers. */
+static const char COMMAND_WORDS[] = "HELLO\0"
+				    "BLOB len name\0"
+				    "DATA off b\0"
+				    "END crc\0"
+				    "TIME t\0"
+				    "RUN port id host sni min max alpn psk send resume early\0"
+				    "STAT from\0"
+				    "ABORT\0"
+				    "RESET\0";
+
+/* In the same order. STAT, ABORT and RESET do no harm to a board that has restarted. */
+static const struct command COMMANDS[] = {
+	{0, STARTS, do_hello},
+	{2, ALTERS | NUMBER | UPLOADS, do_blob},
+	{2, ALTERS | NUMBER | UPLOADS, do_data},
+	{1, ALTERS | UPLOADS, do_end},
+	{1, ALTERS | NUMBER, do_time},
+	{3, ALTERS | NUMBER, do_run},
+	{0, NUMBER, do_stat},
+	{0, 0, do_abort},
+	{0, 0, do_reset},
+	{0, 0, NULL}, /* any other */
+};
+
+static const struct command *find_command(struct agent *agent)
+{
+	const struct command *command = COMMANDS;
+
+	agent->words = COMMAND_WORDS;
+	while (*agent->words != '\0' && word_index(agent->words, agent->line + 3) != 0) {
+		while (*agent->words++ != '\0')
+			;
+		command++;
+	}
+	return command;
+}
+
+/* Decodes %XX from `text` to the value's end into `out`. Where it ends; NULL if it is no value. */
+static char *read_value(char *text, char *out)
+{
+	for (; *text != ' ' && *text != '\0'; text++) {
+		int32_t byte = (uint8_t)*text;
+
+		if (byte == '%') {
+			byte = read_hex(text + 1, 2);
+			text += 2;
+		}
+		if (byte <= 0) /* no digits, or a zero byte */
+			return NULL;
+		*out++ = (char)byte;
+	}
+	*out = '\0';
+	return text;
+}
+
+/* Cuts "VERB key=value key=value" into the values of the command's keys. WHY_NOT, or why not. */
+static unsigned read_values(struct agent *agent, const struct command *command)
+{
+	char *text = agent->line + 3;
+	const char *keys = skip_words(agent->words, 1);
+	const char **value = agent->value;
+
+	while (!ends_word(*text))
+		text++;
+	while (*text != '\0') { /* it is at the byte before a key */
+		char *key = text + 1;
+		int index = word_index(keys, key);
+
+		do {
+			text++;
+		} while (!ends_word(*text));
+		if (index < 0 || *text != '=' || value[index] != NULL) {
+			agent->refused_key = key;
+			return WHY_KEY;
+		}
+		value[index] = text;
+		text = read_value(text + 1, text);
+		if (text == NULL || *value[index] == '\0')
+			return WHY_VALUE | KEY(index);
+	}
+	for (unsigned i = 0; i < command->n_required; i++) {
+		if (value[i] == NULL)
+			return WHY_MISSING | KEY(i);
+	}
+	if ((command->how & NUMBER) != 0 && value[0] != NULL &&
+	    !read_number(value[0], &agent->number))
+		return WHY_VALUE | KEY(0);
+	return WHY_NOT;
+}
+
+static void refuse(struct agent *agent, unsigned why)
+{
+	const char *key = agent->refused_key;
+
+	if (why > KEY(0))
+		key = skip_words(agent->words, why >> 4);
+	answer(agent, "ERR why=");
+	put_word(agent, skip_words(WHY_WORDS, why & 0xF));
+	if (key != NULL) {
+		put_text(agent, " key=");
+		put_word(agent, key);
+	}
+}
+
+static void execute(struct agent *agent, const struct command *command)
+{
+	unsigned why;
+
+	agent->number = 0;
+	agent->refused_key = NULL;
+	for (unsigned i = 0; i < AGENT_N_VALUES; i++)
+		agent->value[i] = NULL;
+	if (command->execute == NULL)
+		why = WHY_VERB;
+	else if ((command->how & ALTERS) != 0 &&
+	         agent->ops->status(agent->context, NULL) == AGENT_BUSY)
+		why = WHY_BUSY;
+	else
+		why = read_values(agent, command);
+	if (why == WHY_NOT)
+		why = command->execute(agent);
+	if (why != WHY_NOT)
+		refuse(agent, why);
+	else if ((command->how & UPLOADS) != 0)
+		put_number(agent, "off", agent->uploaded);
+}
+
+static void send_nak(struct agent *agent, unsigned nak)
+{
+	agent->ops->write(agent->context, NAKS + nak, NAK_LEN);
+}
+
+static void begin_reply(struct agent *agent, uint32_t seq)
 {
 	agent->reply_len = 0;
 	put_text(agent, "\r\n@T");
@@ -299,439 +578,75 @@ static void begin_reply(struct agent *agent, uint8_t seq)
 	put_text(agent, " OK");
 }
 
-/* REPLY_ROOM keeps the room that the tail needs. */
-static void send_reply(struct agent *agent)
-{
-	const uint8_t *body = (const uint8_t *)agent->reply + 4;
-	uint16_t crc = crc16(body, (size_t)agent->reply_len - 4);
-	char *out = agent->reply + agent->reply_len;
-
-	*out++ = '*';
-	for (int shift = 12; shift >= 0; shift -= 4)
-		*out++ = HEX[(crc >> shift) & 0xF];
-	*out++ = '\r';
-	*out++ = '\n';
-	agent->reply_len = (uint8_t)(out - agent->reply);
-	agent->ops->write(agent->context, agent->reply, agent->reply_len);
-}
-
-/* ---- The store ---- */
-
-/* Frees the room of one blob by moving those behind it. */
-static void drop_blob(struct agent *agent, int name)
-{
-	uint16_t offset = agent->blob[name].offset;
-	uint16_t len = agent->blob[name].len;
-
-	agent->store_used = (uint16_t)(agent->store_used - len);
-	for (uint16_t i = offset; i < agent->store_used; i++)
-		agent->store[i] = agent->store[i + len];
-	for (int i = 0; i < AGENT_N_BLOBS; i++) {
-		if (agent->blob[i].offset > offset)
-			agent->blob[i].offset = (uint16_t)(agent->blob[i].offset - len);
-	}
-	agent->blob[name].len = 0;
-	agent->blob[name].whole = false;
-}
-
-static void drop_upload(struct agent *agent)
-{
-	if (agent->uploading != AGENT_N_BLOBS)
-		drop_blob(agent, agent->uploading);
-	agent->uploading = AGENT_N_BLOBS;
-}
-
-struct agent_blob agent_blob(const struct agent *agent, enum agent_blob_name name)
-{
-	struct agent_blob blob = {agent->store + agent->blob[name].offset, 0};
-
-	if (agent->blob[name].whole)
-		blob.len = agent->blob[name].len;
-	return blob;
-}
-
-/* ---- Commands ---- */
-
-static enum agent_state run_state(struct agent *agent, struct agent_report *report)
-{
-	*report = (struct agent_report){.ms = AGENT_UNKNOWN, .heap = AGENT_UNKNOWN};
-	agent->ops->status(agent->context, report);
-	return report->state;
-}
-
-static void do_hello(struct agent *agent, char *const value[])
-{
-	(void)value;
-	agent->greeted = true;
-	put_text(agent, " v=1");
-	put_number(agent, "line", AGENT_LINE_MAX);
-	put_number(agent, "blob", agent->store_size);
-	put_boot(agent);
-	(void)put_field(agent, "stack", agent->ops->stack);
-	(void)put_field(agent, "caps", agent->ops->caps);
-}
-
-static void do_blob(struct agent *agent, char *const value[])
-{
-	int name = word_index(BLOB_NAMES, value[0]);
-	uint32_t len = 0;
-
-	if (name < 0) {
-		refuse(agent, WHY_VALUE, "name");
-	} else if (!read_number(value[1], UINT32_MAX, &len)) {
-		refuse(agent, WHY_VALUE, "len");
-	} else {
-		drop_upload(agent);
-		drop_blob(agent, name);
-		if (len > (uint32_t)agent->store_size - agent->store_used) {
-			refuse(agent, WHY_SPACE, "len");
-			return;
-		}
-		agent->blob[name].offset = agent->store_used;
-		agent->blob[name].len = (uint16_t)len;
-		agent->store_used = (uint16_t)(agent->store_used + len);
-		agent->uploading = (uint8_t)name;
-		agent->uploaded = 0;
-		put_number(agent, "off", 0);
-	}
-}
-
-static void do_data(struct agent *agent, char *const value[])
-{
-	const uint8_t *bytes = (const uint8_t *)value[1];
-	uint32_t offset = 0;
-	uint16_t len = 0;
-	uint8_t *out;
-
-	if (agent->uploading == AGENT_N_BLOBS) {
-		refuse(agent, WHY_ORDER, NULL);
-	} else if (!read_number(value[0], UINT32_MAX, &offset)) {
-		refuse(agent, WHY_VALUE, "off");
-	} else if (!read_base64(value[1], &len)) {
-		refuse(agent, WHY_VALUE, "b");
-	} else if (offset != agent->uploaded) {
-		put_number(agent, "off", agent->uploaded);
-	} else if (len > agent->blob[agent->uploading].len - agent->uploaded) {
-		refuse(agent, WHY_LONG, "b");
-	} else {
-		out = agent->store + agent->blob[agent->uploading].offset + agent->uploaded;
-		for (uint16_t i = 0; i < len; i++)
-			out[i] = bytes[i];
-		agent->uploaded = (uint16_t)(agent->uploaded + len);
-		put_number(agent, "off", agent->uploaded);
-	}
-}
-
-static void do_end(struct agent *agent, char *const value[])
-{
-	uint8_t name = agent->uploading;
-	uint16_t crc = 0;
-
-	if (name == AGENT_N_BLOBS) {
-		refuse(agent, WHY_ORDER, NULL);
-	} else if (!read_hex(value[0], 4, &crc) || value[0][4] != '\0') {
-		refuse(agent, WHY_VALUE, "crc");
-	} else if (agent->uploaded != agent->blob[name].len) {
-		refuse(agent, WHY_SHORT, NULL);
-		put_number(agent, "off", agent->uploaded);
-	} else if (crc16(agent->store + agent->blob[name].offset, agent->uploaded) != crc) {
-		refuse(agent, WHY_CRC, NULL);
-		drop_upload(agent);
-	} else {
-		agent->blob[name].whole = true;
-		agent->uploading = AGENT_N_BLOBS;
-		put_number(agent, "off", agent->uploaded);
-	}
-}
-
-static void do_time(struct agent *agent, char *const value[])
-{
-	uint32_t unix_s = 0;
-
-	if (!read_number(value[0], UINT32_MAX, &unix_s))
-		refuse(agent, WHY_VALUE, "t");
-	else if (!agent->ops->set_time(agent->context, unix_s))
-		refuse(agent, WHY_UNSUPPORTED, "t");
-}
-
-static size_t text_len(const char *text)
-{
-	size_t len = 0;
-
-	while (text[len] != '\0')
-		len++;
-	return len;
-}
-
-static void do_run(struct agent *agent, char *const value[])
-{
-	struct agent_run run = {
-		.id = value[0],
-		.host = value[1],
-		.sni = value[3],
-		.min = value[4],
-		.max = value[5],
-		.alpn = value[6],
-		.psk = value[7],
-		.send = value[8],
-		.resume = value[9],
-		.early = value[10],
-	};
-	size_t id_len = text_len(run.id);
-	const char *refused;
-	uint32_t port = 0;
-
-	if (!read_number(value[2], 0xFFFF, &port) || port == 0) {
-		refuse(agent, WHY_VALUE, "port");
-		return;
-	}
-	if (id_len > AGENT_ID_MAX) {
-		refuse(agent, WHY_LONG, "id");
-		return;
-	}
-	run.port = (uint16_t)port;
-	refused = agent->ops->run(agent->context, &run);
-	if (refused != NULL) {
-		refuse(agent, WHY_UNSUPPORTED, refused);
-		return;
-	}
-	for (size_t i = 0; i <= id_len; i++)
-		agent->run_id[i] = run.id[i];
-	agent->reply_len = SENTINEL_LEN;
-	put_text(agent, "ACK");
-}
-
-/* A report on its way into a reply, which takes up where an earlier one stopped. */
-struct part {
-	struct agent *agent;
-	uint32_t from;  /* fields before this one have been told */
-	uint32_t index; /* of the next field */
-	bool told;      /* a field is in this part */
-	bool cut;       /* the field before `index` did not fit */
-};
-
-static void report_text(struct part *part, const char *key, const char *value)
-{
-	struct agent *agent = part->agent;
-	uint8_t before = agent->reply_len;
-
-	if (part->cut || value == NULL || part->index++ < part->from)
-		return;
-	if (put_field(agent, key, value) && agent->reply_len <= REPLY_ROOM - MORE_LEN) {
-		part->told = true;
-		return;
-	}
-	agent->reply_len = before;
-	/* What does not even fit alone is left out, or the host would ask for it for ever. */
-	part->cut = part->told;
-}
-
-static void report_number(struct part *part, const char *key, uint32_t value)
-{
-	char text[11];
-
-	if (value != AGENT_UNKNOWN)
-		report_text(part, key, number_text(value, text));
-}
-
-static void do_stat(struct agent *agent, char *const value[])
-{
-	struct part part = {.agent = agent};
-	struct agent_report report;
-	enum agent_state state;
-
-	if (value[0] != NULL && !read_number(value[0], UINT32_MAX, &part.from)) {
-		refuse(agent, WHY_VALUE, "from");
-		return;
-	}
-	state = run_state(agent, &report);
-	put_boot(agent);
-	if (state != AGENT_DONE) {
-		put_text(agent, state == AGENT_BUSY ? " busy" : " idle");
-		return;
-	}
-	(void)put_field(agent, "run", agent->run_id);
-	report_text(&part, "ph", report.ph);
-	report_text(&part, "rc", report.rc);
-	report_text(&part, "al", report.al);
-	report_text(&part, "ver", report.ver);
-	report_text(&part, "cs", report.cs);
-	report_number(&part, "ms", report.ms);
-	report_text(&part, "grp", report.grp);
-	report_text(&part, "sig", report.sig);
-	report_number(&part, "heap", report.heap);
-	if (part.cut)
-		put_number(agent, "more", part.index - 1);
-}
-
-static void do_abort(struct agent *agent, char *const value[])
-{
-	(void)value;
-	agent->ops->abort(agent->context);
-}
-
-static void do_reset(struct agent *agent, char *const value[])
-{
-	(void)value;
-	agent->reset_due = true;
-}
-
-/* STAT, ABORT and RESET do no harm to a board that has restarted. */
-static const struct command COMMANDS[] = {
-	{"HELLO", "", 0, false, false, do_hello},
-	{"BLOB", "name len", 2, true, true, do_blob},
-	{"DATA", "off b", 2, true, true, do_data},
-	{"END", "crc", 1, true, true, do_end},
-	{"TIME", "t", 1, true, true, do_time},
-	{"RUN", "id host port sni min max alpn psk send resume early", 3, true, true, do_run},
-	{"STAT", "from", 0, false, false, do_stat},
-	{"ABORT", "", 0, false, false, do_abort},
-	{"RESET", "", 0, false, false, do_reset},
-};
-
-#define N_COMMANDS (sizeof(COMMANDS) / sizeof(COMMANDS[0]))
-
-static const struct command *find_command(const char *verb)
-{
-	for (size_t i = 0; i < N_COMMANDS; i++) {
-		if (word_index(COMMANDS[i].name, verb) == 0)
-			return &COMMANDS[i];
-	}
-	return NULL;
-}
-
-/* Cuts "key=value key=value" into the values of `command`'s keys. False if it was refused. */
-static bool read_values(struct agent *agent, const struct command *command, char *text,
-                        char *value[])
-{
-	const char *needed = command->keys;
-
-	while (text != NULL) {
-		char *rest = split(text, ' ');
-		char *content = split(text, '=');
-		int index = content == NULL ? -1 : word_index(command->keys, text);
-
-		if (index < 0 || value[index] != NULL) {
-			refuse(agent, WHY_KEY, text);
-			return false;
-		}
-		if (!decode_percent(content) || *content == '\0') {
-			refuse(agent, WHY_VALUE, text);
-			return false;
-		}
-		value[index] = content;
-		text = rest;
-	}
-	for (int i = 0; i < command->n_required; i++, needed = skip_word(needed)) {
-		if (value[i] == NULL) {
-			refuse(agent, WHY_MISSING, needed);
-			return false;
-		}
-	}
-	return true;
-}
-
-static void execute(struct agent *agent, const struct command *command, char *text)
-{
-	char *value[VALUES_MAX] = {NULL};
-	struct agent_report report;
-
-	if (command == NULL)
-		refuse(agent, WHY_VERB, NULL);
-	else if (command->needs_idle && run_state(agent, &report) == AGENT_BUSY)
-		refuse(agent, WHY_BUSY, NULL);
-	else if (read_values(agent, command, text, value))
-		command->execute(agent, value);
-}
-
-static void send_nak(struct agent *agent, const char *nak)
-{
-	agent->ops->write(agent->context, nak, sizeof(NAK_CRC) - 1);
-}
-
 /* A frame with a good CRC: "<seq> VERB ..." in the line buffer, ended by a zero. */
-static void take_frame(struct agent *agent, uint8_t seq, uint16_t crc)
+static void take_frame(struct agent *agent, uint32_t seq, uint32_t crc)
 {
-	char *verb = agent->line + 3;
-	char *text = split(verb, ' ');
-	const struct command *command = find_command(verb);
-	bool used = agent->answered && seq == agent->last_seq;
+	const struct command *command = find_command(agent);
+	uint32_t differs = (seq << 16 | crc) ^ agent->last_command;
 
-	if (used && crc == agent->last_crc) {
-		agent->ops->write(agent->context, agent->reply, agent->reply_len);
-		return;
-	}
-	/* HELLO starts anew: a new host may begin with the number that the last one ended with. */
-	if (command == NULL || command->execute != do_hello) {
-		if (used || (command != NULL && command->needs_hello && !agent->greeted)) {
+	if (differs != 0) {
+		if ((differs >> 16 == 0 && (command->how & STARTS) == 0) ||
+		    ((command->how & ALTERS) != 0 && !agent->greeted)) {
 			send_nak(agent, NAK_SEQ);
 			return;
 		}
+		agent->last_command ^= differs;
+		begin_reply(agent, seq);
+		execute(agent, command);
+		end_reply(agent);
 	}
-	begin_reply(agent, seq);
-	execute(agent, command, text);
-	agent->last_seq = seq;
-	agent->last_crc = crc;
-	agent->answered = true;
-	send_reply(agent);
-	if (agent->reset_due) {
-		agent->reset_due = false;
-		agent->ops->reset(agent->context);
-	}
+	agent->ops->write(agent->context, agent->reply, agent->reply_len);
 }
 
-static void end_frame(struct agent *agent)
+static void end_frame(struct agent *agent, unsigned len)
 {
 	char *line = agent->line;
-	size_t body_len = (size_t)agent->line_len - (FRAME_MIN - 4);
-	uint16_t seq = 0;
-	uint16_t crc = 0;
+	size_t star = (size_t)len - (FRAME_MIN - 4);
+	int32_t crc, seq;
 
-	if (agent->line_len < FRAME_MIN || line[body_len] != '*' ||
-	    !read_hex(line + body_len + 1, 4, &crc) ||
-	    crc16((const uint8_t *)line, body_len) != crc || !read_hex(line, 2, &seq) ||
-	    line[2] != ' ') {
+	if (len > AGENT_LINE_MAX) {
+		send_nak(agent, NAK_OVF);
+		return;
+	}
+	if (len < FRAME_MIN || (crc = read_hex(line + star + 1, 4)) != crc16(line, star) ||
+	    (seq = read_hex(line, 2)) < 0) {
 		send_nak(agent, NAK_CRC);
 		return;
 	}
-	line[body_len] = '\0';
-	take_frame(agent, (uint8_t)seq, crc);
+	line[star] = '\0';
+	take_frame(agent, (uint32_t)seq, (uint32_t)crc);
 }
 
 void agent_receive(struct agent *agent, uint8_t byte)
 {
-	bool sentinel = agent->at_sign && byte == 'H';
+	bool sentinel = byte == 'H' && agent->last_byte == '@';
+	unsigned len = agent->line_len;
 
-	agent->at_sign = byte == '@';
-	if (byte == '\n' || byte == '\r') {
-		uint8_t state = agent->line_state;
-
-		agent->line_state = LINE_OUTSIDE;
-		if (state == LINE_FRAME)
-			end_frame(agent);
-		else if (state == LINE_OVERFLOW)
-			send_nak(agent, NAK_OVF);
-	} else if (sentinel) {
-		agent->line_state = LINE_FRAME;
+	agent->last_byte = byte;
+	if (sentinel) {
 		agent->line_len = 0;
-	} else if (agent->line_state == LINE_FRAME && agent->line_len < AGENT_LINE_MAX) {
-		agent->line[agent->line_len++] = (char)byte;
-	} else if (agent->line_state == LINE_FRAME) {
-		agent->line_state = LINE_OVERFLOW;
+	} else if (byte == '\n' || byte == '\r') {
+		agent->line_len = NO_FRAME;
+		if (len != NO_FRAME)
+			end_frame(agent, len);
+	} else if (len <= AGENT_LINE_MAX) {
+		agent->line_len++;
+		if (len < AGENT_LINE_MAX)
+			agent->line[len] = (char)byte;
 	}
 }
 
 void agent_init(struct agent *agent, const struct agent_ops *ops, void *context, uint8_t *store,
-                size_t store_size)
+                uint16_t store_size)
 {
-	if (store_size > AGENT_STORE_MAX)
-		store_size = AGENT_STORE_MAX;
 	*agent = (struct agent){
 		.ops = ops,
 		.context = context,
 		.store = store,
-		.store_size = (uint16_t)store_size,
-		.uploading = AGENT_N_BLOBS,
+		.store_size = store_size,
+		.uploading = NO_BLOB,
+		.last_command = NO_COMMAND,
+		.line_len = NO_FRAME,
 	};
 	agent->boot = ops->boot_nonce(context);
 }

@@ -5,12 +5,13 @@
  * UART, and a host can upload certificates to the board, start one TLS connection at a time and ask
  * how it went. The agent moves text; it knows nothing of TLS and judges nothing.
  *
- * Portable C99 with nothing but the three freestanding headers below: no heap, no library call, no
- * division, no floating point, no recursion, no variable-length array. It owns its struct and the
- * store that it is given, and keeps no other state, so several agents may live side by side.
+ * Portable C99 with nothing but the three freestanding headers below: no heap, no division, no
+ * floating point, no recursion, no variable-length array, and no library call but the memset that a
+ * compiler may put in. It owns its struct and the store that it is given, and keeps no other state,
+ * so several agents may live side by side. `make firmware` tells its size on Cortex-M0 and M33.
  *
  * Not reentrant: call agent_receive() from one task (or the main loop), not from an interrupt. Let
- * the interrupt fill a ring buffer and feed the agent from there. It takes less than 400 bytes of
+ * the interrupt fill a ring buffer and feed the agent from there. It takes less than 250 bytes of
  * stack on a Cortex-M0, and what the operations take.
  *
  * Bytes from the line are never trusted: a line without a good CRC changes nothing but the line
@@ -25,8 +26,7 @@
 
 #define AGENT_LINE_MAX 128       /* bytes of a line, from its sentinel to its newline, both ways */
 #define AGENT_ID_MAX 12          /* bytes of a run's id; a longer one is refused */
-#define AGENT_STORE_MAX 65535    /* bytes of store that can be used */
-#define AGENT_UNKNOWN UINT32_MAX /* a number that the board cannot tell */
+#define AGENT_N_VALUES 11        /* keys of RUN, the command with the most */
 
 /* HELLO's answer has room for 68 bytes of stack name and capabilities together; a field that does
  * not fit is left out. */
@@ -40,22 +40,23 @@ struct agent_blob {
 };
 
 /*
- * One connection to make. The texts lie in the agent's line buffer: they are valid during the call
- * of `run` only, so copy what is needed later. Those in brackets are NULL when the host gave none.
- * No text is longer than AGENT_LINE_MAX bytes.
+ * What the host says of a connection to make, besides the port. The texts lie in the agent's line
+ * buffer: they are valid during the call of `run` only, so copy what is needed later. Those that
+ * the host did not give are NULL; it gives at least the first two. No text is longer than
+ * AGENT_LINE_MAX bytes.
  */
-struct agent_run {
-	const char *id;
-	const char *host; /* a name or an IP address */
-	uint16_t port;
-	const char *sni;    /* [] server name to send, and to expect in the certificate */
-	const char *min;    /* [] lowest TLS version: "1.0" to "1.3" */
-	const char *max;    /* [] highest TLS version */
-	const char *alpn;   /* [] protocol names, separated by commas */
-	const char *psk;    /* [] identity, a colon, the key in hexadecimal digits */
-	const char *send;   /* [] text to send; the server answers with the same bytes */
-	const char *resume; /* [] "1": resume the last session */
-	const char *early;  /* [] "1": send `send` as early data of the session that is resumed */
+enum agent_run_text {
+	AGENT_ID,
+	AGENT_HOST,   /* a name or an IP address */
+	AGENT_SNI,    /* server name to send, and to expect in the certificate */
+	AGENT_MIN,    /* lowest TLS version: "1.0" to "1.3" */
+	AGENT_MAX,    /* highest TLS version */
+	AGENT_ALPN,   /* protocol names, separated by commas */
+	AGENT_PSK,    /* identity, a colon, the key in hexadecimal digits */
+	AGENT_SEND,   /* text to send; the server answers with the same bytes */
+	AGENT_RESUME, /* "1": resume the last session */
+	AGENT_EARLY,  /* "1": send AGENT_SEND as early data of the session that is resumed */
+	AGENT_N_RUN_TEXTS,
 };
 
 enum agent_state {
@@ -64,21 +65,25 @@ enum agent_state {
 	AGENT_DONE, /* the last run has ended */
 };
 
+enum agent_report_text {
+	AGENT_PHASE,     /* the last one reached: "dns", "tcp", "hs", "app" or "close" */
+	AGENT_STATUS,    /* "0", or the stack's status as its own engineers print it */
+	AGENT_ALERT,     /* "r40" received, "s80" sent */
+	AGENT_VERSION,   /* "1.2" */
+	AGENT_SUITE,     /* the suite's IANA name */
+	AGENT_MS,        /* duration of the handshake, in decimal digits */
+	AGENT_GROUP,     /* the group's IANA name */
+	AGENT_SIGNATURE, /* IANA name of the algorithm that the server signed with */
+	AGENT_HEAP,      /* bytes of heap that the run took at most, in decimal digits */
+	AGENT_N_TEXTS,
+};
+
 /*
- * How the last run stands. The texts must stay as they are until the next call of an operation;
- * NULL and AGENT_UNKNOWN mean "this stack does not tell". Only AGENT_DONE needs more than `state`.
+ * How a run went. The texts must stay as they are until the next call of an operation; NULL means
+ * "this stack does not tell".
  */
 struct agent_report {
-	enum agent_state state;
-	const char *ph;  /* the last phase reached: "dns", "tcp", "hs", "app" or "close" */
-	const char *rc;  /* "0", or the stack's status as its own engineers print it */
-	const char *al;  /* an alert: "r40" received, "s80" sent */
-	const char *ver; /* "1.2" */
-	const char *cs;  /* the suite's IANA name */
-	const char *grp; /* the group's IANA name */
-	const char *sig; /* IANA name of the algorithm that the server signed with */
-	uint32_t ms;     /* duration of the handshake */
-	uint32_t heap;   /* bytes of heap that the run took at most */
+	const char *text[AGENT_N_TEXTS];
 };
 
 /*
@@ -98,13 +103,17 @@ struct agent_ops {
 	uint32_t (*boot_nonce)(void *context);
 
 	/*
-	 * Starts a run in the background; called only while none is under way. NULL if it was
-	 * started; else it was not, and the result names the key of RUN that cannot be honoured.
+	 * Starts a run in the background, with `text` by enum agent_run_text; called only while none
+	 * is under way. NULL if it was started; else it was not, and the result names the key of
+	 * RUN that cannot be honoured.
 	 */
-	const char *(*run)(void *context, const struct agent_run *run);
+	const char *(*run)(void *context, uint16_t port, const char *const text[]);
 
-	/* Tells how the last run stands. `report` comes with all texts NULL, numbers unknown. */
-	void (*status)(void *context, struct agent_report *report);
+	/*
+	 * Tells how the last run stands. If it has ended, and `report` is not NULL, it fills in the
+	 * report, which comes with all texts NULL.
+	 */
+	enum agent_state (*status)(void *context, struct agent_report *report);
 
 	/* Makes a run under way, if any, end soon with the stack's own status for that. */
 	void (*abort)(void *context);
@@ -113,35 +122,35 @@ struct agent_ops {
 	bool (*set_time)(void *context, uint32_t unix_s);
 
 	/*
-	 * Restarts the board, after what was written has left the UART. May return if the restart
-	 * comes later.
+	 * Asks for a restart of the board, soon but not in this call: the answer is written after it.
 	 */
 	void (*reset)(void *context);
 };
 
-/* Private to agent.c; here so that the caller can give it room. */
+/*
+ * Private to agent.c; here so that the caller can give it room. Small fields come first: the short
+ * instructions of small cores reach no further.
+ */
 struct agent {
+	uint8_t line_len;  /* bytes of the frame that is coming, or why there is none */
+	uint8_t uploading; /* an agent_blob_name, or AGENT_N_BLOBS */
+	uint8_t last_byte; /* received */
+	bool greeted;      /* HELLO came since the board started */
+	uint16_t reply_len;
+	uint16_t uploaded; /* bytes of the blob that is being uploaded */
+	uint16_t store_size, store_used;
+	struct agent_place {
+		uint16_t offset, len; /* in the store */
+	} blob[AGENT_N_BLOBS + 1]; /* and one that is none */
+	uint32_t last_command; /* that `reply` answers: its number, then its CRC */
+	uint32_t boot;
 	const struct agent_ops *ops;
 	void *context;
 	uint8_t *store;
-	uint16_t store_size, store_used;
-	struct {
-		uint16_t offset, len;
-		bool whole;
-	} blob[AGENT_N_BLOBS];
-	uint16_t uploaded; /* bytes of the blob that is being uploaded */
-	uint16_t last_crc; /* of the command that `reply` answers */
-	uint32_t boot;
-	uint8_t uploading; /* an agent_blob_name, or AGENT_N_BLOBS */
-	uint8_t last_seq;
-	uint8_t line_state;
-	bool at_sign;    /* the last byte received was '@' */
-	bool answered;   /* `reply`, last_seq and last_crc hold something */
-	bool greeted;    /* HELLO came since the board started */
-	bool reply_full; /* a byte did not fit into `reply` */
-	bool reset_due;
-	uint8_t line_len;
-	uint8_t reply_len;
+	const char *words;       /* name and keys of the command that is being done */
+	uint32_t number;         /* the command's first value, if that is one */
+	const char *refused_key; /* NULL, or a key that is to blame and may be none of the command's */
+	const char *value[AGENT_N_VALUES];
 	char run_id[AGENT_ID_MAX + 1];
 	char line[AGENT_LINE_MAX];
 	char reply[AGENT_LINE_MAX + 2]; /* and the end of line that comes before it */
@@ -149,11 +158,11 @@ struct agent {
 
 /*
  * Starts an agent. `ops`, `context` and the `store_size` bytes of `store`, which hold the uploaded
- * blobs, belong to the caller and outlive the agent; more than AGENT_STORE_MAX bytes are not used.
- * The agent says nothing until it is asked. Call it again after a restart that kept the memory.
+ * blobs, belong to the caller and outlive the agent. The agent says nothing until it is asked. Call
+ * it again after a restart that kept the memory.
  */
 void agent_init(struct agent *agent, const struct agent_ops *ops, void *context, uint8_t *store,
-                size_t store_size);
+                uint16_t store_size);
 
 /* Takes one byte from the UART, and answers before it returns if that byte ends a command. */
 void agent_receive(struct agent *agent, uint8_t byte);

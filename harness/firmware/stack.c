@@ -11,7 +11,8 @@ static bool run_handshake(const struct stack *stack, void *session, struct stack
 	uint64_t start_ns = clock_steady_ns();
 	bool done = stack->handshake(session);
 
-	report->handshake_ms = (uint32_t)((clock_steady_ns() - start_ns) / 1000000);
+	snprintf(report->handshake_ms, sizeof(report->handshake_ms), "%u",
+	         (unsigned)((clock_steady_ns() - start_ns) / 1000000));
 	return done;
 }
 

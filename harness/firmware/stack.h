@@ -46,7 +46,7 @@ struct stack_report {
 	char ciphersuite[64];
 	char group[32];
 	char signature[40];
-	uint32_t handshake_ms; /* AGENT_UNKNOWN before there was one */
+	char handshake_ms[12]; /* "" before there was one */
 };
 
 struct stack {

@@ -87,7 +87,7 @@ static void run_to_the_end(struct virtual_board *board)
 	struct addrinfo *addresses;
 	struct link link;
 
-	*report = (struct stack_report){.phase = "dns", .handshake_ms = AGENT_UNKNOWN};
+	*report = (struct stack_report){.phase = "dns"};
 	link_init(&link, board->abort_fd, clock_steady_ns() + board->deadline_ms * 1000000ull);
 	if (link_resolve(&link, run->host, run->port, &addresses) == 0) {
 		report->phase = "tcp";
@@ -156,17 +156,17 @@ static bool has_cap(const char *caps, const char *key)
 	return false;
 }
 
-static const char *refused_by_caps(const char *caps, const struct agent_run *run)
+static const char *refused_by_caps(const char *caps, const char *const text[])
 {
-	const struct {
-		const char *key, *value;
-	} given[] = {{"sni", run->sni},   {"min", run->min}, {"max", run->max},
-	             {"alpn", run->alpn}, {"psk", run->psk}, {"resume", run->resume},
-	             {"early", run->early}};
+	static const char *const keys[AGENT_N_RUN_TEXTS] = {
+		[AGENT_SNI] = "sni",   [AGENT_MIN] = "min",       [AGENT_MAX] = "max",
+		[AGENT_ALPN] = "alpn", [AGENT_PSK] = "psk",       [AGENT_RESUME] = "resume",
+		[AGENT_EARLY] = "early",
+	};
 
-	for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
-		if (given[i].value != NULL && !has_cap(caps, given[i].key))
-			return given[i].key;
+	for (int i = 0; i < AGENT_N_RUN_TEXTS; i++) {
+		if (text[i] != NULL && keys[i] != NULL && !has_cap(caps, keys[i]))
+			return keys[i];
 	}
 	return NULL;
 }
@@ -179,11 +179,11 @@ static bool is_version(const char *text)
 /*
  * Narrows what the stack has to the bounds that the host set. NULL, or the key that leaves nothing.
  */
-static const char *narrow_versions(const struct stack *stack, const struct agent_run *asked,
+static const char *narrow_versions(const struct stack *stack, const char *const text[],
                                    struct stack_run *run)
 {
-	const char *min = asked->min != NULL ? asked->min : stack->lowest;
-	const char *max = asked->max != NULL ? asked->max : stack->highest;
+	const char *min = text[AGENT_MIN] != NULL ? text[AGENT_MIN] : stack->lowest;
+	const char *max = text[AGENT_MAX] != NULL ? text[AGENT_MAX] : stack->highest;
 
 	if (!is_version(min) || strcmp(min, stack->highest) > 0)
 		return "min";
@@ -215,26 +215,26 @@ static struct bytes blob_bytes(const struct virtual_board *board, enum agent_blo
 	return (struct bytes){blob.data, blob.len};
 }
 
-static const char *op_run(void *context, const struct agent_run *asked)
+static const char *op_run(void *context, uint16_t port, const char *const text[])
 {
 	struct virtual_board *board = context;
 	struct stack_run *run = &board->run;
-	const char *refused = refused_by_caps(board->stack->caps, asked);
+	const char *refused = refused_by_caps(board->stack->caps, text);
 
 	join_run(board);
 	if (refused == NULL)
-		refused = narrow_versions(board->stack, asked, run);
-	if (refused == NULL && !stack_read_psk(asked->psk, run))
+		refused = narrow_versions(board->stack, text, run);
+	if (refused == NULL && !stack_read_psk(text[AGENT_PSK], run))
 		refused = "psk";
 	if (refused != NULL)
 		return refused;
-	run->resume = is_one(asked->resume);
-	run->early = is_one(asked->early);
-	copy_text(run->host, asked->host);
-	copy_text(run->sni, asked->sni);
-	copy_text(run->alpn, asked->alpn);
-	copy_text(run->send, asked->send);
-	run->port = asked->port;
+	run->resume = is_one(text[AGENT_RESUME]);
+	run->early = is_one(text[AGENT_EARLY]);
+	copy_text(run->host, text[AGENT_HOST]);
+	copy_text(run->sni, text[AGENT_SNI]);
+	copy_text(run->alpn, text[AGENT_ALPN]);
+	copy_text(run->send, text[AGENT_SEND]);
+	run->port = port;
 	run->ca = blob_bytes(board, AGENT_CA);
 	run->cert = blob_bytes(board, AGENT_CERT);
 	run->key = blob_bytes(board, AGENT_KEY);
@@ -254,24 +254,26 @@ static const char *known(const char *text)
 	return text[0] != '\0' ? text : NULL;
 }
 
-static void op_status(void *context, struct agent_report *report)
+static enum agent_state op_status(void *context, struct agent_report *report)
 {
 	struct virtual_board *board = context;
 	const struct stack_report *run = &board->report;
 
 	if (!board->has_run)
-		return;
-	report->state = is_running(board) ? AGENT_BUSY : AGENT_DONE;
-	if (report->state == AGENT_BUSY)
-		return;
-	report->ph = run->phase;
-	report->rc = run->status;
-	report->al = known(run->alert);
-	report->ver = known(run->version);
-	report->cs = known(run->ciphersuite);
-	report->grp = known(run->group);
-	report->sig = known(run->signature);
-	report->ms = run->handshake_ms;
+		return AGENT_IDLE;
+	if (is_running(board))
+		return AGENT_BUSY;
+	if (report == NULL)
+		return AGENT_DONE;
+	report->text[AGENT_PHASE] = run->phase;
+	report->text[AGENT_STATUS] = run->status;
+	report->text[AGENT_ALERT] = known(run->alert);
+	report->text[AGENT_VERSION] = known(run->version);
+	report->text[AGENT_SUITE] = known(run->ciphersuite);
+	report->text[AGENT_MS] = known(run->handshake_ms);
+	report->text[AGENT_GROUP] = known(run->group);
+	report->text[AGENT_SIGNATURE] = known(run->signature);
+	return AGENT_DONE;
 }
 
 static void op_abort(void *context)

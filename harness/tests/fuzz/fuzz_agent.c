@@ -39,28 +39,32 @@ static size_t length_of(const char *text)
 	return len;
 }
 
-static const char *op_run(void *context, const struct agent_run *run)
+static const char *op_run(void *context, uint16_t port, const char *const text[])
 {
 	struct board *board = context;
-	size_t len = length_of(run->id) + length_of(run->host) + length_of(run->sni) +
-	             length_of(run->min) + length_of(run->max) + length_of(run->alpn) +
-	             length_of(run->psk) + length_of(run->send) + length_of(run->resume);
+	size_t len = 0;
 
-	CHECK(!board->busy && len <= AGENT_LINE_MAX && strlen(run->id) <= AGENT_ID_MAX);
+	for (int i = 0; i < AGENT_N_RUN_TEXTS; i++)
+		len += length_of(text[i]);
+	CHECK(!board->busy && len <= AGENT_LINE_MAX && strlen(text[AGENT_ID]) <= AGENT_ID_MAX);
 	board->busy = true;
-	return run->port == 1 ? "sni" : NULL;
+	return port == 1 ? "sni" : NULL;
 }
 
-static void op_status(void *context, struct agent_report *report)
+static enum agent_state op_status(void *context, struct agent_report *report)
 {
 	struct board *board = context;
+	bool busy = board->busy;
 
-	report->state = board->busy ? AGENT_BUSY : AGENT_DONE;
-	report->ph = "close";
-	report->rc = "0x20007 and a % sign";
-	report->cs = "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256";
-	report->sig = "ecdsa_brainpoolP512r1tls13_sha512_and_more_of_it_to_fill_the_line";
 	board->busy = false;
+	if (report == NULL)
+		return busy ? AGENT_BUSY : AGENT_DONE;
+	report->text[AGENT_PHASE] = "close";
+	report->text[AGENT_STATUS] = "0x20007 and a % sign";
+	report->text[AGENT_SUITE] = "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256";
+	report->text[AGENT_SIGNATURE] =
+		"ecdsa_brainpoolP512r1tls13_sha512_and_more_of_it_to_fill_the_line";
+	return busy ? AGENT_BUSY : AGENT_DONE;
 }
 
 static void op_abort(void *context)
