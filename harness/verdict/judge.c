@@ -102,6 +102,10 @@ static const struct judge_row rows[] = {
 	 "inconclusive", "refuses-all",
 	 "The board failed, but so it does at a server without the flaw, so that nothing follows:"
 	 " {twin}"},
+	{MAY_REFUSE | HELLO | BOARD_ERROR | TWIN_FAILED | FAULTY | ALERT_FROM_SERVER,
+	 UNAPPLIED | NOT_OFFERED, "inconclusive", "refuses-all",
+	 "The board failed, but so it does at a server without the flaw, so that nothing follows:"
+	 " {twin}"},
 	{MUST_REFUSE | HELLO | BOARD_ERROR | TWIN_FAILED | FORESEEN_ALERT, FAULTY, "inconclusive",
 	 "refuses-all",
 	 "The case ended as it should, but so does a server without the flaw for this board, so"

@@ -31,6 +31,36 @@ static const struct certificate {
 	{"ed25519", KEY_ED25519, NULL},
 };
 
+/* Those that are otherwise odd, and have the keys of these. */
+static const char *const with_p256[] = {
+	"chain-length-1", "chain-length-2", "chain-length-3", "chain-length-4", "chain-length-5",
+	"chain-length-6", "chain-length-7", "chain-length-8", "chain-length-9", "chain-length-10",
+	"chain-size-1-kb", "chain-size-4-kb", "chain-size-15-9-kb", "chain-size-17-kb",
+	"chain-size-40-kb", "many-names", "order-reversed", "extra-certificate",
+	"extra-certificate-first", "duplicate-leaf", "duplicate-intermediate", "root-included",
+	"cross-signed-root", "cross-signed-by-expired-root", "ecdsa-under-rsa", "wildcard",
+	"name-in-capitals", "no-common-name", "no-usages", "unknown-extension", "must-staple",
+	"no-well-defined-end", "serial-of-20-octets", "name-constraints-kept", "expired",
+	"not-yet-valid", "valid-in-1970-only", "intermediate-has-expired", "five-years",
+	"wrong-dns-name", "wrong-name-right-common-name", "name-in-common-name-only",
+	"wildcard-over-two-labels", "wildcard-not-leftmost", "wildcard-alone", "wildcard-below",
+	"wildcard-within-label", "name-with-nul", "ip-address-of-another",
+	"ip-address-as-dns-name", "unknown-root", "unknown-root-is-sent", "impostor-root",
+	"cross-signed-intermediate", "self-signed", "missing-intermediate", "issuer-is-no-ca",
+	"issuer-has-no-basic-constraints", "issuer-must-not-sign", "path-length-exceeded",
+	"name-not-permitted", "name-excluded", "unknown-critical-extension",
+	"issuer-has-unknown-critical-extension", "broken-signature", "issuer-has-broken-signature",
+	"algorithms-differ", "wrong-extended-key-usage", "wrong-key-usage", "key-agreement-only",
+	"sha1-signature", "malformed-date", "malformed-names", "duplicate-extension", "not-der",
+	"negative-serial",
+};
+static const char *const with_rsa[] = {
+	"rsa-1024", "expired-rsa", "wrong-dns-name-rsa", "unknown-root-rsa", "self-signed-rsa",
+	"missing-intermediate-rsa", "issuer-is-no-ca-rsa", "broken-signature-rsa",
+	"wrong-extended-key-usage-rsa", "wrong-key-usage-rsa", "encipherment-only-rsa",
+	"sha1-signature-rsa", "malformed-names-rsa", "duplicate-extension-rsa",
+};
+
 /*
  * Signature schemes (RFC 8446 section 4.2.3). In TLS 1.3 an ECDSA scheme names its curve and PKCS
  * #1 v1.5 does not sign handshakes; in TLS 1.2 an ECDSA scheme goes with any curve.
@@ -310,8 +340,20 @@ static json_t *server_groups(const struct question *question)
 
 /* --- certificates and signatures -------------------------------------------------------------- */
 
+static bool is_among(const char *name, const char *const names[], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
 static const struct certificate *certificate_named(const char *name)
 {
+	if (is_among(name, with_p256, COUNT(with_p256)))
+		name = "ecdsa-p256";
+	else if (is_among(name, with_rsa, COUNT(with_rsa)))
+		name = "rsa-2048";
 	for (size_t i = 0; i < COUNT(certificates); i++)
 		if (strcmp(name, certificates[i].name) == 0)
 			return &certificates[i];

@@ -28,6 +28,7 @@
 #define ALERT_70 ALERTS("server", "protocol_version", "70")
 #define ALERT_70_OF_BOARD ALERTS("client", "protocol_version", "70")
 #define ALERT_80 ALERTS("client", "internal_error", "80")
+#define SERVER_ALERT_80 ALERTS("server", "internal_error", "80")
 #define ALERT_116 ALERTS("server", "certificate_required", "116")
 
 #define NO_DATA "'handshake': false, 'bytes_received': 0, 'bytes_sent': 0"
@@ -516,6 +517,13 @@ static const struct {
 	{"the right alert of the server, that this board gets everywhere",
 	 "{'expect': {'result': 'refuse', 'by': 'either', 'alerts': ['handshake_failure']},"
 	 " 'twin': {'before': {'outcome': 'fail'}}, " ALL_REFUSED "}",
+	 "inconclusive", "refuses-all"},
+	{"the server's alert is the fault itself, and this board fails everywhere",
+	 "{'expect': {'result': 'refuse', 'by': 'either'}, 'twin': {'before': {'outcome': 'fail'}},"
+	 " 'server': {'faults': [{'at': 'certificate', 'do': 'alert'}]}, 'witnesses': {'server':"
+	 " {" NO_HANDSHAKE ", " NO_DATA ", 'closed_by': 'server',"
+	 " 'faults': [{'applied': true}], " SERVER_ALERT_80 "},"
+	 " 'wire': {" SERVER_ALERT_80 "}, " BOARD_FAILED("hs", "1") "}}",
 	 "inconclusive", "refuses-all"},
 	{"the server went away on purpose, and says decode_error of the end that it made",
 	 "{" MUST_END ", 'witnesses': {" WENT_AWAY_WITH(ALERT_50 ", " EARLY_END) ", "

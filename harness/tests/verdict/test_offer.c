@@ -411,6 +411,52 @@ static void unsupported_is_what_the_profile_declares_in_full(void **state)
 	json_decref(server);
 }
 
+/* The kind of a recipe: that of the one that it is like. */
+static const json_t *root_of(const json_t *recipes, const json_t *recipe)
+{
+	const json_t *other;
+	size_t i;
+
+	json_array_foreach(recipes, i, other)
+		if (strcmp(json_text(other, "name"), json_text(recipe, "like")) == 0)
+			return root_of(recipes, other);
+	return recipe;
+}
+
+static void every_server_certificate_that_ships_is_known(void **state)
+{
+	json_t *cell = cell_with("{'witnesses': {'wire': {'client_hello': {'extensions': ["
+	                         "{'name': 'supported_versions', 'versions': ['TLS 1.3']},"
+	                         "{'name': 'supported_groups', 'named_group_list': ['secp256r1']},"
+	                         "{'name': 'signature_algorithms',"
+	                         " 'supported_signature_algorithms': ['ed448']}]},"
+	                         " 'server_hello': null}}}");
+	const json_t *wire = json_object_get(json_object_get(cell, "witnesses"), "wire"), *recipe;
+	json_t *alert = parsed("{'from': 'server', 'level': 'fatal', 'number': 40}");
+	json_t *recipes = NULL;
+	struct error error = {0};
+	char *path = file_join(file_data_root(&error), "certs/recipes.json");
+	size_t i;
+
+	(void)state;
+	assert_int_equal(json_load_path(path, &recipes, &error), 0);
+	json_array_foreach(json_object_get(recipes, "certificates"), i, recipe) {
+		const json_t *root = root_of(json_object_get(recipes, "certificates"), recipe);
+		json_t *server = json_made(json_pack("{s:[s], s:[s]}", "versions", "1.3",
+		                                     "certificate", json_text(recipe, "name")));
+		json_t *missing = offer_missing(server, wire, alert);
+
+		if (strcmp(json_text(root, "role"), "server") == 0 && json_array_size(missing) != 1)
+			fail_msg("%s is not known", json_text(recipe, "name"));
+		json_decref(missing);
+		json_decref(server);
+	}
+	json_decref(recipes);
+	json_decref(alert);
+	json_decref(cell);
+	free(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -418,6 +464,7 @@ int main(void)
 		cmocka_unit_test(a_server_that_can_serve_nobody_is_at_fault_itself),
 		cmocka_unit_test(openssls_own_reason_is_heeded),
 		cmocka_unit_test(what_is_not_the_offers_fault_is_not_claimed),
+		cmocka_unit_test(every_server_certificate_that_ships_is_known),
 		cmocka_unit_test(unsupported_is_what_the_profile_declares_in_full),
 	};
 	char *here = getcwd(NULL, 0);

@@ -78,6 +78,15 @@ def covers($name):
     then ($name | contains(".")) and .[5:] == "." + ($name | split(".")[1:] | join("."))
     else . == "dns:" + $name or . == "ip:" + $name end;
 def name_is_covered: asked_name as $name | any(leaf.names[]?; covers($name));
+# A name of a certificate that a board may take for $name, though it is another: "server.*.test".
+def resembles($name):
+  ascii_downcase
+  | . == "dns:" + $name
+    or (startswith("dns:") and contains("*")
+        and (.[4:] | gsub("[.]"; "[.]") | gsub("[*]"; ".*")) as $like | $name | test("^" + $like + "$"));
+def name_is_resembled: asked_name as $name | any(leaf.names[]?; resembles($name));
+def common_name: [leaf.subject // "" | capture("(^|,)CN=(?<name>[^,]*)").name][0] // "" | ascii_downcase;
+def is_address: test("^[0-9.]+$|:");
 def lacks_server_auth: leaf | x509("extKeyUsage").key_purposes
   | . != null and all(.[]; . != "serverAuth" and . != "anyExtendedKeyUsage");
 def lacks_digital_signature: leaf | x509("keyUsage").key_usage
