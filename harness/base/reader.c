@@ -46,18 +46,6 @@ struct bytes reader_bytes_short(struct reader *reader, size_t n, const char *fie
 	return got;
 }
 
-struct reader reader_take(struct reader *reader, size_t n, const char *field)
-{
-	size_t offset = reader_offset(reader);
-	struct bytes got = reader_bytes(reader, n, field);
-
-	return (struct reader){.data = got.data,
-	                       .len = got.len,
-	                       .base = offset,
-	                       .little = reader->little,
-	                       .fault = reader->fault};
-}
-
 struct reader reader_vec8(struct reader *reader, const char *field)
 {
 	return reader_take(reader, reader_u8(reader, field), field);

@@ -91,18 +91,52 @@ static inline void reader_copy(struct reader *reader, void *to, size_t n, const 
 		memcpy(to, got.data, n);
 }
 
+/* What the functions of integers share; `n` is a constant in each. Big-endian. */
+static inline uint64_t bytes_integer(struct bytes bytes, size_t at, size_t n)
+{
+	uint64_t value = 0;
+
+	if (at > bytes.len || n > bytes.len - at)
+		return 0;
+#pragma GCC unroll 8 /* all of it: then the compiler makes one load of the loop */
+	for (size_t i = 0; i < n; i++)
+		value = value << 8 | bytes.data[at + i];
+	return value;
+}
+
+/*
+ * A field of a header of fixed length that was read as a whole, by its place: one check for all the
+ * fields is less work where each packet has them. 0 for what is not there. Big-endian.
+ */
+static inline uint8_t bytes_u8(struct bytes header, size_t at)
+{
+	return (uint8_t)bytes_integer(header, at, 1);
+}
+
+static inline uint16_t bytes_u16(struct bytes header, size_t at)
+{
+	return (uint16_t)bytes_integer(header, at, 2);
+}
+
+static inline uint32_t bytes_u32(struct bytes header, size_t at)
+{
+	return (uint32_t)bytes_integer(header, at, 4);
+}
+
+/* The `n` bytes from `at` on; none if they are not all there. */
+static inline struct bytes bytes_part(struct bytes header, size_t at, size_t n)
+{
+	if (at > header.len || n > header.len - at)
+		return (struct bytes){header.data, 0};
+	return (struct bytes){header.data + at, n};
+}
+
 /* What the next functions share; `n` is a constant in each. */
 static inline uint64_t reader_integer(struct reader *reader, size_t n, bool little,
                                       const char *field)
 {
-	struct bytes got = reader_bytes(reader, n, field);
-	uint64_t value = 0;
+	uint64_t value = bytes_integer(reader_bytes(reader, n, field), 0, n);
 
-	if (got.len < n)
-		return 0;
-#pragma GCC unroll 8 /* all of it: then the compiler makes one load of the loop */
-	for (size_t i = 0; i < n; i++)
-		value = value << 8 | got.data[i];
 	return little ? __builtin_bswap64(value) >> 8 * (8 - n) : value;
 }
 
@@ -132,8 +166,25 @@ static inline uint64_t reader_u64(struct reader *reader, const char *field)
 	return reader_integer(reader, 8, reader->little, field);
 }
 
+
+/* Offset of the next byte in the outermost range. */
+static inline size_t reader_offset(const struct reader *reader)
+{
+	return reader->base + reader->pos;
+}
+
 /* The next `n` bytes as a reader of their own, which shares the fault. */
-struct reader reader_take(struct reader *reader, size_t n, const char *field);
+static inline struct reader reader_take(struct reader *reader, size_t n, const char *field)
+{
+	size_t offset = reader_offset(reader);
+	struct bytes got = reader_bytes(reader, n, field);
+
+	return (struct reader){.data = got.data,
+	                       .len = got.len,
+	                       .base = offset,
+	                       .little = reader->little,
+	                       .fault = reader->fault};
+}
 
 /* A vector (RFC 8446 section 3.4) with a length of 1, 2 or 3 bytes before it. */
 struct reader reader_vec8(struct reader *reader, const char *field);
@@ -150,12 +201,6 @@ static inline struct bytes reader_rest(const struct reader *reader)
 static inline size_t reader_left(const struct reader *reader)
 {
 	return reader_ok(reader) ? reader->len - reader->pos : 0;
-}
-
-/* Offset of the next byte in the outermost range. */
-static inline size_t reader_offset(const struct reader *reader)
-{
-	return reader->base + reader->pos;
 }
 
 /* Notes FAULT_TRAILING if bytes are left. Call after the last field of a structure. */

@@ -22,8 +22,8 @@ bool exchange_is_hopeful(const struct exchange *exchange)
 		return false;
 	if (keylog_find(exchange->keylog, exchange->client_random, KEYLOG_PREMASTER).len > 0)
 		return true;
-	return suite_exchange(exchange->cipher_suite).key_exchange == KX_RSA &&
-	       keylog_opens_exchanges(exchange->keylog);
+	return keylog_opens_exchanges(exchange->keylog) &&
+	       suite_exchange(exchange->cipher_suite).key_exchange == KX_RSA;
 }
 
 /* The server's own certificate, the first of its message. */

@@ -7,6 +7,8 @@
 #include "decode/quic_parameters.h"
 #include "decode/sct.h"
 
+#define EXTENSION_HEADER_LEN 4 /* type and length */
+
 /* Writes the members of one extension, as far as they can be read. */
 typedef void show_extension(struct emit *emit, struct reader *body);
 
@@ -24,15 +26,17 @@ bool extension_next(struct reader *block, struct extension *extension)
 
 bool extension_find(const struct reader *block, uint16_t type, struct bytes *body)
 {
-	struct fault fault;
-	struct reader all = reader_isolate(block, &fault);
-	struct extension extension;
+	struct bytes rest = reader_rest(block);
 
-	while (extension_next(&all, &extension)) {
-		if (extension.type == type) {
-			*body = reader_rest(&extension.body);
+	while (rest.len >= EXTENSION_HEADER_LEN) {
+		size_t length = bytes_u16(rest, 2), left = rest.len - EXTENSION_HEADER_LEN;
+
+		length = length < left ? length : left;
+		if (bytes_u16(rest, 0) == type) {
+			*body = bytes_part(rest, EXTENSION_HEADER_LEN, length);
 			return true;
 		}
+		rest = bytes_part(rest, EXTENSION_HEADER_LEN + length, left - length);
 	}
 	return false;
 }

@@ -36,7 +36,7 @@ bool extension_next(struct reader *block, struct extension *extension);
 
 /*
  * The body of the first extension of `type` in a block, which is left as it is; false if there is
- * none.
+ * none, and *body stays as it is.
  */
 bool extension_find(const struct reader *block, uint16_t type, struct bytes *body);
 

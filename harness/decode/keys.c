@@ -453,7 +453,7 @@ bool keys_explain(struct keys *keys, bool from_server, char text[KEYS_EXPLANATIO
 {
 	struct direction_keys *direction = &keys->directions[from_server];
 	enum epoch epoch = epoch_missing(keys, from_server);
-	const char *label = keylog_label_name(label_of(from_server, epoch));
+	enum keylog_label label;
 	char name[REGISTRY_LABEL_MAX];
 
 	if (keys->keylog == NULL || epoch == EPOCH_NONE || direction->unsure ||
@@ -462,16 +462,19 @@ bool keys_explain(struct keys *keys, bool from_server, char text[KEYS_EXPLANATIO
 	direction->explained |= 1u << epoch;
 	if (!keys->has_master_secret && !keylog_knows(keys->keylog, keys->client_random))
 		return false;
+	label = label_of(from_server, epoch);
 	if (suite_describe(keys->cipher_suite).cipher == NULL)
 		snprintf(text, KEYS_EXPLANATION_MAX, "records under %s are not opened here",
 		         registry_label(REGISTRY_CIPHER_SUITE, keys->cipher_suite, name));
 	else if (epoch == EPOCH_CONNECTION && keys->has_master_secret)
 		snprintf(text, KEYS_EXPLANATION_MAX,
 		         "the master secret of the key exchange does not open it");
-	else if (find_secret(keys, label_of(from_server, epoch)).len > 0)
-		snprintf(text, KEYS_EXPLANATION_MAX, "the key log's %s does not open it", label);
+	else if (find_secret(keys, label).len > 0)
+		snprintf(text, KEYS_EXPLANATION_MAX, "the key log's %s does not open it",
+		         keylog_label_name(label));
 	else
 		snprintf(text, KEYS_EXPLANATION_MAX,
-		         "the key log knows the connection but lacks its %s", label);
+		         "the key log knows the connection but lacks its %s",
+		         keylog_label_name(label));
 	return true;
 }

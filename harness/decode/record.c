@@ -18,39 +18,33 @@ void record_stream_fini(struct record_stream *stream)
 
 struct record record_read(struct bytes data)
 {
-	struct record record = {.header = {data.data, RECORD_HEADER_LEN}};
-	struct fault fault;
-	struct reader reader;
+	return (struct record){.type = bytes_u8(data, 0),
+	                       .version = bytes_u16(data, 1),
+	                       .length = bytes_u16(data, 3),
+	                       .header = {data.data, RECORD_HEADER_LEN}};
+}
 
-	reader_init(&reader, data.data, data.len, &fault);
-	record.type = reader_u8(&reader, "type");
-	record.version = reader_u16(&reader, "legacy_record_version");
-	record.length = reader_u16(&reader, "length");
-	return record;
+static bool can_be(const struct record *record)
+{
+	return record->type >= CONTENT_change_cipher_spec && record->type <= CONTENT_heartbeat &&
+	       record->version >> 8 == 3 && (record->version & 0xff) <= 4 &&
+	       record->length <= RECORD_BODY_MAX;
 }
 
 bool record_is_header(struct bytes data)
 {
 	struct record record = record_read(data);
 
-	return record.type >= CONTENT_change_cipher_spec && record.type <= CONTENT_heartbeat &&
-	       record.version >> 8 == 3 && (record.version & 0xff) <= 4 &&
-	       record.length <= RECORD_BODY_MAX;
+	return can_be(&record);
 }
 
 /* RFC 5246 appendix E.2: a 15-bit length with its top bit set, then CLIENT-HELLO and a version. */
 bool record_is_sslv2(struct bytes data)
 {
-	struct fault fault;
-	struct reader reader;
-	uint16_t length, version;
-	uint8_t type;
+	uint16_t length = bytes_u16(data, 0), version = bytes_u16(data, 3);
+	uint8_t type = bytes_u8(data, 2);
 
-	reader_init(&reader, data.data, data.len, &fault);
-	length = reader_u16(&reader, "length");
-	type = reader_u8(&reader, "type");
-	version = reader_u16(&reader, "version");
-	return reader_ok(&reader) && (length & 0x8000) != 0 &&
+	return data.len >= RECORD_HEADER_LEN && (length & 0x8000) != 0 &&
 	       (length & 0x7fff) >= SSLV2_HELLO_MIN && type == HANDSHAKE_client_hello &&
 	       (version == VERSION_SSL_2_0 ||
 	        (version >= VERSION_SSL_3_0 && version <= VERSION_TLS_1_3));
@@ -132,7 +126,9 @@ static struct bytes take(struct bytes *data, size_t n)
 /* Whether `data`, RECORD_START_LEN bytes or more, begins with a record that begins with a hello. */
 static bool is_hello(struct bytes data)
 {
-	if (!record_is_header(data) || record_read(data).type != CONTENT_handshake)
+	struct record record = record_read(data);
+
+	if (!can_be(&record) || record.type != CONTENT_handshake)
 		return false;
 	take(&data, RECORD_HEADER_LEN);
 	return begins_hello(data);
@@ -196,7 +192,7 @@ static bool is_record_again(struct bytes data)
 {
 	struct record record = record_read(data);
 
-	if (!record_is_header(data) || record.version > VERSION_TLS_1_2)
+	if (!can_be(&record) || record.version > VERSION_TLS_1_2)
 		return false;
 	switch (record.type) {
 	case CONTENT_change_cipher_spec:
@@ -288,7 +284,7 @@ static enum record_event flow(struct record_stream *stream, struct bytes *data,
 		return RECORD_NONE;
 	*record = record_read(head);
 	whole = RECORD_HEADER_LEN + (size_t)record->length;
-	if (!record_is_header(head)) {
+	if (!can_be(record)) {
 		record->body = (struct bytes){head.data, RECORD_HEADER_LEN};
 		stream->state = RECORDS_SEARCH;
 		stream->in_step_before = true;
@@ -322,8 +318,10 @@ enum record_event record_stream_next(struct record_stream *stream, struct bytes 
 {
 	enum record_event event = RECORD_NONE;
 
-	drop_handed_out(stream);
-	stream->skip -= take(data, stream->skip).len;
+	if (stream->handed_out > 0)
+		drop_handed_out(stream);
+	if (stream->skip > 0)
+		stream->skip -= take(data, stream->skip).len;
 	if (stream->skip > 0)
 		return RECORD_NONE;
 	if (stream->state == RECORDS_START)

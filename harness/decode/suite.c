@@ -68,6 +68,15 @@ static const struct hash {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* What stands in `name` after `beginning`; NULL if it begins otherwise. */
+static const char *after(const char *name, const char *beginning)
+{
+	for (; *beginning != '\0'; name++, beginning++)
+		if (*name != *beginning)
+			return NULL;
+	return name;
+}
+
 static struct suite_exchange find_exchange(const char *name, size_t len)
 {
 	const size_t n_export = strlen("_EXPORT"); /* the same messages, weaker keys */
@@ -75,7 +84,7 @@ static struct suite_exchange find_exchange(const char *name, size_t len)
 	if (len > n_export && strncmp(name + len - n_export, "_EXPORT", n_export) == 0)
 		len -= n_export;
 	for (size_t i = 0; i < COUNT(exchanges); i++)
-		if (strlen(exchanges[i].name) == len && memcmp(exchanges[i].name, name, len) == 0)
+		if (after(name, exchanges[i].name) == name + len)
 			return exchanges[i].is;
 	return (struct suite_exchange){0};
 }
@@ -92,17 +101,16 @@ static const struct hash *find_hash(const char *name)
 static void read_protection(const char *name, struct suite *suite)
 {
 	for (size_t i = 0; i < COUNT(ciphers); i++) {
-		size_t len = strlen(ciphers[i].name);
-		bool begins = strncmp(name, ciphers[i].name, len) == 0;
-		bool ends = begins && (name[len] == '\0' || name[len] == '_');
-		const struct hash *hash = ends ? find_hash(name + len + (name[len] == '_')) : NULL;
-		bool aead = ciphers[i].tag_len > 0;
+		const char *end = after(name, ciphers[i].name);
+		bool ends = end != NULL && (*end == '\0' || *end == '_');
+		const struct hash *hash = ends ? find_hash(end + (*end == '_')) : NULL;
 
 		if (hash == NULL)
 			continue;
 		suite->cipher = &ciphers[i];
-		suite->mac = aead ? NULL : hash->mac;
+		suite->mac = ciphers[i].tag_len > 0 ? NULL : hash->mac;
 		suite->hash = hash->prf;
+		break;
 	}
 }
 
@@ -111,7 +119,7 @@ static const char *after_tls(uint16_t cipher_suite)
 {
 	const char *name = registry_name(REGISTRY_CIPHER_SUITE, cipher_suite);
 
-	return name != NULL && strncmp(name, "TLS_", 4) == 0 ? name + 4 : NULL;
+	return name != NULL ? after(name, "TLS_") : NULL;
 }
 
 struct suite_exchange suite_exchange(uint16_t cipher_suite)

@@ -256,10 +256,9 @@ static void keep(struct transcript *transcript, enum side from, struct bytes byt
 	side->message.kept_len += (uint32_t)bytes.len;
 }
 
-static void begin_message(struct side_state *side, const struct origin *origin, uint8_t first)
+static void begin_message(struct side_state *side, const struct origin *origin)
 {
-	side->message = (struct assembly){.header = {first},
-	                                  .kept_at = (uint32_t)side->kept.len,
+	side->message = (struct assembly){.kept_at = (uint32_t)side->kept.len,
 	                                  .record_version = origin->record_version,
 	                                  .is_protected = origin->is_protected,
 	                                  .under = origin->under,
@@ -267,19 +266,22 @@ static void begin_message(struct side_state *side, const struct origin *origin, 
 	                                  .t_ns = origin->t_ns};
 }
 
-/* Reads one byte of a message's header; returns true when it is whole. */
-static bool read_header_byte(struct transcript *transcript, const struct origin *origin,
-                             struct bytes byte)
+/* Reads what there is of a message's header; returns true when it is whole. */
+static bool read_header(struct transcript *transcript, const struct origin *origin,
+                        struct reader *reader)
 {
 	struct side_state *side = &transcript->sides[origin->from];
 	struct assembly *message = &side->message;
+	size_t missing = HANDSHAKE_HEADER_LEN - message->n_header, left = reader_left(reader);
+	struct bytes got = reader_bytes(reader, left < missing ? left : missing, "header");
 
 	if (message->n_header == 0)
-		begin_message(side, origin, byte.data[0]);
-	message->header[message->n_header++] = byte.data[0];
+		begin_message(side, origin);
+	memcpy(message->header + message->n_header, got.data, got.len);
+	message->n_header += got.len;
 	message->length = (uint32_t)message->header[1] << 16 | (uint32_t)message->header[2] << 8 |
 	                  message->header[3];
-	keep(transcript, origin->from, byte);
+	keep(transcript, origin->from, got);
 	return message->n_header == HANDSHAKE_HEADER_LEN;
 }
 
@@ -295,14 +297,12 @@ static void handshake_bytes(struct transcript *transcript, const struct origin *
 	buf_reserve(&transcript->sides[origin->from].kept, data.len);
 	reader_init(&reader, data.data, data.len, &fault);
 	while (reader_left(&reader) > 0) {
-		size_t n = reader_left(&reader);
+		size_t n;
 
-		if (message->n_header < HANDSHAKE_HEADER_LEN) {
-			if (!read_header_byte(transcript, origin,
-			                      reader_bytes(&reader, 1, "header")))
-				continue;
-			n = reader_left(&reader);
-		}
+		if (message->n_header < HANDSHAKE_HEADER_LEN &&
+		    !read_header(transcript, origin, &reader))
+			break;
+		n = reader_left(&reader);
 		if (n > message->length - message->n_body)
 			n = message->length - message->n_body;
 		keep(transcript, origin->from, reader_bytes(&reader, n, "body"));
@@ -500,8 +500,9 @@ static void content(struct transcript *transcript, const struct origin *origin, 
 		handshake_bytes(transcript, origin, data);
 		return;
 	}
-	interrupt_message(transcript, origin->from,
-	                  registry_label(REGISTRY_CONTENT_TYPE, type, name));
+	if (transcript->sides[origin->from].message.n_header > 0)
+		interrupt_message(transcript, origin->from,
+		                  registry_label(REGISTRY_CONTENT_TYPE, type, name));
 	if (type == CONTENT_alert)
 		alert_bytes(transcript, origin, data);
 	else if (type == CONTENT_change_cipher_spec)

@@ -166,6 +166,13 @@ static uint64_t to_ns(uint64_t seconds, uint64_t part, uint64_t units)
 	return seconds * NANOSECONDS + part * NANOSECONDS / units;
 }
 
+static uint32_t pcap_u32(const struct capture *capture, struct bytes header, size_t at)
+{
+	uint32_t value = bytes_u32(header, at);
+
+	return capture->reader.little ? __builtin_bswap32(value) : value;
+}
+
 /*
  * pcap, one packet
  *   seconds, micro- or nanoseconds, captured length, original length, the captured bytes
@@ -174,29 +181,29 @@ static bool next_of_pcap(struct capture *capture, struct packet *packet)
 {
 	struct reader *reader = &capture->reader;
 	size_t begin = reader_offset(reader), captured_len;
-	uint64_t seconds, part;
+	struct bytes header;
 
 	look_ahead(capture, PCAP_PACKET_HEADER_LEN);
 	if (reader_left(reader) == 0) {
 		capture->over = true;
 		return false;
 	}
-	seconds = reader_u32(reader, "seconds");
-	part = reader_u32(reader, "part_of_second");
-	captured_len = reader_u32(reader, "captured_len");
-	packet->original_len = reader_u32(reader, "original_len");
-	if (!reader_ok(reader)) {
+	header = reader_bytes(reader, PCAP_PACKET_HEADER_LEN, "packet_header");
+	if (header.len < PCAP_PACKET_HEADER_LEN) {
 		stop_cut_packet(capture, begin, PCAP_PACKET_HEADER_LEN);
 		return false;
 	}
+	packet->t_ns = (uint64_t)pcap_u32(capture, header, 0) * NANOSECONDS +
+	               (uint64_t)pcap_u32(capture, header, 4) * capture->unit_ns;
+	captured_len = pcap_u32(capture, header, 8);
+	packet->original_len = pcap_u32(capture, header, 12);
 	if (captured_len > CAPTURE_PACKET_MAX) {
 		stop(capture,
 		     "the file is damaged at byte %zu, where packet %zu claims to hold %zu bytes",
 		     begin, capture->n_packets + 1, captured_len);
 		return false;
 	}
-	look_ahead(capture, captured_len);
-	packet->t_ns = seconds * NANOSECONDS + part * capture->unit_ns;
+	look_ahead(capture, captured_len); /* from here on `header` is gone */
 	packet->linktype = capture->linktype;
 	packet->data = reader_bytes(reader, captured_len, "packet");
 	if (!reader_ok(reader))

@@ -24,10 +24,9 @@ static uint16_t after_llc(struct reader *frame)
 
 static uint16_t after_ethernet(struct reader *frame)
 {
-	uint16_t ethertype;
+	struct bytes header = reader_bytes(frame, 14, "ethernet_header");
+	uint16_t ethertype = bytes_u16(header, 12);
 
-	reader_bytes(frame, 12, "ethernet_addresses");
-	ethertype = reader_u16(frame, "ethertype");
 	return ethertype < ETHERTYPE_MIN ? after_llc(frame) : ethertype;
 }
 

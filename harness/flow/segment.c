@@ -25,6 +25,9 @@ enum {
 	PROTOCOL_SHIM6 = 140,
 };
 
+/* Without options. */
+enum { IPV4_HEADER_LEN = 20, IPV6_HEADER_LEN = 40, TCP_HEADER_LEN = 20 };
+
 /* What stands under the IP header: how far the packet reaches, and what of it was captured. */
 struct datagram {
 	struct reader payload;
@@ -32,13 +35,9 @@ struct datagram {
 	uint8_t protocol;
 };
 
-
-static void read_address(struct reader *ip, struct endpoint *endpoint)
+static void set_address(struct endpoint *endpoint, struct bytes address)
 {
-	if (endpoint->ipv6)
-		reader_copy(ip, endpoint->address, 16, "ip_address");
-	else
-		reader_copy(ip, endpoint->address, 4, "ip_address");
+	memcpy(endpoint->address, address.data, address.len);
 }
 
 /*
@@ -100,25 +99,21 @@ static enum segment_result decode_ipv4(struct reader *ip, size_t n_uncaptured,
                                        struct fragments *fragments, struct segment *segment,
                                        struct datagram *datagram)
 {
-	size_t header_len = (size_t)(reader_u8(ip, "ihl") & 15) * 4;
-	uint16_t total_length, identification, fragment;
+	struct bytes header = reader_bytes(ip, IPV4_HEADER_LEN, "ipv4_header");
+	size_t header_len = (size_t)(bytes_u8(header, 0) & 15) * 4;
+	uint16_t total_length = bytes_u16(header, 2), fragment = bytes_u16(header, 6);
 
-	reader_u8(ip, "type_of_service");
-	total_length = reader_u16(ip, "total_length");
-	identification = reader_u16(ip, "identification");
-	fragment = reader_u16(ip, "fragment_offset");
-	reader_u8(ip, "time_to_live");
-	datagram->protocol = reader_u8(ip, "protocol");
-	reader_u16(ip, "header_checksum");
-	read_address(ip, &segment->from);
-	read_address(ip, &segment->to);
-	if (header_len < 20 || (total_length != 0 && total_length < header_len))
+	if (header.len < IPV4_HEADER_LEN || header_len < IPV4_HEADER_LEN ||
+	    (total_length != 0 && total_length < header_len))
 		return SEGMENT_MALFORMED;
-	reader_bytes(ip, header_len - 20, "ip_options");
+	datagram->protocol = bytes_u8(header, 9);
+	set_address(&segment->from, bytes_part(header, 12, 4));
+	set_address(&segment->to, bytes_part(header, 16, 4));
+	reader_bytes(ip, header_len - IPV4_HEADER_LEN, "ip_options");
 	bound(datagram, ip, total_length != 0 ? total_length - header_len : 0, n_uncaptured);
 	if ((fragment & 0x3fff) == 0)
 		return SEGMENT_OK;
-	return join(fragments, segment, identification, (uint16_t)((fragment & 0x1fff) * 8),
+	return join(fragments, segment, bytes_u16(header, 4), (uint16_t)((fragment & 0x1fff) * 8),
 	            (fragment & 0x2000) != 0, datagram);
 }
 
@@ -204,16 +199,15 @@ static enum segment_result decode_ipv6(struct reader *ip, size_t n_uncaptured,
                                        struct fragments *fragments, struct segment *segment,
                                        struct datagram *datagram)
 {
-	size_t payload_length;
+	struct bytes header = reader_bytes(ip, IPV6_HEADER_LEN, "ipv6_header");
 
+	if (header.len < IPV6_HEADER_LEN)
+		return SEGMENT_MALFORMED;
 	segment->from.ipv6 = segment->to.ipv6 = true;
-	reader_u32(ip, "flow_label");
-	payload_length = reader_u16(ip, "payload_length");
-	datagram->protocol = reader_u8(ip, "next_header");
-	reader_u8(ip, "hop_limit");
-	read_address(ip, &segment->from);
-	read_address(ip, &segment->to);
-	bound(datagram, ip, payload_length, n_uncaptured);
+	datagram->protocol = bytes_u8(header, 6);
+	set_address(&segment->from, bytes_part(header, 8, 16));
+	set_address(&segment->to, bytes_part(header, 24, 16));
+	bound(datagram, ip, bytes_u16(header, 4), n_uncaptured);
 	return skip_extensions(fragments, segment, datagram);
 }
 
@@ -225,19 +219,19 @@ static enum segment_result decode_ipv6(struct reader *ip, size_t n_uncaptured,
 static enum segment_result decode_tcp(struct datagram *datagram, struct segment *segment)
 {
 	struct reader *tcp = &datagram->payload;
-	size_t header_len;
+	struct bytes header = reader_bytes(tcp, TCP_HEADER_LEN, "tcp_header");
+	size_t header_len = (size_t)(bytes_u8(header, 12) >> 4) * 4;
 
-	segment->from.port = reader_u16(tcp, "source_port");
-	segment->to.port = reader_u16(tcp, "destination_port");
-	segment->seq = reader_u32(tcp, "sequence_number");
-	segment->ack = reader_u32(tcp, "acknowledgment_number");
-	header_len = (size_t)(reader_u8(tcp, "data_offset") >> 4) * 4;
-	segment->flags = reader_u8(tcp, "control_bits");
-	segment->window = reader_u16(tcp, "window");
-	reader_u32(tcp, "checksum_urgent");
-	if (!reader_ok(tcp) || header_len < 20 || header_len > datagram->length)
+	if (header.len < TCP_HEADER_LEN || header_len < TCP_HEADER_LEN ||
+	    header_len > datagram->length)
 		return SEGMENT_MALFORMED;
-	reader_bytes(tcp, header_len - 20, "tcp_options");
+	segment->from.port = bytes_u16(header, 0);
+	segment->to.port = bytes_u16(header, 2);
+	segment->seq = bytes_u32(header, 4);
+	segment->ack = bytes_u32(header, 8);
+	segment->flags = bytes_u8(header, 13);
+	segment->window = bytes_u16(header, 14);
+	reader_bytes(tcp, header_len - TCP_HEADER_LEN, "tcp_options");
 	segment->data = reader_rest(tcp);
 	segment->length = (uint32_t)(datagram->length - header_len);
 	return SEGMENT_OK;
@@ -267,18 +261,16 @@ static enum segment_result decode_ip(struct reader *ip, size_t n_uncaptured,
                                      struct fragments *fragments, struct segment *segment,
                                      struct datagram *datagram)
 {
-	struct reader peek = *ip;
-	uint8_t version = reader_u8(&peek, "version") >> 4;
+	uint8_t version = bytes_u8(reader_rest(ip), 0) >> 4;
 	enum segment_result result;
 
-	*segment = (struct segment){.t_ns = segment->t_ns};
-	*datagram = (struct datagram){0};
+	segment->from = segment->to = (struct endpoint){0};
 	if (version == 4)
 		result = decode_ipv4(ip, n_uncaptured, fragments, segment, datagram);
 	else if (version == 6)
 		result = decode_ipv6(ip, n_uncaptured, fragments, segment, datagram);
 	else
-		return reader_ok(ip) ? SEGMENT_OTHER : SEGMENT_MALFORMED;
+		return reader_left(ip) > 0 ? SEGMENT_OTHER : SEGMENT_MALFORMED;
 	return reader_ok(ip) ? result : SEGMENT_MALFORMED;
 }
 
@@ -317,7 +309,7 @@ enum segment_result segment_decode_joined(const struct packet *packet, struct fr
 	if (!link_is_read(packet->linktype))
 		return SEGMENT_LINK;
 	reader_init(&frame, packet->data.data, packet->data.len, &fault);
-	segment->t_ns = packet->t_ns; /* decode_ip sets the rest */
+	segment->t_ns = packet->t_ns;
 	if (!link_skip(&frame, packet->linktype))
 		return reader_ok(&frame) ? SEGMENT_OTHER : SEGMENT_MALFORMED;
 	return decode_packet(&frame, n_uncaptured, fragments, segment);
