@@ -268,13 +268,70 @@ static void add_characters(struct emit *emit, struct bytes text)
 	buf_add(emit->out, text.data + plain, text.len - plain);
 }
 
+/* The slot that is told next, if it is this one. */
+static struct emit_slot *next_slot(const struct emit *emit, const struct emit_slot *told)
+{
+	struct emit_slots *slots = emit->slots;
+	struct emit_slot *slot;
+
+	if (slots == NULL || slots->n_told == slots->n)
+		return NULL;
+	slot = &slots->slots[slots->n_told];
+	return slot->kind == told->kind && slot->bytes.data == told->bytes.data &&
+	                       slot->bytes.len == told->bytes.len && slot->value == told->value
+	               ? slot
+	               : NULL;
+}
+
+static void add_ms(struct buf *out, uint64_t t_ns, uint64_t t0_ns)
+{
+	uint64_t us = t_ns > t0_ns ? (t_ns - t0_ns) / 1000 : 0;
+	char fraction[] = {'.', (char)('0' + us / 100 % 10), (char)('0' + us / 10 % 10),
+	                   (char)('0' + us % 10)};
+
+	buf_decimal(out, us / 1000);
+	buf_add(out, fraction, sizeof(fraction));
+}
+
+static void add_slot(struct emit *emit, const struct emit_slot *slot)
+{
+	switch (slot->kind) {
+	case EMIT_SLOT_HEX:
+		buf_hex(emit->out, slot->bytes);
+		break;
+	case EMIT_SLOT_TEXT:
+		add_characters(emit, slot->bytes);
+		break;
+	case EMIT_SLOT_MS:
+		add_ms(emit->out, slot->value, slot->t0_ns);
+		break;
+	case EMIT_SLOT_UINT:
+		buf_decimal(emit->out, slot->value);
+		break;
+	}
+}
+
+/* Tells what a slot may hold. */
+static void tell_slot(struct emit *emit, const struct emit_slot *varying)
+{
+	struct emit_slot *slot = next_slot(emit, varying);
+	size_t at = emit->out->len;
+
+	add_slot(emit, varying);
+	if (slot == NULL)
+		return;
+	slot->at = at;
+	slot->end = emit->out->len;
+	emit->slots->n_told++;
+}
+
 void emit_string(struct emit *emit, const char *key, struct bytes text)
 {
 	start_value(emit, key, "Entry");
 	if (emit->format == EMIT_JSON)
 		buf_char(emit->out, '"');
 	if (text.len > 0)
-		add_characters(emit, text);
+		tell_slot(emit, &(struct emit_slot){EMIT_SLOT_TEXT, .bytes = text});
 	if (emit->format == EMIT_JSON)
 		buf_char(emit->out, '"');
 	end_value(emit);
@@ -299,7 +356,7 @@ void emit_printf(struct emit *emit, const char *key, const char *format, ...)
 void emit_uint(struct emit *emit, const char *key, uint64_t value)
 {
 	start_value(emit, key, "Entry");
-	buf_decimal(emit->out, value);
+	tell_slot(emit, &(struct emit_slot){EMIT_SLOT_UINT, .value = value});
 	end_value(emit);
 }
 
@@ -317,59 +374,13 @@ void emit_null(struct emit *emit, const char *key)
 	end_value(emit);
 }
 
-/* The slot that is told next, if it is one of these bytes or (without any) of this time. */
-static struct emit_slot *next_slot(const struct emit *emit, struct bytes hex, uint64_t t_ns)
-{
-	struct emit_slots *slots = emit->slots;
-	struct emit_slot *slot;
-
-	if (slots == NULL || slots->n_told == slots->n)
-		return NULL;
-	slot = &slots->slots[slots->n_told];
-	return slot->hex.data == hex.data && slot->hex.len == hex.len && slot->t_ns == t_ns
-	               ? slot
-	               : NULL;
-}
-
-static void add_ms(struct buf *out, uint64_t t_ns, uint64_t t0_ns)
-{
-	uint64_t us = t_ns > t0_ns ? (t_ns - t0_ns) / 1000 : 0;
-	char fraction[] = {'.', (char)('0' + us / 100 % 10), (char)('0' + us / 10 % 10),
-	                   (char)('0' + us % 10)};
-
-	buf_decimal(out, us / 1000);
-	buf_add(out, fraction, sizeof(fraction));
-}
-
-static void add_slot(struct buf *out, const struct emit_slot *slot)
-{
-	if (slot->hex.data != NULL)
-		buf_hex(out, slot->hex);
-	else
-		add_ms(out, slot->t_ns, slot->t0_ns);
-}
-
-/* Tells what a slot may hold. */
-static void tell_slot(struct emit *emit, const struct emit_slot *varying)
-{
-	struct emit_slot *slot = next_slot(emit, varying->hex, varying->t_ns);
-	size_t at = emit->out->len;
-
-	add_slot(emit->out, varying);
-	if (slot == NULL)
-		return;
-	slot->at = at;
-	slot->end = emit->out->len;
-	emit->slots->n_told++;
-}
-
 void emit_hex(struct emit *emit, const char *key, struct bytes bytes)
 {
 	start_value(emit, key, "Entry");
 	if (emit->format == EMIT_JSON)
 		buf_char(emit->out, '"');
 	if (bytes.len > 0)
-		tell_slot(emit, &(struct emit_slot){.hex = bytes});
+		tell_slot(emit, &(struct emit_slot){EMIT_SLOT_HEX, .bytes = bytes});
 	if (bytes.len == 0 && emit->format == EMIT_TEXT)
 		buf_text(emit->out, "(empty)");
 	if (emit->format == EMIT_JSON)
@@ -380,7 +391,7 @@ void emit_hex(struct emit *emit, const char *key, struct bytes bytes)
 void emit_ms(struct emit *emit, const char *key, uint64_t t_ns, uint64_t t0_ns)
 {
 	start_value(emit, key, "Entry");
-	tell_slot(emit, &(struct emit_slot){.t_ns = t_ns, .t0_ns = t0_ns});
+	tell_slot(emit, &(struct emit_slot){EMIT_SLOT_MS, .value = t_ns, .t0_ns = t0_ns});
 	end_value(emit);
 }
 
@@ -411,37 +422,43 @@ void emit_number(struct emit *emit, const char *key, uint32_t value)
 		emit_uint(emit, key, value);
 }
 
-static struct emit_slot *add_empty_slot(struct emit_slots *slots)
+static void add_to_slots(struct emit_slots *slots, struct emit_slot slot)
 {
-	struct emit_slot *slot = slots->n < EMIT_SLOTS_MAX ? &slots->slots[slots->n] : NULL;
-
+	if (slots->n < EMIT_SLOTS_MAX)
+		slots->slots[slots->n] = slot;
 	slots->n++;
-	return slot;
 }
 
 void emit_slots_hex(struct emit_slots *slots, struct bytes bytes)
 {
-	struct emit_slot *slot = bytes.len > 0 ? add_empty_slot(slots) : NULL;
-
-	if (slot != NULL)
-		*slot = (struct emit_slot){.hex = bytes};
+	if (bytes.len > 0)
+		add_to_slots(slots, (struct emit_slot){EMIT_SLOT_HEX, .bytes = bytes});
 }
 
 void emit_slots_ms(struct emit_slots *slots, uint64_t t_ns, uint64_t t0_ns)
 {
-	struct emit_slot *slot = add_empty_slot(slots);
+	add_to_slots(slots, (struct emit_slot){EMIT_SLOT_MS, .value = t_ns, .t0_ns = t0_ns});
+}
 
-	if (slot != NULL)
-		*slot = (struct emit_slot){.t_ns = t_ns, .t0_ns = t0_ns};
+void emit_slots_uint(struct emit_slots *slots, uint64_t value)
+{
+	add_to_slots(slots, (struct emit_slot){EMIT_SLOT_UINT, .value = value});
+}
+
+void emit_slots_text(struct emit_slots *slots, const char *text)
+{
+	struct bytes bytes = {(const uint8_t *)text, strlen(text)};
+
+	add_to_slots(slots, (struct emit_slot){EMIT_SLOT_TEXT, .bytes = bytes});
 }
 
 /* Whether bytes of `key` stand in slots that are being noted. */
 static bool holds_slot(const struct emit *emit, struct bytes key)
 {
 	for (size_t i = 0; emit->slots != NULL && i < emit->slots->n; i++) {
-		struct bytes hex = emit->slots->slots[i].hex;
+		const uint8_t *data = emit->slots->slots[i].bytes.data;
 
-		if ((uintptr_t)hex.data - (uintptr_t)key.data < key.len)
+		if ((uintptr_t)data - (uintptr_t)key.data < key.len)
 			return true;
 	}
 	return false;
@@ -471,7 +488,7 @@ static void write_again(struct emit *emit, struct bytes value, const struct emit
 
 		memcpy(&at, value.data + i * sizeof(at), sizeof(at));
 		buf_add(emit->out, value.data + done, at - done);
-		add_slot(emit->out, &slots->slots[i]);
+		add_slot(emit, &slots->slots[i]);
 		done = at;
 	}
 	buf_add(emit->out, value.data + done, value.len - done);

@@ -92,6 +92,8 @@ enum emit_tag {
 	EMIT_TAG_HELLO,
 	EMIT_TAG_MESSAGES,
 	EMIT_TAG_ALERT,
+	EMIT_TAG_ENDS,
+	EMIT_TAG_TCP,
 };
 /* `rest` has 48 bits. */
 #define EMIT_TAG(kind, rest) ((uint64_t)(kind) << 56 | (uint64_t)(rest))
@@ -100,22 +102,27 @@ enum emit_tag {
 
 /*
  * What varies in members that are otherwise told as before: bytes that are told in hex and decide
- * nothing else (a random number, a public key), and times. In the order in which they are told.
- * Set `n` to 0 and add them; those for which there is no room make the run one that is not
- * remembered. An empty range does not vary.
+ * nothing else (a random number, a public key), texts, times, integers. In the order in which they
+ * are told; of integers, from the first one on, all. Set `n` to 0 and add them; those for which
+ * there is no room make the run one that is not remembered. An empty range of bytes does not vary.
  */
 struct emit_slots {
 	size_t n;      /* may be more than EMIT_SLOTS_MAX */
 	size_t n_told; /* the emitter's, as are `at` and `end`: where it was told */
 	struct emit_slot {
-		struct bytes hex; /* borrowed; without data: a time */
-		uint64_t t_ns, t0_ns;
+		enum { EMIT_SLOT_HEX, EMIT_SLOT_TEXT, EMIT_SLOT_MS, EMIT_SLOT_UINT } kind;
+		struct bytes bytes;     /* borrowed: of EMIT_SLOT_HEX and EMIT_SLOT_TEXT */
+		uint64_t value, t0_ns;  /* of the others: the integer, or the time and its zero */
 		size_t at, end;
 	} slots[EMIT_SLOTS_MAX];
 };
 
 void emit_slots_hex(struct emit_slots *slots, struct bytes bytes);
 void emit_slots_ms(struct emit_slots *slots, uint64_t t_ns, uint64_t t0_ns);
+void emit_slots_uint(struct emit_slots *slots, uint64_t value);
+
+/* For emit_text with the same `text`, which is borrowed until the run is told. */
+void emit_slots_text(struct emit_slots *slots, const char *text);
 
 /*
  * Members of an object, one element of a list, or (EMIT_TAG_NAMES) all of its elements, which are

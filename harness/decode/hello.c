@@ -160,10 +160,10 @@ static void make_key(struct buf *key, struct bytes message, const struct emit_sl
 
 	buf_reserve(key, message.len);
 	for (size_t i = 0; i < slots->n && i < EMIT_SLOTS_MAX; i++) {
-		struct bytes hex = slots->slots[i].hex;
+		struct bytes varying = slots->slots[i].bytes;
 
-		buf_add(key, done, (size_t)(hex.data - done));
-		done = hex.data + hex.len;
+		buf_add(key, done, (size_t)(varying.data - done));
+		done = varying.data + varying.len;
 	}
 	buf_add(key, done, (size_t)(end - done));
 }

@@ -144,19 +144,72 @@ void connection_finish(struct connection *connection)
 	stream_finish(&connection->stream[SIDE_SERVER], connection->last_ns);
 }
 
+static bool has_ended(const struct connection *connection)
+{
+	return connection->ending[SIDE_CLIENT] != ENDING_NONE ||
+	       connection->ending[SIDE_SERVER] != ENDING_NONE;
+}
+
 static const char *side_name(enum side side)
 {
 	return side == SIDE_CLIENT ? "client" : "server";
 }
 
-static void emit_endpoint(struct emit *emit, const char *key, const struct endpoint *endpoint)
+static void emit_endpoint(struct emit *emit, const char *key, const char *address, uint16_t port)
 {
-	char text[ENDPOINT_TEXT_MAX];
-
 	emit_object(emit, key);
-	emit_text(emit, "address", endpoint_address(endpoint, text));
-	emit_uint(emit, "port", endpoint->port);
+	emit_text(emit, "address", address);
+	emit_uint(emit, "port", port);
 	emit_close(emit);
+}
+
+/* Who it was between, and when. This and how it went have the same form in all connections. */
+static void emit_ends(const struct connection *connection, struct emit *emit)
+{
+	char address[2][ENDPOINT_TEXT_MAX], start[CLOCK_TEXT_MAX];
+	const struct endpoint *end = connection->end;
+	struct emit_slots slots;
+	struct emit_run run;
+
+	slots.n = 0;
+	for (enum side side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
+		emit_slots_text(&slots, endpoint_address(&end[side], address[side]));
+		emit_slots_uint(&slots, end[side].port);
+	}
+	emit_slots_text(&slots, clock_text(connection->start_ns, start));
+	if (emit_again_with(emit, &run, EMIT_TAG(EMIT_TAG_ENDS, 0), (struct bytes){0}, &slots))
+		return;
+	for (enum side side = SIDE_CLIENT; side <= SIDE_SERVER; side++)
+		emit_endpoint(emit, side_name(side), address[side], end[side].port);
+	emit_text(emit, "start", start);
+	emit_remember(emit, &run);
+}
+
+/* The order in which emit_tcp and emit_ending tell what varies. */
+static void add_tcp_slots(const struct connection *connection, struct emit_slots *slots)
+{
+	const struct stream *client = &connection->stream[SIDE_CLIENT];
+	const struct stream *server = &connection->stream[SIDE_SERVER];
+
+	emit_slots_uint(slots, connection->n_packets);
+	emit_slots_uint(slots, client->n_bytes);
+	emit_slots_uint(slots, server->n_bytes);
+	emit_slots_uint(slots, client->n_retransmissions + server->n_retransmissions);
+	emit_slots_uint(slots, client->n_gaps + server->n_gaps);
+	story_slots(&connection->story, connection->start_ns, slots);
+	if (has_ended(connection))
+		emit_slots_ms(slots, connection->ending_ns, connection->start_ns);
+}
+
+/* All that they depend on beside it. */
+static uint64_t tcp_key(const struct connection *connection)
+{
+	bool syn = connection->stream[SIDE_CLIENT].syn_seen ||
+	           connection->stream[SIDE_SERVER].syn_seen;
+
+	return (uint64_t)story_key(&connection->story) << 8 | (uint64_t)syn << 5 |
+	       (uint64_t)connection->first_to_end << 4 |
+	       (uint64_t)connection->ending[SIDE_CLIENT] << 2 | connection->ending[SIDE_SERVER];
 }
 
 static void emit_tcp(const struct connection *connection, struct emit *emit)
@@ -181,8 +234,7 @@ static void emit_ending(const struct connection *connection, struct emit *emit)
 {
 	static const char *const names[] = {
 		[ENDING_NONE] = "none", [ENDING_FIN] = "fin", [ENDING_RST] = "rst"};
-	bool ended = connection->ending[SIDE_CLIENT] != ENDING_NONE ||
-	             connection->ending[SIDE_SERVER] != ENDING_NONE;
+	bool ended = has_ended(connection);
 
 	emit_object(emit, "close");
 	if (ended)
@@ -200,14 +252,19 @@ static void emit_ending(const struct connection *connection, struct emit *emit)
 
 void connection_emit(const struct connection *connection, struct emit *emit)
 {
-	char text[CLOCK_TEXT_MAX];
+	struct emit_slots slots;
+	struct emit_run run;
 
-	emit_endpoint(emit, "client", &connection->end[SIDE_CLIENT]);
-	emit_endpoint(emit, "server", &connection->end[SIDE_SERVER]);
-	emit_text(emit, "start", clock_text(connection->start_ns, text));
+	emit_ends(connection, emit);
 	transcript_emit(connection->transcript, connection->start_ns, emit);
+	slots.n = 0;
+	add_tcp_slots(connection, &slots);
+	if (emit_again_with(emit, &run, EMIT_TAG(EMIT_TAG_TCP, tcp_key(connection)),
+	                    (struct bytes){0}, &slots))
+		return;
 	emit_tcp(connection, emit);
 	emit_ending(connection, emit);
+	emit_remember(emit, &run);
 }
 
 void connection_emit_lint(const struct connection *connection, struct emit *emit)

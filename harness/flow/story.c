@@ -73,6 +73,26 @@ static void emit_pause(const struct story *story, uint64_t t0_ns, struct emit *e
 	emit_close(emit);
 }
 
+void story_slots(const struct story *story, uint64_t t0_ns, struct emit_slots *slots)
+{
+	for (enum side side = SIDE_CLIENT; side <= SIDE_SERVER; side++)
+		emit_slots_uint(slots, story->n_zero_windows[side]);
+	for (enum side side = SIDE_CLIENT; side <= SIDE_SERVER; side++)
+		if (story->smallest_segment[side] > 0)
+			emit_slots_uint(slots, story->smallest_segment[side]);
+	if (!story->has_paused)
+		return;
+	emit_slots_ms(slots, story->pause_ns, 0);
+	emit_slots_ms(slots, story->pause_begin_ns, t0_ns);
+}
+
+uint32_t story_key(const struct story *story)
+{
+	return (uint32_t)story->has_paused << 3 | (uint32_t)story->waited_for << 2 |
+	       (uint32_t)(story->smallest_segment[SIDE_CLIENT] > 0) << 1 |
+	       (story->smallest_segment[SIDE_SERVER] > 0);
+}
+
 void story_emit(const struct story *story, uint64_t t0_ns, struct emit *emit)
 {
 	emit_object(emit, "zero_windows");

@@ -37,4 +37,8 @@ void story_segment(struct story *story, enum side from, const struct segment *se
  */
 void story_emit(const struct story *story, uint64_t t0_ns, struct emit *emit);
 
+/* What varies in what story_emit tells, and (4 bits) all that it depends on beside that. */
+void story_slots(const struct story *story, uint64_t t0_ns, struct emit_slots *slots);
+uint32_t story_key(const struct story *story);
+
 #endif
