@@ -23,6 +23,13 @@ void buf_clear(struct buf *buf)
 		buf->data[0] = '\0';
 }
 
+void buf_idle(struct buf *buf, size_t max)
+{
+	if (buf->size > max)
+		buf_fini(buf);
+	buf_clear(buf);
+}
+
 bool buf_grow(struct buf *buf, size_t n)
 {
 	size_t size = buf->size != 0 ? buf->size : BUF_FIRST_SIZE;

@@ -26,6 +26,9 @@ void buf_fini(struct buf *buf);
 /* Empties the buffer and keeps its storage. */
 void buf_clear(struct buf *buf);
 
+/* Empties the buffer and keeps its storage if that is not more than `max` bytes. */
+void buf_idle(struct buf *buf, size_t max);
+
 /* What buf_reserve does where there is no room yet. */
 bool buf_grow(struct buf *buf, size_t n);
 

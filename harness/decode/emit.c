@@ -25,7 +25,12 @@ static const struct label labels[] = {
 
 void emit_init(struct emit *emit, struct buf *out, enum emit_format format)
 {
-	*emit = (struct emit){.out = out, .format = format};
+	emit->out = out;
+	emit->format = format;
+	emit->depth = 0;
+	emit->more = false;
+	emit->memo = NULL;
+	emit->slots = NULL;
 }
 
 static const struct label *find_label(const char *key)

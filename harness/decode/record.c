@@ -16,6 +16,14 @@ void record_stream_fini(struct record_stream *stream)
 	buf_fini(&stream->held);
 }
 
+void record_stream_restart(struct record_stream *stream)
+{
+	struct buf held = stream->held;
+
+	buf_idle(&held, IDLE_MAX);
+	*stream = (struct record_stream){.held = held};
+}
+
 struct record record_read(struct bytes data)
 {
 	return (struct record){.type = bytes_u8(data, 0),
@@ -308,8 +316,8 @@ static enum record_event flow(struct record_stream *stream, struct bytes *data,
 static void drop_handed_out(struct record_stream *stream)
 {
 	buf_consume(&stream->held, stream->handed_out);
-	if (stream->held.len == 0 && stream->held.size > IDLE_MAX)
-		buf_fini(&stream->held);
+	if (stream->held.len == 0)
+		buf_idle(&stream->held, IDLE_MAX);
 	stream->handed_out = 0;
 }
 

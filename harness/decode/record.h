@@ -53,6 +53,9 @@ struct record_stream {
 
 void record_stream_fini(struct record_stream *stream);
 
+/* Makes it the start of another stream, which uses the same memory. */
+void record_stream_restart(struct record_stream *stream);
+
 /*
  * The next event of the stream. Takes what it needs from the start of *data; call it until it says
  * RECORD_NONE. *record is filled for all events that have one; it is valid until the next call,

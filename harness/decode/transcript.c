@@ -13,6 +13,8 @@
 
 #define ENTRIES_FIRST 16
 #define PLAIN_IDLE_MAX 2048 /* bytes of memory kept for the plaintext of the next record */
+#define KEPT_IDLE_MAX 2048  /* bytes kept for the messages of the next connection */
+#define ENTRIES_IDLE_MAX 32 /* entries, likewise */
 
 static const char *const record_fault = "record";
 
@@ -51,6 +53,39 @@ void transcript_free(struct transcript *transcript)
 	free(transcript->entries);
 	free(transcript->alerts);
 	free(transcript);
+}
+
+static void restart_side(struct side_state *side)
+{
+	struct record_stream records = side->records;
+	struct buf kept = side->kept;
+
+	buf_fini(&side->held);
+	record_stream_restart(&records);
+	buf_idle(&kept, KEPT_IDLE_MAX);
+	*side = (struct side_state){.records = records, .kept = kept};
+}
+
+void transcript_restart(struct transcript *transcript)
+{
+	struct transcript again = {.keylog = transcript->keylog};
+
+	for (int i = 0; i < 2; i++) {
+		restart_side(&transcript->sides[i]);
+		again.sides[i] = transcript->sides[i];
+	}
+	if (transcript->entries_size <= ENTRIES_IDLE_MAX) {
+		again.entries = transcript->entries;
+		again.entries_size = transcript->entries_size;
+	} else {
+		free(transcript->entries);
+	}
+	free(transcript->alerts);
+	keys_fini(&transcript->keys);
+	faults_fini(&transcript->faults);
+	buf_fini(&transcript->plain);
+	*transcript = again;
+	keys_init(&transcript->keys, transcript->keylog);
 }
 
 size_t transcript_memory(const struct transcript *transcript)
@@ -569,9 +604,7 @@ static bool open_record(struct transcript *transcript, struct origin *origin,
 	origin->is_protected = true;
 	content(transcript, origin, opening.type, buf_view(plain));
 	OPENSSL_cleanse(plain->data, plain->len);
-	if (plain->size > PLAIN_IDLE_MAX)
-		buf_fini(plain);
-	buf_clear(plain);
+	buf_idle(plain, PLAIN_IDLE_MAX);
 	return true;
 }
 

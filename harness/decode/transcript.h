@@ -44,6 +44,12 @@ struct transcript *transcript_new(struct keylog *keylog);
 void transcript_free(struct transcript *transcript);
 
 /*
+ * Makes the transcript a new one, with the same key log, for another connection: what memory it
+ * has is used again, unless it is much.
+ */
+void transcript_restart(struct transcript *transcript);
+
+/*
  * The next bytes of one side's stream, seen at `t_ns` (any clock). `data` is copied where needed.
  */
 void transcript_feed(struct transcript *transcript, enum side from, struct bytes data,

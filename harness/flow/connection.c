@@ -36,12 +36,26 @@ static void learn_isn(struct connection *connection, enum side side, uint32_t is
 	connection->isn_known[side] = true;
 }
 
-struct connection *connection_new(const struct segment *first, enum side from, bool decode,
-                                  struct keylog *keylog, size_t *budget)
+struct connection *connection_new(bool decode, struct keylog *keylog)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
 
 	CHECK(connection != NULL);
+	if (decode)
+		connection->transcript = transcript_new(keylog);
+	return connection;
+}
+
+void connection_start(struct connection *connection, const struct segment *first, enum side from,
+                      size_t *budget)
+{
+	bool again = connection->n_packets > 0;
+
+	stream_fini(&connection->stream[SIDE_CLIENT]);
+	stream_fini(&connection->stream[SIDE_SERVER]);
+	*connection = (struct connection){.transcript = connection->transcript};
+	if (again && connection->transcript != NULL)
+		transcript_restart(connection->transcript);
 	connection->end[from] = first->from;
 	connection->end[side_other(from)] = first->to;
 	connection->start_ns = first->t_ns;
@@ -49,9 +63,6 @@ struct connection *connection_new(const struct segment *first, enum side from, b
 		stream_init(&connection->stream[side], side, &events, connection, budget);
 	/* Without a SYN, the first segment counts as the beginning. */
 	learn_isn(connection, from, first->seq - ((first->flags & TCP_SYN) == 0));
-	if (decode)
-		connection->transcript = transcript_new(keylog);
-	return connection;
 }
 
 void connection_free(struct connection *connection)

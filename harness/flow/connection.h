@@ -38,12 +38,18 @@ struct connection {
 };
 
 /*
- * A connection whose first segment is `first` and comes from `from`; connection_segment still has
- * to be called with it. With `decode` its streams go to a transcript, with the secrets of `keylog`
- * (borrowed, or NULL). `budget`: see stream.h.
+ * A connection for connection_start. With `decode` its streams go to a transcript, with the secrets
+ * of `keylog` (borrowed, or NULL).
  */
-struct connection *connection_new(const struct segment *first, enum side from, bool decode,
-                                  struct keylog *keylog, size_t *budget);
+struct connection *connection_new(bool decode, struct keylog *keylog);
+
+/*
+ * Begins it with the segment `first`, which comes from `from`; connection_segment still has to be
+ * called with that. `budget`: see stream.h. A connection that is over may begin anew, as another
+ * one: its memory is at hand, and in the CPU's cache.
+ */
+void connection_start(struct connection *connection, const struct segment *first, enum side from,
+                      size_t *budget);
 void connection_free(struct connection *connection);
 
 /* True if `segment` opens another connection between the same two ends. */

@@ -40,6 +40,10 @@ static void open_connection(struct emit *emit, uint64_t number, const struct con
 	const struct endpoint *server = &connection->end[SIDE_SERVER];
 	char client_text[ENDPOINT_TEXT_MAX], server_text[ENDPOINT_TEXT_MAX];
 
+	if (emit->format == EMIT_JSON) {
+		emit_item(emit, "Connection");
+		return;
+	}
 	emit_item(emit, "Connection %" PRIu64 ": %s port %u to %s port %u, %s", number,
 	          endpoint_address(client, client_text), client->port,
 	          endpoint_address(server, server_text), server->port,

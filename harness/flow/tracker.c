@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define BUCKETS 16384
+#define SPARE_MAX 256 /* connections that are over, for those that begin */
 #define HASH_FACTOR 0x9e3779b97f4a7c15u /* 2^64 divided by the golden ratio */
 
 LIST_HEAD(bucket, connection);
@@ -19,6 +20,8 @@ struct tracker {
 	void *context;
 	struct bucket buckets[BUCKETS];
 	struct order open, closed; /* the one idle longest first */
+	struct order spare; /* the one that was over last first */
+	size_t n_spare;
 	size_t n_connections; /* now */
 	uint64_t n_begun;
 	size_t budget; /* bytes that the streams hold back */
@@ -41,6 +44,7 @@ struct tracker *tracker_new(enum tracker_mode mode, struct keylog *keylog,
 	tracker->fragments = fragments_new();
 	TAILQ_INIT(&tracker->open);
 	TAILQ_INIT(&tracker->closed);
+	TAILQ_INIT(&tracker->spare);
 	return tracker;
 }
 
@@ -58,6 +62,29 @@ static void unlink_connection(struct tracker *tracker, struct connection *connec
 	tracker->n_decoded -= connection->n_decoded;
 }
 
+/* NULL if there is none. */
+static struct connection *take_spare(struct tracker *tracker)
+{
+	struct connection *connection = TAILQ_FIRST(&tracker->spare);
+
+	if (connection == NULL)
+		return NULL;
+	TAILQ_REMOVE(&tracker->spare, connection, in_order);
+	tracker->n_spare--;
+	return connection;
+}
+
+/* The connection is over. */
+static void put_aside(struct tracker *tracker, struct connection *connection)
+{
+	if (tracker->n_spare == SPARE_MAX) {
+		connection_free(connection);
+		return;
+	}
+	TAILQ_INSERT_HEAD(&tracker->spare, connection, in_order);
+	tracker->n_spare++;
+}
+
 void tracker_free(struct tracker *tracker)
 {
 	struct connection *connection;
@@ -68,6 +95,8 @@ void tracker_free(struct tracker *tracker)
 		unlink_connection(tracker, connection);
 		connection_free(connection);
 	}
+	while (tracker->n_spare > 0)
+		connection_free(take_spare(tracker));
 	fragments_free(tracker->fragments);
 	free(tracker);
 }
@@ -189,8 +218,10 @@ static struct connection *begin(struct tracker *tracker, const struct segment *s
 		return NULL;
 	if (tracker->n_connections == TRACKER_CONNECTIONS_MAX)
 		finish_idle(tracker, NULL);
-	connection = connection_new(segment, sender, tracker->mode == TRACKER_DECODE,
-	                            tracker->keylog, &tracker->budget);
+	connection = take_spare(tracker);
+	if (connection == NULL)
+		connection = connection_new(tracker->mode == TRACKER_DECODE, tracker->keylog);
+	connection_start(connection, segment, sender, &tracker->budget);
 	LIST_INSERT_HEAD(bucket_of(tracker, segment), connection, in_bucket);
 	TAILQ_INSERT_TAIL(&tracker->open, connection, in_order);
 	tracker->n_connections++;
@@ -228,7 +259,7 @@ void tracker_finish(struct tracker *tracker, struct connection *connection)
 	unlink_connection(tracker, connection);
 	connection_finish(connection);
 	tracker->events->finished(tracker->context, connection);
-	connection_free(connection);
+	put_aside(tracker, connection);
 }
 
 /*
