@@ -186,6 +186,13 @@ static inline struct reader reader_take(struct reader *reader, size_t n, const c
 	                       .fault = reader->fault};
 }
 
+/* Ends the range after the next `n` bytes, if it reaches further. */
+static inline void reader_cut(struct reader *reader, size_t n)
+{
+	if (n < reader->len - reader->pos)
+		reader->len = reader->pos + n;
+}
+
 /* A vector (RFC 8446 section 3.4) with a length of 1, 2 or 3 bytes before it. */
 struct reader reader_vec8(struct reader *reader, const char *field);
 struct reader reader_vec16(struct reader *reader, const char *field);

@@ -24,12 +24,15 @@ void record_stream_restart(struct record_stream *stream)
 	*stream = (struct record_stream){.held = held};
 }
 
-struct record record_read(struct bytes data)
+void record_read(struct record *record, struct bytes data)
 {
-	return (struct record){.type = bytes_u8(data, 0),
-	                       .version = bytes_u16(data, 1),
-	                       .length = bytes_u16(data, 3),
-	                       .header = {data.data, RECORD_HEADER_LEN}};
+	record->type = bytes_u8(data, 0);
+	record->version = bytes_u16(data, 1);
+	record->length = bytes_u16(data, 3);
+	record->header.data = data.data;
+	record->header.len = RECORD_HEADER_LEN;
+	record->body.data = NULL;
+	record->body.len = 0;
 }
 
 static bool can_be(const struct record *record)
@@ -41,8 +44,9 @@ static bool can_be(const struct record *record)
 
 bool record_is_header(struct bytes data)
 {
-	struct record record = record_read(data);
+	struct record record;
 
+	record_read(&record, data);
 	return can_be(&record);
 }
 
@@ -134,8 +138,9 @@ static struct bytes take(struct bytes *data, size_t n)
 /* Whether `data`, RECORD_START_LEN bytes or more, begins with a record that begins with a hello. */
 static bool is_hello(struct bytes data)
 {
-	struct record record = record_read(data);
+	struct record record;
 
+	record_read(&record, data);
 	if (!can_be(&record) || record.type != CONTENT_handshake)
 		return false;
 	take(&data, RECORD_HEADER_LEN);
@@ -198,8 +203,9 @@ static enum record_event start(struct record_stream *stream, struct bytes *data,
 /* A record in the middle of a TLS stream: a header whose length fits its type. */
 static bool is_record_again(struct bytes data)
 {
-	struct record record = record_read(data);
+	struct record record;
 
+	record_read(&record, data);
 	if (!can_be(&record) || record.version > VERSION_TLS_1_2)
 		return false;
 	switch (record.type) {
@@ -290,7 +296,7 @@ static enum record_event flow(struct record_stream *stream, struct bytes *data,
 
 	if (head.len == 0)
 		return RECORD_NONE;
-	*record = record_read(head);
+	record_read(record, head);
 	whole = RECORD_HEADER_LEN + (size_t)record->length;
 	if (!can_be(record)) {
 		record->body = (struct bytes){head.data, RECORD_HEADER_LEN};
@@ -352,9 +358,12 @@ void record_stream_gap(struct record_stream *stream, uint64_t n_bytes)
 	size_t left = stream->skip;
 
 	drop_handed_out(stream);
-	if (stream->state == RECORDS_FLOW && stream->held.len >= RECORD_HEADER_LEN)
-		left = RECORD_HEADER_LEN + record_read(buf_view(&stream->held)).length -
-		       stream->held.len;
+	if (stream->state == RECORDS_FLOW && stream->held.len >= RECORD_HEADER_LEN) {
+		struct record record;
+
+		record_read(&record, buf_view(&stream->held));
+		left = RECORD_HEADER_LEN + record.length - stream->held.len;
+	}
 	buf_clear(&stream->held);
 	stream->skip = 0;
 	if (stream->state == RECORDS_FLOW && left > 0 && n_bytes <= left) {
@@ -379,7 +388,7 @@ bool record_stream_incomplete(const struct record_stream *stream, struct record 
 	take(&held, stream->handed_out);
 	if (stream->state != RECORDS_FLOW || held.len < RECORD_HEADER_LEN)
 		return false;
-	*record = record_read(held);
+	record_read(record, held);
 	take(&held, RECORD_HEADER_LEN);
 	record->body = held;
 	return true;

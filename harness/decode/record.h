@@ -79,8 +79,11 @@ size_t record_stream_pending(const struct record_stream *stream);
  */
 bool record_stream_incomplete(const struct record_stream *stream, struct record *record);
 
-/* The fields of the header that `data` begins with (at least RECORD_HEADER_LEN bytes); no body. */
-struct record record_read(struct bytes data);
+/*
+ * Sets the fields of the header that `data` begins with (at least RECORD_HEADER_LEN bytes), and no
+ * body.
+ */
+void record_read(struct record *record, struct bytes data);
 
 /*
  * True if `data` (at least RECORD_HEADER_LEN bytes) can be the start of a record / SSLv2-style

@@ -57,35 +57,39 @@ void transcript_free(struct transcript *transcript)
 
 static void restart_side(struct side_state *side)
 {
-	struct record_stream records = side->records;
 	struct buf kept = side->kept;
 
-	buf_fini(&side->held);
-	record_stream_restart(&records);
 	buf_idle(&kept, KEPT_IDLE_MAX);
-	*side = (struct side_state){.records = records, .kept = kept};
+	buf_fini(&side->held);
+	record_stream_restart(&side->records);
+	*side = (struct side_state){.records = side->records, .kept = kept};
 }
 
 void transcript_restart(struct transcript *transcript)
 {
-	struct transcript again = {.keylog = transcript->keylog};
+	struct keylog *keylog = transcript->keylog;
+	struct side_state client, server;
+	struct entry *entries = transcript->entries;
+	size_t entries_size = transcript->entries_size;
 
-	for (int i = 0; i < 2; i++) {
-		restart_side(&transcript->sides[i]);
-		again.sides[i] = transcript->sides[i];
-	}
-	if (transcript->entries_size <= ENTRIES_IDLE_MAX) {
-		again.entries = transcript->entries;
-		again.entries_size = transcript->entries_size;
-	} else {
-		free(transcript->entries);
+	restart_side(&transcript->sides[SIDE_CLIENT]);
+	restart_side(&transcript->sides[SIDE_SERVER]);
+	client = transcript->sides[SIDE_CLIENT];
+	server = transcript->sides[SIDE_SERVER];
+	if (entries_size > ENTRIES_IDLE_MAX) {
+		free(entries);
+		entries = NULL;
+		entries_size = 0;
 	}
 	free(transcript->alerts);
 	keys_fini(&transcript->keys);
 	faults_fini(&transcript->faults);
 	buf_fini(&transcript->plain);
-	*transcript = again;
-	keys_init(&transcript->keys, transcript->keylog);
+	*transcript = (struct transcript){.keylog = keylog,
+	                                  .sides = {client, server},
+	                                  .entries = entries,
+	                                  .entries_size = entries_size};
+	keys_init(&transcript->keys, keylog);
 }
 
 size_t transcript_memory(const struct transcript *transcript)
@@ -629,7 +633,7 @@ static size_t replay(struct transcript *out, enum side from, struct bytes held, 
 
 		reader_init(&reader, held.data + *at, held.len - *at, &fault);
 		origin.t_ns = reader_u64(&reader, "t_ns");
-		record = record_read(reader_bytes(&reader, RECORD_HEADER_LEN, "header"));
+		record_read(&record, reader_bytes(&reader, RECORD_HEADER_LEN, "header"));
 		record.body = reader_bytes(&reader, record.length, "body");
 		origin.record_version = record.version;
 		if (!open_record(out, &origin, &record))

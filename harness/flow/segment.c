@@ -30,7 +30,7 @@ enum { IPV4_HEADER_LEN = 20, IPV6_HEADER_LEN = 40, TCP_HEADER_LEN = 20 };
 
 /* What stands under the IP header: how far the packet reaches, and what of it was captured. */
 struct datagram {
-	struct reader payload;
+	struct reader *payload; /* the packet's, moved behind the header */
 	size_t length; /* bytes on the wire */
 	uint8_t protocol;
 };
@@ -41,20 +41,16 @@ static void set_address(struct endpoint *endpoint, struct bytes address)
 }
 
 /*
- * Sets the datagram: `length` bytes on the wire, of which the frame holds all or the beginning.
+ * Sets the length: `length` bytes on the wire, of which the frame holds all or the beginning.
  * `n_uncaptured` is what the capture cut off at the frame's end. No packet is longer than its
  * frame.
  */
-static void bound(struct datagram *datagram, struct reader *ip, size_t length, size_t n_uncaptured)
+static void bound(struct datagram *datagram, size_t length, size_t n_uncaptured)
 {
-	size_t n_captured = reader_left(ip);
-
-	datagram->length = n_captured + n_uncaptured;
+	datagram->length = reader_left(datagram->payload) + n_uncaptured;
 	if (length != 0 && length < datagram->length)
 		datagram->length = length;
-	datagram->payload =
-		reader_take(ip, datagram->length < n_captured ? datagram->length : n_captured,
-	                    "ip_payload");
+	reader_cut(datagram->payload, datagram->length);
 }
 
 /*
@@ -65,7 +61,7 @@ static enum segment_result join(struct fragments *fragments, const struct segmen
                                 uint32_t identification, uint16_t offset, bool more,
                                 struct datagram *datagram)
 {
-	struct fault *fault = datagram->payload.fault;
+	struct fault *fault = datagram->payload->fault;
 	struct fragment fragment = {
 		.t_ns = segment->t_ns,
 		.from = segment->from,
@@ -75,15 +71,15 @@ static enum segment_result join(struct fragments *fragments, const struct segmen
 		.more = more,
 		.offset = offset,
 		.length = datagram->length,
-		.data = reader_rest(&datagram->payload),
+		.data = reader_rest(datagram->payload),
 	};
 	struct whole whole;
 
-	if (!reader_ok(&datagram->payload))
+	if (!reader_ok(datagram->payload))
 		return SEGMENT_MALFORMED;
 	if (fragments == NULL || !fragments_add(fragments, &fragment, &whole))
 		return SEGMENT_FRAGMENT;
-	reader_init(&datagram->payload, whole.data.data, whole.data.len, fault);
+	reader_init(datagram->payload, whole.data.data, whole.data.len, fault);
 	datagram->length = whole.length;
 	datagram->protocol = whole.protocol;
 	return SEGMENT_OK;
@@ -110,7 +106,7 @@ static enum segment_result decode_ipv4(struct reader *ip, size_t n_uncaptured,
 	set_address(&segment->from, bytes_part(header, 12, 4));
 	set_address(&segment->to, bytes_part(header, 16, 4));
 	reader_bytes(ip, header_len - IPV4_HEADER_LEN, "ip_options");
-	bound(datagram, ip, total_length != 0 ? total_length - header_len : 0, n_uncaptured);
+	bound(datagram, total_length != 0 ? total_length - header_len : 0, n_uncaptured);
 	if ((fragment & 0x3fff) == 0)
 		return SEGMENT_OK;
 	return join(fragments, segment, bytes_u16(header, 4), (uint16_t)((fragment & 0x1fff) * 8),
@@ -134,7 +130,7 @@ static bool is_extension(uint8_t protocol)
  */
 static void skip_extension(struct datagram *datagram)
 {
-	struct reader *ip = &datagram->payload;
+	struct reader *ip = datagram->payload;
 	uint8_t next = reader_u8(ip, "next_header");
 	size_t units = reader_u8(ip, "header_extension_length");
 	bool words = datagram->protocol == PROTOCOL_AUTHENTICATION;
@@ -150,7 +146,7 @@ static void skip_extension(struct datagram *datagram)
 static enum segment_result read_fragment(struct fragments *fragments, const struct segment *segment,
                                          struct datagram *datagram)
 {
-	struct reader *ip = &datagram->payload;
+	struct reader *ip = datagram->payload;
 	uint32_t identification;
 	uint16_t offset;
 
@@ -173,7 +169,7 @@ static enum segment_result skip_extensions(struct fragments *fragments,
 	enum segment_result result = SEGMENT_OK;
 
 	for (int n = 0; result == SEGMENT_OK && is_extension(datagram->protocol); n++) {
-		size_t n_before = reader_left(&datagram->payload), n_passed;
+		size_t n_before = reader_left(datagram->payload), n_passed;
 
 		if (n == SEGMENT_IPV6_HEADERS_MAX)
 			return SEGMENT_MALFORMED;
@@ -182,8 +178,8 @@ static enum segment_result skip_extensions(struct fragments *fragments,
 			continue;
 		}
 		skip_extension(datagram);
-		n_passed = n_before - reader_left(&datagram->payload);
-		if (!reader_ok(&datagram->payload) || n_passed > datagram->length)
+		n_passed = n_before - reader_left(datagram->payload);
+		if (!reader_ok(datagram->payload) || n_passed > datagram->length)
 			return SEGMENT_MALFORMED;
 		datagram->length -= n_passed;
 	}
@@ -207,7 +203,7 @@ static enum segment_result decode_ipv6(struct reader *ip, size_t n_uncaptured,
 	datagram->protocol = bytes_u8(header, 6);
 	set_address(&segment->from, bytes_part(header, 8, 16));
 	set_address(&segment->to, bytes_part(header, 24, 16));
-	bound(datagram, ip, bytes_u16(header, 4), n_uncaptured);
+	bound(datagram, bytes_u16(header, 4), n_uncaptured);
 	return skip_extensions(fragments, segment, datagram);
 }
 
@@ -218,7 +214,7 @@ static enum segment_result decode_ipv6(struct reader *ip, size_t n_uncaptured,
  */
 static enum segment_result decode_tcp(struct datagram *datagram, struct segment *segment)
 {
-	struct reader *tcp = &datagram->payload;
+	struct reader *tcp = datagram->payload;
 	struct bytes header = reader_bytes(tcp, TCP_HEADER_LEN, "tcp_header");
 	size_t header_len = (size_t)(bytes_u8(header, 12) >> 4) * 4;
 
@@ -245,13 +241,13 @@ static bool enter_tunnel(struct datagram *datagram)
 	case PROTOCOL_IPV6:
 		return true;
 	case PROTOCOL_UDP:
-		return tunnel_skip_udp(&datagram->payload);
+		return tunnel_skip_udp(datagram->payload);
 	case PROTOCOL_GRE:
-		return tunnel_skip_gre(&datagram->payload);
+		return tunnel_skip_gre(datagram->payload);
 	case PROTOCOL_ETHERIP:
-		return tunnel_skip_etherip(&datagram->payload);
+		return tunnel_skip_etherip(datagram->payload);
 	case PROTOCOL_MPLS:
-		return link_skip_ethertype(&datagram->payload, ETHERTYPE_MPLS);
+		return link_skip_ethertype(datagram->payload, ETHERTYPE_MPLS);
 	default:
 		return false;
 	}
@@ -277,7 +273,7 @@ static enum segment_result decode_ip(struct reader *ip, size_t n_uncaptured,
 static enum segment_result decode_packet(struct reader *ip, size_t n_uncaptured,
                                          struct fragments *fragments, struct segment *segment)
 {
-	struct datagram datagram;
+	struct datagram datagram = {.payload = ip};
 	enum segment_result result;
 
 	for (int n = 0; n < SEGMENT_TUNNELS_MAX; n++) {
@@ -288,11 +284,10 @@ static enum segment_result decode_packet(struct reader *ip, size_t n_uncaptured,
 			return result;
 		if (datagram.protocol == PROTOCOL_TCP)
 			return decode_tcp(&datagram, segment);
-		length = reader_left(&datagram.payload);
+		length = reader_left(ip);
 		n_uncaptured = datagram.length > length ? datagram.length - length : 0;
 		if (!enter_tunnel(&datagram))
-			return reader_ok(&datagram.payload) ? SEGMENT_OTHER : SEGMENT_MALFORMED;
-		*ip = datagram.payload;
+			return reader_ok(ip) ? SEGMENT_OTHER : SEGMENT_MALFORMED;
 	}
 	return SEGMENT_OTHER;
 }
