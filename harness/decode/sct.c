@@ -51,19 +51,6 @@ static void tell_sct(struct emit *emit, struct reader *list)
 	tell_end(list, &fields, "SignedCertificateTimestamp");
 }
 
-void sct_list_tell(struct emit *emit, struct reader *body)
-{
-	struct reader list = reader_vec16(body, "sct_list");
-	struct fault own;
-	struct reader elements = reader_isolate(&list, &own);
-
-	emit_list(emit, "sct_list");
-	while (reader_left(&elements) > 0)
-		tell_sct(emit, &elements);
-	emit_close(emit);
-	tell_end(&list, &elements, "sct_list");
-}
-
 static void tell_trans_item(struct emit *emit, struct reader *list)
 {
 	struct reader item = reader_vec16(list, "SerializedTransItem");
@@ -87,15 +74,27 @@ static void tell_trans_item(struct emit *emit, struct reader *list)
 	tell_end(list, &fields, "TransItem");
 }
 
-void trans_item_list_tell(struct emit *emit, struct reader *body)
+/* A list `key`, each element of which `tell` reads and writes. */
+static void tell_list(struct emit *emit, struct reader *body, const char *key,
+                      void tell(struct emit *emit, struct reader *list))
 {
-	struct reader list = reader_vec16(body, "trans_item_list");
+	struct reader list = reader_vec16(body, key);
 	struct fault own;
 	struct reader elements = reader_isolate(&list, &own);
 
-	emit_list(emit, "trans_item_list");
+	emit_list(emit, key);
 	while (reader_left(&elements) > 0)
-		tell_trans_item(emit, &elements);
+		tell(emit, &elements);
 	emit_close(emit);
-	tell_end(&list, &elements, "trans_item_list");
+	tell_end(&list, &elements, key);
+}
+
+void sct_list_tell(struct emit *emit, struct reader *body)
+{
+	tell_list(emit, body, "sct_list", tell_sct);
+}
+
+void trans_item_list_tell(struct emit *emit, struct reader *body)
+{
+	tell_list(emit, body, "trans_item_list", tell_trans_item);
 }

@@ -100,6 +100,48 @@ static void a_hello_that_differs_in_any_byte_is_told_rightly_from_memory(void **
 	}
 }
 
+/* A message and a record that are not whole, an alert, faults, a message of 5 KB. */
+static void feed_much(struct transcript *transcript)
+{
+	struct buf record = from_hex(forum_record), server = from_hex(server_record), more = {0};
+	uint8_t long_message[5000] = {HANDSHAKE_certificate, 0, 0x13, 0x84};
+
+	add_record(&more, CONTENT_handshake, (struct bytes){long_message, sizeof(long_message)});
+	add_record(&more, CONTENT_alert, (struct bytes){(const uint8_t[]){2, 40, 2}, 3});
+	add_record(&more, CONTENT_change_cipher_spec, (struct bytes){(const uint8_t[]){7}, 1});
+	add_record(&more, CONTENT_handshake, (struct bytes){long_message, 10});
+	transcript_feed(transcript, SIDE_CLIENT, buf_view(&record), T0_NS);
+	transcript_feed(transcript, SIDE_SERVER, buf_view(&server), T0_NS);
+	for (enum side side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
+		transcript_feed(transcript, side, buf_view(&more), T0_NS);
+		transcript_feed(transcript, side, (struct bytes){more.data, 900}, T0_NS);
+	}
+	buf_fini(&record);
+	buf_fini(&server);
+	buf_fini(&more);
+}
+
+static void a_transcript_that_is_used_again_knows_nothing_of_before(void **state)
+{
+	struct transcript *fresh = transcript_new(NULL), *used = transcript_new(NULL);
+	struct buf record = from_hex(server_record), expected, tree;
+
+	(void)state;
+	feed_much(used);
+	transcript_restart(used);
+	transcript_feed(fresh, SIDE_SERVER, buf_view(&record), T0_NS);
+	transcript_feed(used, SIDE_SERVER, buf_view(&record), T0_NS);
+	expected = emit_tree(fresh);
+	tree = emit_tree(used);
+	assert_string_equal(buf_string(&tree), buf_string(&expected));
+	assert_false(transcript_client_hello(used).len > 0);
+	buf_fini(&tree);
+	buf_fini(&expected);
+	buf_fini(&record);
+	transcript_free(used);
+	transcript_free(fresh);
+}
+
 static void the_forum_hello_reads_as_wireshark_prints_it(void **state)
 {
 	static const char *const lines[] = {
@@ -857,6 +899,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_forum_hello_is_told_in_full),
 		cmocka_unit_test(a_hello_that_differs_in_any_byte_is_told_rightly_from_memory),
+		cmocka_unit_test(a_transcript_that_is_used_again_knows_nothing_of_before),
 		cmocka_unit_test(the_forum_hello_reads_as_wireshark_prints_it),
 		cmocka_unit_test(every_prefix_of_the_record_shows_what_came),
 		cmocka_unit_test(every_prefix_of_the_message_shows_what_came),
