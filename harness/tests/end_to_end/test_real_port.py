@@ -7,7 +7,9 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "runner"))
 
+from boards import HostileLine  # noqa: E402
 from lab import Lab, outcomes  # noqa: E402
 from serial_port import BoardAtPort  # noqa: E402
 
@@ -18,6 +20,16 @@ EXPECTED = {
     "story/ecdsa-certificate-in-tls-1.3/own": ("pass", "connected"),
     "story/ecdsa-certificate-in-tls-1.2/own": ("pass", "connected"),
     "story/ecdsa-certificate-in-tls-1.2-and-1.3/own": ("pass", "connected"),
+}
+PASSES = {
+    "suite": "passes",
+    "why": "Servers that the board connects to.",
+    "scenarios": [{
+        "name": "some-servers",
+        "why": "Whatever the version.",
+        "server": {"certificate": "ecdsa-p256"},
+        "matrix": {"server.versions": [["1.2"], ["1.3"], ["1.2", "1.3"]], "server.tickets": [True, False]},
+    }],
 }
 
 
@@ -79,6 +91,18 @@ class RealPort(Lab):
         self.check_nothing_left(first)
         self.assertTrue(self.results()["run"]["complete"])
         self.assertEqual(self.locks(), [])
+
+    def test_hostile_line_costs_no_verdict_and_a_restart_is_inconclusive(self) -> None:
+        line = HostileLine(self.board.device, 0.0005, seed=3, reboots=(3,))
+        self.addCleanup(line.close)
+        self.run_suite(self.write("passes.json", PASSES), self.profile_of(line.device))
+        cells = list(self.cells().values())
+        restarted = cells.pop(2)
+        self.assertEqual((restarted["outcome"], restarted["reason"]), ("inconclusive", "reboot"))
+        self.assertRegex(restarted["detail"], "the board restarted: it was in boot [0-9A-F]{8}, now it is in ")
+        self.assertEqual([(cell["outcome"], cell["reason"]) for cell in cells], [("pass", "connected")] * 5)
+        self.assertEqual(line.n_runs, 6)
+        self.assertGreater(line.spoilt, 0)
 
     def test_cable_pulled_in_the_middle_is_no_failure_of_the_harness(self) -> None:
         run = self.start("basics", self.profile, "openssl")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import random
+import re
 import select
 import sys
 import threading
@@ -87,6 +88,47 @@ class NoisyLine(Pty):
             self.spoilt += 1
             if self._random.random() < 0.5:
                 out.append(byte ^ 1 << self._random.randrange(8))
+        return bytes(out)
+
+
+class HostileLine(NoisyLine):
+    """Worse: also echoes, mixes logs and colours into the replies, and makes the board restart.
+
+    `reboots` are numbers of runs, counted from 1 by the board's ACK: in the middle of each of them
+    the board gets RESET from a stranger on the line.
+    """
+
+    LITTER = (b"[net] link is up\r\n", b"\x1b[32m", b"\x1b[0m", b"\xff\xfe\x80", b"\r\n*** @T\r\n")
+    LITTER_RATE = 0.001
+
+    def __init__(self, device: str, rate: float, seed: int, reboots: tuple[int, ...] = ()) -> None:
+        self.n_runs = 0
+        self.n_litter = 0
+        self._reboots = reboots
+        self._last_ack = b""
+        super().__init__(device, rate, seed)
+
+    def came(self, fd: int, data: bytes) -> None:
+        if fd == self.master:
+            data = self._spoil(data)
+            os.write(self.master, self._spoil(data))
+            os.write(self._far, data)
+            return
+        os.write(self.master, self._litter(self._spoil(data)))
+        for ack in re.findall(rb"@T(..) ACK\*", data):
+            self.n_runs += ack != self._last_ack
+            if ack != self._last_ack and self.n_runs in self._reboots:
+                # One of the two numbers is not the one that the host used last.
+                os.write(self._far, frame.encode(0, "RESET") + frame.encode(1, "RESET"))
+            self._last_ack = ack
+
+    def _litter(self, data: bytes) -> bytes:
+        out = bytearray()
+        for byte in data:
+            if self._random.random() < self.LITTER_RATE:
+                out += self._random.choice(self.LITTER)
+                self.n_litter += 1
+            out.append(byte)
         return bytes(out)
 
 
