@@ -75,7 +75,8 @@ const struct context *context_of(const SSL *ssl);
 
 /*
  * How the server answers the client's server name (NULL: it sent none): for the servername callback
- * of libssl, which sets *alert. The names that it knows are those of its certificate.
+ * of libssl, which sets *alert. The names that it knows are those of its certificate, and not
+ * what a wildcard there would match.
  */
 int context_answer_name(const SSL *ssl, const char *name, int *alert);
 

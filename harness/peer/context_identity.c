@@ -245,7 +245,8 @@ int context_answer_name(const SSL *ssl, const char *name, int *alert)
 		return SSL_TLSEXT_ERR_NOACK; /* what a server without this callback does */
 	if (name == NULL)
 		return policy == SNI_REQUIRE ? refuse_nameless(ssl, alert) : SSL_TLSEXT_ERR_NOACK;
-	if (certificate != NULL && X509_check_host(certificate, name, 0, 0, NULL) == 1)
+	if (certificate != NULL &&
+	    X509_check_host(certificate, name, 0, X509_CHECK_FLAG_NO_WILDCARDS, NULL) == 1)
 		return SSL_TLSEXT_ERR_OK;
 	*alert = SSL_AD_UNRECOGNIZED_NAME;
 	return policy == SNI_WARNING ? SSL_TLSEXT_ERR_ALERT_WARNING : SSL_TLSEXT_ERR_ALERT_FATAL;
