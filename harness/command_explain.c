@@ -325,6 +325,8 @@ static int prepare(struct explanation *explanation, struct option_words *suites,
 		rc = rules_load_shipped(&explanation->rules, own, error);
 	json_decref(own);
 	if (rc == 0)
+		rules_prepare(explanation->rules);
+	if (rc == 0)
 		explanation->certificates = command_certificates_folder(error);
 	return rc == 0 && explanation->certificates == NULL ? error->code : rc;
 }

@@ -686,6 +686,7 @@ int run_start(struct run **started, uv_loop_t *loop, const json_t *request, run_
 		error_prefix(&no_network, "No private network");
 		notice(run, no_network.text);
 	}
+	rules_prepare(run->agenda.rules); /* while the boards wake up; a namespace wants one thread */
 	start_stations(run);
 	if (!run->ending)
 		start_server(run);

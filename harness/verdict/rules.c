@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <jq.h>
 #include <jv.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +27,10 @@ struct rules {
 	struct rule *rules;
 	size_t n_rules;
 	struct buf prelude;
-	struct jq_state *program;
+	struct jq_state *program; /* NULL: not compiled yet, or it cannot be */
+	struct buf complaint;     /* why it cannot be */
+	pthread_t compiler;       /* at work while `compiling` */
+	bool compiling;
 };
 
 /* --- files ------------------------------------------------------------------------------------ */
@@ -211,31 +216,57 @@ static bool compiles(const struct rules *rules, size_t first, size_t n, struct b
 	return true;
 }
 
-/* The whole does not compile: taken apart, the file at fault shows. */
-static int blame(const struct rules *rules, struct buf *complaint, struct error *error)
+/* The file at fault where `n` rules from `first` on do not compile; `complaint` is about it. */
+static const char *culprit(const struct rules *rules, size_t first, size_t n,
+                           struct buf *complaint)
 {
-	const char *file = "prelude.jq";
-
 	if (compiles(rules, 0, 0, complaint))
-		for (size_t i = 0; i < rules->n_rules; i++)
-			if (!compiles(rules, i, 1, complaint)) {
-				file = rules->rules[i].file;
-				break;
-			}
-	return error_set(error, ERR_INPUT, "%s: its jq does not compile: %s", file,
-	                 without_place(complaint));
+		for (size_t i = first; i < first + n; i++)
+			if (!compiles(rules, i, 1, complaint))
+				return rules->rules[i].file;
+	return "prelude.jq";
 }
 
-static int compile_all(struct rules *rules, struct error *error)
+static int name_culprit(const struct rules *rules, size_t first, size_t n, struct error *error)
 {
 	struct buf complaint = {0};
-	int rc = 0;
+	const char *file = culprit(rules, first, n, &complaint);
 
-	rules->program = compile(rules, 0, rules->n_rules, &complaint);
-	if (rules->program == NULL)
-		rc = blame(rules, &complaint, error);
+	error_set(error, ERR_INPUT, "%s: its jq does not compile: %s", file,
+	          without_place(&complaint));
 	buf_fini(&complaint);
-	return rc;
+	return ERR_INPUT;
+}
+
+static void *compile_all(void *context)
+{
+	struct rules *rules = context;
+
+	rules->program = compile(rules, 0, rules->n_rules, &rules->complaint);
+	return NULL;
+}
+
+void rules_prepare(struct rules *rules)
+{
+	sigset_t all, before;
+
+	if (rules->program != NULL || rules->compiling)
+		return;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before); /* they are for the caller's thread */
+	rules->compiling = pthread_create(&rules->compiler, NULL, compile_all, rules) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* Waits for rules_prepare, or does its work. False if the rules do not compile. */
+static bool is_ready(struct rules *rules)
+{
+	if (rules->compiling)
+		pthread_join(rules->compiler, NULL);
+	else if (rules->program == NULL && rules->complaint.len == 0)
+		compile_all(rules);
+	rules->compiling = false;
+	return rules->program != NULL;
 }
 
 /* --- loading ---------------------------------------------------------------------------------- */
@@ -249,68 +280,103 @@ static int load_prelude(struct rules *rules, const char *folder, struct error *e
 	return rc;
 }
 
-static int load(struct rules **out, const char *folder, const json_t *own,
-                const char *schema_path, struct error *error)
+/* Rules and prelude as they stand in their files; *n_of_folder counts those that are not `own`. */
+static int read_files(struct rules *rules, const char *folder, const json_t *own,
+                      const char *schema_path, size_t *n_of_folder, struct error *error)
 {
-	struct rules *rules = calloc(1, sizeof(*rules));
 	struct schema *schema = NULL;
-	int rc;
+	int rc = schema_load(&schema, schema_path, error);
 
-	CHECK(rules != NULL);
-	rc = schema_load(&schema, schema_path, error);
 	if (rc == 0)
 		rc = load_prelude(rules, folder, error);
 	if (rc == 0)
 		rc = load_files(rules, folder, json_array_size(own), schema, error);
+	*n_of_folder = rules->n_rules;
 	if (rc == 0)
 		rc = load_own(rules, own, schema, error);
-	if (rc != 0)
-		goto out;
-	qsort(rules->rules, rules->n_rules, sizeof(*rules->rules), by_order);
-	rc = check_ids(rules, error);
-	if (rc == 0)
-		rc = compile_all(rules, error);
-out:
 	schema_free(schema);
-	if (rc != 0) {
-		rules_free(rules);
-		return rc;
-	}
-	*out = rules;
-	return 0;
+	return rc != 0 ? rc : check_ids(rules, error);
 }
 
-int rules_load(struct rules **rules, const char *folder, const char *schema, struct error *error)
+/* Whether the user's own rules compile; Shakedown's are known to. */
+static int try_own(const struct rules *rules, size_t n_of_folder, struct error *error)
 {
-	return load(rules, folder, NULL, schema, error);
+	size_t n = rules->n_rules - n_of_folder;
+	struct buf complaint = {0};
+	bool fine = n == 0 || compiles(rules, n_of_folder, n, &complaint);
+
+	buf_fini(&complaint);
+	return fine ? 0 : name_culprit(rules, n_of_folder, n, error);
 }
 
-int rules_load_shipped(struct rules **rules, const json_t *own, struct error *error)
+/* Ends a load that came to `rc`. */
+static int loaded(struct rules *rules, int rc, struct rules **out)
+{
+	if (rc != 0)
+		rules_free(rules);
+	else
+		*out = rules;
+	return rc;
+}
+
+static struct rules *rules_new(void)
+{
+	struct rules *rules = calloc(1, sizeof(*rules));
+
+	CHECK(rules != NULL);
+	return rules;
+}
+
+int rules_load(struct rules **out, const char *folder, const char *schema, struct error *error)
+{
+	struct rules *rules = rules_new();
+	size_t n_of_folder;
+	int rc = read_files(rules, folder, NULL, schema, &n_of_folder, error);
+
+	if (rc == 0) {
+		qsort(rules->rules, rules->n_rules, sizeof(*rules->rules), by_order);
+		if (!is_ready(rules))
+			rc = name_culprit(rules, 0, rules->n_rules, error);
+	}
+	return loaded(rules, rc, out);
+}
+
+int rules_load_shipped(struct rules **out, const json_t *own, struct error *error)
 {
 	const char *root = file_data_root(error);
+	struct rules *rules;
+	size_t n_of_folder;
 	char *folder, *schema;
 	int rc;
 
 	if (root == NULL)
 		return error->code;
+	rules = rules_new();
 	folder = file_join(root, "harness/verdict/rules");
 	schema = file_join(root, "scenarios/schema/rules.schema.json");
-	rc = load(rules, folder, own, schema, error);
+	rc = read_files(rules, folder, own, schema, &n_of_folder, error);
+	if (rc == 0)
+		rc = try_own(rules, n_of_folder, error);
+	if (rc == 0)
+		qsort(rules->rules, rules->n_rules, sizeof(*rules->rules), by_order);
 	free(folder);
 	free(schema);
-	return rc;
+	return loaded(rules, rc, out);
 }
 
 void rules_free(struct rules *rules)
 {
 	if (rules == NULL)
 		return;
+	if (rules->compiling)
+		pthread_join(rules->compiler, NULL);
 	for (size_t i = 0; i < rules->n_rules; i++) {
 		free(rules->rules[i].file);
 		json_decref(rules->rules[i].json);
 	}
 	free(rules->rules);
 	buf_fini(&rules->prelude);
+	buf_fini(&rules->complaint);
 	if (rules->program != NULL)
 		jq_teardown(&rules->program);
 	free(rules);
@@ -428,7 +494,7 @@ static json_t *unexplained(const json_t *cell)
 	                           witness_statements(cell), "fix"));
 }
 
-static void add_fault(json_t *cell, const struct rule *rule, const char *text)
+static void add_fault(json_t *cell, const char *file, const char *text)
 {
 	json_t *faults = json_object_get(cell, "rule_faults");
 
@@ -436,8 +502,7 @@ static void add_fault(json_t *cell, const struct rule *rule, const char *text)
 		faults = json_made(json_array());
 		json_object_set_new(cell, "rule_faults", faults);
 	}
-	json_array_append_new(faults,
-	                      json_made(json_pack("{s:s, s:s}", "file", rule->file, "text", text)));
+	json_array_append_new(faults, json_made(json_pack("{s:s, s:s}", "file", file, "text", text)));
 }
 
 static void take_findings(struct rules *rules, json_t *cell, const json_t *board, json_t *diagnoses)
@@ -449,7 +514,7 @@ static void take_findings(struct rules *rules, json_t *cell, const json_t *board
 		const json_t *found = json_array_get(findings, i);
 
 		if (findings == NULL || json_object_get(found, "error") != NULL)
-			add_fault(cell, &rules->rules[i],
+			add_fault(cell, rules->rules[i].file,
 			          findings == NULL ? "jq gave no result"
 			                           : json_text(found, "error"));
 		else if (json_is_object(found))
@@ -483,8 +548,10 @@ void rules_diagnose(struct rules *rules, json_t *cell, const json_t *board)
 
 	json_object_del(cell, "rule_faults");
 	json_object_del(cell, "diagnosis");
-	if (is_one_of(outcome, by_rule))
+	if (is_one_of(outcome, by_rule) && is_ready(rules))
 		take_findings(rules, cell, board, diagnoses);
+	else if (is_one_of(outcome, by_rule)) /* somebody has edited them */
+		add_fault(cell, "one of Shakedown's own", without_place(&rules->complaint));
 	if (json_array_size(diagnoses) == 0 && is_one_of(outcome, at_least))
 		json_array_append_new(diagnoses, unexplained(cell));
 	json_object_set_new(cell, "diagnosis", diagnoses);

@@ -5,8 +5,8 @@
  * A rule is a JSON file (scenarios/schema/rules.schema.json; docs/diagnosis-rules.md tells how to
  * write one). Its conditions and sentences are jq, run by libjq over the judged cell, with the
  * definitions of rules/prelude.jq at hand and the board's element of results.json as $board. All
- * rules are compiled into one program when they are loaded, once for a run: compiling costs far more
- * than running it.
+ * rules are compiled into one program, when the first cell asks for it: that costs some 3 ms a rule,
+ * far more than running it.
  */
 #ifndef SHAKEDOWN_VERDICT_RULES_H
 #define SHAKEDOWN_VERDICT_RULES_H
@@ -27,10 +27,16 @@ struct rules;
 int rules_load(struct rules **rules, const char *folder, const char *schema, struct error *error);
 
 /*
- * The same with Shakedown's own rules, and one more from each file that `own` names (a list of
- * paths, or NULL).
+ * The same with Shakedown's own rules, which are not compiled yet, and one more from each
+ * file that `own` names (a list of paths, or NULL).
  */
 int rules_load_shipped(struct rules **rules, const json_t *own, struct error *error);
+
+/*
+ * Compiles the rules in a thread of its own, while the caller does something else; rules_diagnose
+ * waits for it. The process has two threads until then.
+ */
+void rules_prepare(struct rules *rules);
 
 void rules_free(struct rules *rules);
 
