@@ -18,6 +18,9 @@ BOARD_LIBS := -lmbedtls -lmbedx509 -lmbedcrypto -pthread
 # The layers, and the programs at the root of harness/.
 LAYERS   := $(shell cat harness/LAYERS)
 LIB_OBJ  := $(patsubst harness/%.c,$(B)/obj/%.o,$(wildcard $(LAYERS:%=harness/%/*.c)))
+# The page of the HTML report; its script is of several files.
+PAGE_JS  := words state matrix causes times ladder hello cell main
+PAGE     := page.html page.css $(PAGE_JS:%=%.js)
 PROGRAMS := $(B)/shakedown $(B)/shakedownd $(B)/shakedown-sniffer $(B)/shakedown-server
 
 # Virtual boards: the firmware's agent over one or more TLS stacks. wolfSSL is GPL: a program of its own.
@@ -51,7 +54,21 @@ $(B)/obj/%.o: harness/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) -std=c17 $(CPPFLAGS) $(WARNINGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/libshakedown.a: $(LIB_OBJ)
+# A file's bytes as a C array: $(call bytes,NAME,FILES)
+bytes = cat $(2) | od -An -v -tu1 | \
+	{ echo "static const uint8_t $(1)_bytes[] = {"; sed 's/[0-9][0-9]*/&,/g'; \
+	echo "};"; echo "const struct bytes $(1) = {$(1)_bytes, sizeof($(1)_bytes)};"; }
+
+$(B)/obj/view/page.c: $(PAGE:%=harness/view/page/%) Makefile
+	@mkdir -p $(@D)
+	{ echo '#include "view/page.h"'; $(call bytes,page_html,harness/view/page/page.html); \
+	$(call bytes,page_css,harness/view/page/page.css); \
+	$(call bytes,page_js,$(PAGE_JS:%=harness/view/page/%.js)); } >$@
+
+$(B)/obj/view/page.o: $(B)/obj/view/page.c
+	$(CC) -std=c17 $(CPPFLAGS) $(WARNINGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/libshakedown.a: $(LIB_OBJ) $(B)/obj/view/page.o
 	@rm -f $@
 	ar rcs $@ $^
 
@@ -123,6 +140,7 @@ demo:
 check:
 	@./packages.sh check
 	@$(MAKE) --no-print-directory -s firmware
+	@harness/tests/view/fetch_axe.sh $(B)/axe
 	@$(MAKE) --no-print-directory -s tests certs
 	@$(MAKE) --no-print-directory -s B=$(B)-san CFLAGS="-O1 -g $(SANITIZE)" tests
 	@$(MAKE) --no-print-directory fuzz-build

@@ -20,8 +20,9 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
 	exit 1
 fi
 
-# True if apt has its lists, and this package is a part of another one there.
+# True if what this package holds is there without it; or if apt has its lists, and the package is not in them.
 is_elsewhere() {
+	grep -q "^$1 .* command\$" packages.txt && command -v "$1" >/dev/null && return
 	grep -q "^$1 .* split\$" packages.txt && apt-cache show gcc >/dev/null 2>&1 &&
 		! apt-cache show "$1" >/dev/null 2>&1
 }

@@ -77,7 +77,7 @@ static int run_suites(const struct option_words *options, const char *out, struc
 		return status;
 	}
 	command_print(results);
-	printf("\nReport: %s\n", out);
+	printf("\nReport: %s/index.html\n", out);
 	json_decref(results);
 	return status;
 }

@@ -9,6 +9,16 @@ struct making {
 	size_t n_written, n_omitted;
 };
 
+/* For a report that lays the witnesses side by side, and shows which bytes mean what. */
+static void emit_for_reports(const struct connection *connection, struct emit *emit)
+{
+	struct bytes hello = transcript_client_hello(connection->transcript);
+
+	emit_uint(emit, "start_us", connection->start_ns / 1000);
+	if (hello.len > 0)
+		emit_hex(emit, "client_hello_bytes", hello);
+}
+
 static void write_connection(void *context, struct connection *connection)
 {
 	struct making *making = context;
@@ -19,6 +29,7 @@ static void write_connection(void *context, struct connection *connection)
 	emit_object(&emit, NULL);
 	connection_emit(connection, &emit);
 	connection_emit_lint(connection, &emit);
+	emit_for_reports(connection, &emit);
 	emit_close(&emit);
 	if (making->json->len + making->one.len > EVIDENCE_JSON_MAX) {
 		making->n_omitted++;

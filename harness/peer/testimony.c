@@ -353,6 +353,14 @@ static json_t *timings(const struct testimony *testimony)
 	                 "total", span_ms(testimony->listening_ns, testimony->ended_ns));
 }
 
+/* When it began to listen, by the wall clock: the zero of its timings. */
+static json_t *start_us(const struct testimony *testimony)
+{
+	uint64_t since_ns = clock_steady_ns() - testimony->listening_ns;
+
+	return json_integer((json_int_t)((clock_wall_ns() - since_ns) / 1000));
+}
+
 json_t *testimony_tell(const struct testimony *testimony, SSL *ssl)
 {
 	int reached = *testimony->reached;
@@ -374,6 +382,7 @@ json_t *testimony_tell(const struct testimony *testimony, SSL *ssl)
 	                    json_pack("{s:b, s:b}", "sent", testimony->close_notify_sent,
 	                              "received", testimony->close_notify_received));
 	json_object_set_new(told, "timings_ms", timings(testimony));
+	json_object_set_new(told, "start_us", start_us(testimony));
 	json_object_set_new(told, "ended", json_string(ended_names[testimony->ended]));
 	return told;
 }

@@ -35,6 +35,7 @@ struct experiment {
 	enum phase phase;
 	uv_timer_t timer;
 	uint64_t started_ns, phase_ns;
+	uint64_t board_ns; /* when the board was told to connect, by the wall clock */
 	int port;
 	int n_connections;             /* that the board is to make, */
 	int n_made;                    /* and has begun */
@@ -57,12 +58,21 @@ static void note_trouble(struct experiment *experiment, const char *who, const c
 	                      json_made(json_pack("{s:s, s:s}", "who", who, "text", text)));
 }
 
+/* Takes the board's testimony, whose log begins when it was told to connect. */
+static void keep_board(struct experiment *experiment, json_t *board)
+{
+	experiment->board = board;
+	if (experiment->board_ns != 0)
+		json_object_set_new(board, "start_us",
+		                    json_integer((json_int_t)(experiment->board_ns / 1000)));
+}
+
 /* Where no better word is to be had from the board. */
 static void note_board_failure(struct experiment *experiment, const char *kind, const char *text)
 {
 	if (experiment->board == NULL)
-		experiment->board =
-			json_made(json_pack("{s:s, s:s}", "failed", kind, "text", text));
+		keep_board(experiment,
+		           json_made(json_pack("{s:s, s:s}", "failed", kind, "text", text)));
 }
 
 /* --- what happens when a phase takes too long ------------------------------------------------ */
@@ -439,6 +449,7 @@ static void connect_board(struct experiment *experiment)
 	json_t *run = run_message(experiment);
 
 	experiment->n_made++;
+	experiment->board_ns = clock_wall_ns();
 	uv_timer_start(&experiment->timer, on_timer, board_timeout_ms(experiment), 0);
 	board_run(experiment->plan.board, run);
 	json_decref(run);
@@ -485,7 +496,7 @@ void experiment_result(struct experiment *experiment, json_t *message)
 		connect_board(experiment);
 		return;
 	}
-	experiment->board = json_made(json_copy((json_t *)board));
+	keep_board(experiment, json_made(json_copy((json_t *)board)));
 	json_object_set(experiment->board, "log", json_object_get(message, "log"));
 	proceed(experiment);
 }

@@ -420,16 +420,23 @@ static void add_schemes(json_t *list, const struct certificate *certificate, con
 
 /* --- TLS 1.3 ---------------------------------------------------------------------------------- */
 
-static void look_at_13_suites(struct question *question)
+/* Those of the server: without words of its own, libssl's three. New. */
+static json_t *suites_13(const json_t *server)
 {
 	static const char *const usual[] = {
 		"TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"};
-	const json_t *offered = json_object_get(question->hello, "cipher_suites");
-	json_t *needed = configured(question->server, "ciphersuites");
+	json_t *suites = configured(server, "ciphersuites");
 
-	for (size_t i = 0;
-	     json_object_get(question->server, "ciphersuites") == NULL && i < COUNT(usual); i++)
-		add(needed, usual[i]);
+	for (size_t i = 0; json_object_get(server, "ciphersuites") == NULL && i < COUNT(usual); i++)
+		add(suites, usual[i]);
+	return suites;
+}
+
+static void look_at_13_suites(struct question *question)
+{
+	const json_t *offered = json_object_get(question->hello, "cipher_suites");
+	json_t *needed = suites_13(question->server);
+
 	if (!overlap(needed, offered))
 		lacks(question, "ciphersuites", needed, offered);
 	json_decref(needed);
@@ -835,6 +842,84 @@ const char *offer_cannot(const json_t *server, const json_t *wire, const json_t 
 	ask(&question, wire, alert);
 	json_decref(question.missing);
 	return question.cannot;
+}
+
+/* --- both sides ------------------------------------------------------------------------------- */
+
+/* Takes `server`; NULL or empty: it is not certain, or not configured. */
+static void put_set(json_t *sets, const struct question *question, const char *what, json_t *server,
+                    const json_t *client)
+{
+	if (json_array_size(server) > 0)
+		json_array_append_new(
+			sets, json_made(json_pack("{s:s, s:s, s:O, s:O?}", "what", what, "version",
+		                                  question->version, "server", server, "client",
+		                                  (json_t *)client)));
+	json_decref(server);
+}
+
+static json_t *suites_12(const struct question *question)
+{
+	struct choice choice = {.servable = json_made(json_array())};
+
+	make_choice(&choice, question);
+	return choice.servable;
+}
+
+/* NULL if a word is not known. */
+static json_t *server_schemes(const struct question *question)
+{
+	json_t *names, *schemes_here;
+	const json_t *item;
+	size_t i;
+
+	if (!all_words_known(question->server))
+		return NULL;
+	names = configured(question->server, "certificate");
+	schemes_here = json_made(json_array());
+	json_array_foreach(names, i, item)
+		add_schemes(schemes_here, certificate_named(json_string_value(item)),
+		            question->server, strcmp(question->version, "1.3") == 0);
+	json_decref(names);
+	return schemes_here;
+}
+
+static void put_sets_of_version(json_t *sets, const struct question *question)
+{
+	const json_t *hello = question->hello;
+	bool in_13 = strcmp(question->version, "1.3") == 0;
+
+	put_set(sets, question, in_13 ? "ciphersuites" : "cipher_list",
+	        in_13 ? suites_13(question->server) : suites_12(question),
+	        json_object_get(hello, "cipher_suites"));
+	put_set(sets, question, "groups", server_groups(question),
+	        extension_list(hello, "supported_groups", "named_group_list"));
+	if (strcmp(question->version, "1.2") >= 0)
+		put_set(sets, question, "signature_algorithms", server_schemes(question),
+		        extension_list(hello, "signature_algorithms",
+		                       "supported_signature_algorithms"));
+	put_set(sets, question, "alpn", configured(question->server, "alpn"),
+	        extension_list(hello, "application_layer_protocol_negotiation",
+	                       "protocol_name_list"));
+}
+
+json_t *offer_sets(const json_t *server, const json_t *wire)
+{
+	struct question question = {.server = server,
+	                            .hello = json_object_get(wire, "client_hello")};
+	json_t *sets = json_made(json_array()), *offered, *versions;
+
+	if (!json_is_object(question.hello))
+		return sets;
+	offered = offered_versions(question.hello);
+	versions = configured(server, "versions");
+	question.version = settled_version(versions, offered);
+	put_set(sets, &question, "versions", json_incref(versions), offered);
+	if (question.version[0] != '\0')
+		put_sets_of_version(sets, &question);
+	json_decref(offered);
+	json_decref(versions);
+	return sets;
 }
 
 /* OpenSSL's reasons for a refusal, and what it can be that was missing. */

@@ -46,6 +46,14 @@ bool offer_explains(const char *what, const json_t *errors);
  */
 bool offer_declared(const json_t *missing, const json_t *server, const json_t *unsupported);
 
+/*
+ * What each side has, whatever came of it: a new list of {"what": a key of `server`, "version",
+ * "server": [...], "client": [...] or null (it sent no such list)}. First the versions; then, for
+ * the settled one, suites, groups, signature algorithms (those that go with the server's
+ * certificates) and ALPN. What is not certain is left out; the list is empty without a ClientHello.
+ */
+json_t *offer_sets(const json_t *server, const json_t *wire);
+
 /* Appends "TLS 1.3" or "a signature algorithm for TLS 1.3 (any of rsa_pss_rsae_sha256, ...)". */
 void offer_words(const json_t *missing, struct buf *out);
 

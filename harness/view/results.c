@@ -8,6 +8,7 @@
 #include "verdict/confirm.h"
 #include "verdict/lint_cells.h"
 #include "verdict/outcome.h"
+#include "view/html.h"
 #include "view/junit.h"
 #include "view/markdown.h"
 
@@ -355,6 +356,7 @@ int results_write(const char *folder, const json_t *results, struct error *error
 		{"results.json", put_results},
 		{"junit.xml", junit_render},
 		{"summary.md", markdown_render},
+		{"index.html", html_render},
 	};
 	struct buf out = {0};
 	int rc = 0;

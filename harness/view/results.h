@@ -3,9 +3,9 @@
  *
  * While a run goes on, each judged cell is appended to journal.jsonl, so that nothing that was done
  * is lost if the daemon dies. At the end the diagnoses are confirmed by what other cells showed,
- * and results.json, junit.xml and summary.md are written, each to a temporary file that is renamed;
- * then the journal goes. results.json has one line for each cell, so that it can be searched and
- * compared.
+ * and results.json, junit.xml, summary.md and index.html are written, each to a temporary file that
+ * is renamed; then the journal goes. results.json has one line for each cell, so that it can be
+ * searched and compared.
  */
 #ifndef SHAKEDOWN_VIEW_RESULTS_H
 #define SHAKEDOWN_VIEW_RESULTS_H
@@ -70,8 +70,8 @@ int results_check_ended(const char *folder, struct error *error);
 int results_load(const char *path, const char *schema, json_t **results, struct error *error);
 
 /*
- * Writes results.json, junit.xml and summary.md for `results` into `folder`: what results_close
- * does, and what renders a stored run again.
+ * Writes results.json, junit.xml, summary.md and index.html for `results` into `folder`: what
+ * results_close does, and what renders a stored run again.
  */
 int results_write(const char *folder, const json_t *results, struct error *error);
 

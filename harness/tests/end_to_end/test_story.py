@@ -285,7 +285,7 @@ class Reports(StoryLab):
         again = self.shakedown("report", str(copy))
         self.assertEqual((again.status, again.err), (0, ""))
         self.assertEqual(again.out.strip(), self.done.out.partition("\nReport: ")[0].strip())
-        for name in ("results.json", "junit.xml", "summary.md"):
+        for name in ("results.json", "junit.xml", "summary.md", "index.html"):
             self.assertEqual((copy / name).read_bytes(), (self.report / name).read_bytes(), name)
 
 

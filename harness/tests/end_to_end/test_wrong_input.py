@@ -166,7 +166,7 @@ class Folders(WrongInput):
 
     def test_folder_that_holds_a_run(self) -> None:
         self.assertEqual(self.run_suite(self.suite, *self.boards).status, 1)
-        before = {name: (self.out / name).read_bytes() for name in ("results.json", "junit.xml", "summary.md")}
+        before = {name: (self.out / name).read_bytes() for name in ("results.json", "junit.xml", "summary.md", "index.html")}
         self.refused(2, f"{self.out} holds a run already (results.json): name another folder, or remove it first")
         self.assertEqual({name: (self.out / name).read_bytes() for name in before}, before)
 

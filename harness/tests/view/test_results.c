@@ -55,7 +55,7 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
 	static const char *const names[] = {"results.json", "junit.xml", "summary.md",
-	                                    "journal.jsonl"};
+	                                    "index.html", "journal.jsonl"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -134,7 +134,7 @@ static void run_ends_with_its_cells_in_the_order_of_the_plan(void **state)
 	assert_false(exists("results.json"));
 	assert_int_equal(results_close(results, true, &error), 0);
 	assert_false(exists("journal.jsonl"));
-	assert_true(exists("junit.xml") && exists("summary.md"));
+	assert_true(exists("junit.xml") && exists("summary.md") && exists("index.html"));
 	after = written();
 	assert_true(json_flag(json_object_get(after, "run"), "complete"));
 	assert_int_equal(json_array_size(json_object_get(after, "cells")), n);
@@ -196,7 +196,7 @@ static void board_that_tells_its_version_later_is_in_the_results(void **state)
 
 static void notice_of_the_run_stands_in_every_report(void **state)
 {
-	static const char *const reports[] = {"results.json", "summary.md"};
+	static const char *const reports[] = {"results.json", "summary.md", "index.html"};
 	json_t *run = stored_run();
 	struct results *results = opened(run);
 	struct error error;

@@ -1,0 +1,10 @@
+makeHead();
+makeCauses();
+makeMatrix();
+makeTimes();
+makeHellos();
+makeFoot();
+makeCell();
+addEventListener('hashchange', followAddress);
+addEventListener('popstate', followAddress);
+followAddress();
