@@ -101,7 +101,7 @@ class Page(unittest.TestCase):
         self.assertEqual(table["columns"], ["Case", *BOARDS])
         self.assertEqual(table["groups"], 1)
         self.assertEqual(table["cells"], {cell["id"]: f"s-{cell['outcome']}" for cell in self.results["cells"]})
-        self.assertEqual(self.text("h1"), "16 of 24 cells are as expected; 8 fail")
+        self.assertTrue(self.text("h1").startswith(f"{len(self.ids('pass'))} of 24 cells pass; {len(self.ids('fail'))} fail"))
 
     def test_groups_failures_by_cause_with_the_remedy(self) -> None:
         self.open()
@@ -116,7 +116,7 @@ class Page(unittest.TestCase):
                    if one["id"] == "tls13-rsa-cert-no-pss"]
         for choice, expected in (
             ("#state=fail", failed),
-            ("#state=fail&board=mbedtls", [name for name in failed if name.endswith("/mbedtls")]),
+            ("#state=fail&board=netx-fixed", [name for name in failed if name.endswith("/netx-fixed")]),
             ("#alert=80-client", [cell["id"] for cell in self.results["cells"] if cell.get("alert", {}).get("number") == 80]),
             ("#cause=tls13-rsa-cert-no-pss", rsa_pss),
             ("#q=ecdsa%201.2%20wolfssl", [name for name in self.ids("pass") if "ecdsa" in name and "1.2" in name

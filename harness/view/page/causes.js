@@ -21,19 +21,18 @@ function shareBar(n) {
 	return bar;
 }
 
+/* Outcomes in the order in which they matter, in words for one cell and for several. */
+const VERDICTS = [['fail', 'fails', 'fail'], ['error', 'is an error of the harness', 'are errors of the harness'],
+	['inconclusive', 'is inconclusive', 'are inconclusive'], ['xpass', 'passes against its list', 'pass against their list'],
+	['xfail', 'is a known failure', 'are known failures'], ['unsupported', 'is unsupported', 'are unsupported'],
+	['skip', 'was skipped', 'were skipped']];
+
 function verdictSentence() {
-	const n = tally(cells), sum = (set) => [...set].reduce((all, word) => all + (n[word] || 0), 0);
-	const ran = cells.length - (n.skip || 0) - (n.unsupported || 0), bad = sum(BAD);
-	if (ran === 0)
-		return 'No cell was run';
-	if (bad === 0)
-		return `All ${count(ran, 'cell')} are as expected`;
-	const kinds = [['fail', 'fails', 'fail'], ['inconclusive', 'is inconclusive', 'are inconclusive'],
-		['error', 'is an error of the harness', 'are errors of the harness'],
-		['xpass', 'passes unexpectedly', 'pass unexpectedly']];
-	return `${sum(GOOD).toLocaleString('en')} of ${count(ran, 'cell')} are as expected; ` +
-		listed(kinds.filter(([word]) => n[word] > 0).map(([word, one, many]) =>
-			`${n[word].toLocaleString('en')} ${n[word] === 1 ? one : many}`));
+	const n = tally(cells), others = VERDICTS.filter(([word]) => n[word] > 0).map(([word, one, many]) =>
+		`${n[word].toLocaleString('en')} ${n[word] === 1 ? one : many}`);
+	if (others.length === 0)
+		return cells.length === 0 ? 'The run has no cells' : `All ${count(cells.length, 'cell')} pass`;
+	return `${(n.pass || 0).toLocaleString('en')} of ${count(cells.length, 'cell')} pass; ${listed(others)}`;
 }
 
 function notices() {

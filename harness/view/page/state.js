@@ -16,10 +16,6 @@ const cells = run.cells.map(([row, board, square, block, line, flaky, times, gro
 });
 const cellsById = new Map(cells.map((cell) => [cell.id, cell]));
 
-/* Which outcomes are as they should be, and which ask for somebody's time. */
-const GOOD = new Set(['pass', 'xfail']);
-const BAD = new Set(['fail', 'xpass', 'inconclusive', 'error']);
-
 function isUnsafe(cell) {
 	return cell.square.reason === 'unsafe';
 }
