@@ -15,12 +15,14 @@ import time
 from typing import Any, Callable
 
 from .agent import GREET_S, Agent
+from .console import Console
 from .driver import Driver, Failed, Unfit
 from .link import Link
 from .log import Log
 from .messages import Closed, Inbox, Message, Outbox
 from .port import Lost, Port
 from .program import Program
+from .trace import Trace
 
 LOST_STATUS = 3
 _MUTE = (
@@ -36,6 +38,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", default="", help="device, or a URL that pyserial knows")
     parser.add_argument("--baud", type=int, default=115200)
     parser.add_argument("--name", required=True, help="the board's name, for sentences")
+    parser.add_argument("--trace", action="store_true", help="tell each step of a dialogue")
     return parser.parse_args()
 
 
@@ -69,9 +72,20 @@ class AgentDriver:
         self._link.end_half_line()
 
 
-_DRIVERS: dict[str, Callable[[argparse.Namespace, Port | None, Inbox], Driver]] = {
-    "agent": lambda arguments, port, inbox: AgentDriver(_needed(port), inbox),
-    "exec": lambda arguments, port, inbox: Program(arguments.name, arguments.profile, inbox),
+def _agent(arguments: argparse.Namespace, port: Port | None, inbox: Inbox, _trace: Trace) -> Driver:
+    return AgentDriver(_needed(port), inbox)
+
+
+def _console(arguments: argparse.Namespace, port: Port | None, inbox: Inbox, trace: Trace) -> Driver:
+    return Console(arguments.name, arguments.profile, _needed(port), inbox, trace)
+
+
+def _program(arguments: argparse.Namespace, _port: Port | None, inbox: Inbox, trace: Trace) -> Driver:
+    return Program(arguments.name, arguments.profile, inbox, trace)
+
+
+_DRIVERS: dict[str, Callable[[argparse.Namespace, Port | None, Inbox, Trace], Driver]] = {
+    "agent": _agent, "console": _console, "exec": _program,
 }
 
 
@@ -114,7 +128,8 @@ def _drive(arguments: argparse.Namespace, inbox: Inbox, outbox: Outbox) -> int:
     try:
         if arguments.port:
             port = Port(arguments.port, arguments.baud)
-        _serve(_DRIVERS[arguments.driver](arguments, port, inbox), inbox, outbox)
+        trace = Trace(outbox if arguments.trace else None)
+        _serve(_DRIVERS[arguments.driver](arguments, port, inbox, trace), inbox, outbox)
     except Lost as lost:
         outbox.send("lost", who="port", text=f"{arguments.name}: {lost}")
     except Unfit as unfit:

@@ -97,6 +97,10 @@ class Lines:
             whole.append(self.take_half())
         return [line for line in (line.strip(b"\r") for line in whole) if line]
 
+    def half(self) -> bytes:
+        """The same, and it is kept: more may come of it."""
+        return self._held.strip(b"\r")
+
     def take_half(self) -> bytes:
         """What has come of a line that has not ended; it is forgotten here."""
         half, self._held = self._held, b""

@@ -128,7 +128,8 @@ class Link:
 
     def _heard_since(self, before: int) -> str:
         n = self._n_heard - before
-        return f"; {n} bytes came, and no answer among them" if n else ", not one byte"
+        heard = f"; {n} bytes came, and no answer among them" if n else ", not one byte"
+        return heard + self._port.doubt()
 
     def _sort(self, data: bytes) -> list[frame.Reply]:
         self._n_heard += len(data)

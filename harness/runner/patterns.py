@@ -12,7 +12,7 @@ import signal
 from typing import Any, NamedTuple
 
 LIMIT_S = 1.0  # for one pattern on one line
-KINDS = ("fatal", "fail", "ok", "status")
+KINDS = ("fatal", "refused", "fail", "ok", "status")
 PHASES = ("dns", "tcp", "hs", "app", "close")
 # Names of groups, and what they become in the testimony.
 GROUPS = {
@@ -44,6 +44,11 @@ class Match(NamedTuple):
     place: str
     line: str
     facts: dict[str, str]
+
+    def told(self) -> str:
+        """For people."""
+        facts = "".join(f", {name} {value}" for name, value in self.facts.items())
+        return f"{self.kind}: {self.place} matches {self.line!r}{facts}"
 
 
 def compiled(place: str, text: str) -> re.Pattern[str]:

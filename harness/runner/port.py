@@ -7,10 +7,26 @@ import glob
 import os
 import termios
 
+import fcntl
+import select
+import struct
+from typing import Iterable
+
 import serial  # type: ignore[import]
+from serial.tools import list_ports  # type: ignore[import]
+
+from .messages import Inbox
 
 CHUNK = 4096  # bytes in one read; more than a pty or a USB adapter has at once
 WRITE_S = 0.5  # a frame that cannot be written in this time is lost, and sent again
+
+SLICE_S = 0.01  # how long a port without descriptor is waited for in one go
+SERIAL_NUMBER = "serial-number:"  # a port named by the serial number of its USB adapter
+GARBAGE_SHARE = 4  # one byte in so many that is no text: most likely the baud rate is wrong
+TEXT = frozenset(b"\t\n\r\x07\x08\x1b" + bytes(range(0x20, 0x7F)))
+PROBES = (b"AT+GCAP", b"AT+CGMI", b"ATE1 E0", b"AT+CPIN?")  # how ModemManager asks for modems
+TIOCGICOUNT = 0x545D  # serial_core.h: counts of what went wrong on a line
+_COUNTS = struct.Struct("20i")
 
 _PLUG_IN = "plug the board in, or correct the name (`ls -l /dev/serial/by-id` lists what is there)"
 _JOIN = "join the group that owns it (`sudo usermod -aG dialout $USER`) and log in again"
@@ -56,13 +72,20 @@ def _opener(device: str) -> int | None:
     return None
 
 
-def _who_to_close(device: str) -> str:
+def _named(pid: int | None) -> str:
+    """A process as people know it; empty if there is none."""
     try:
-        pid = _lock_holder(device) or _opener(device)
         with open(f"/proc/{pid}/comm", encoding="utf-8") as comm:
-            return f"close {comm.read().strip()} (process {pid}), which has it open"
+            return f"{comm.read().strip()} (process {pid})"
     except OSError:
-        return f"close the program that has it open (`sudo fuser {device}` names it)"
+        return ""
+
+
+def _who_to_close(device: str) -> str:
+    holder = _named(_lock_holder(device) or _opener(device))
+    if holder:
+        return f"close {holder}, which has it open"
+    return f"close the program that has it open (`sudo fuser {device}` names it)"
 
 
 def _number(error: Exception) -> int:
@@ -84,12 +107,37 @@ def _cannot_open(device: str, error: Exception) -> str:
     return f"cannot open {device}: {reason}; {advice}"
 
 
+def find_number(number: str, ports: Iterable[list_ports.ListPortInfo]) -> str:
+    """The device of the adapter with this serial number. Lost if there is none, or more than one."""
+    known = {port.device: port.serial_number for port in ports if port.serial_number}
+    found = sorted(device for device, its in known.items() if its.lower() == number.lower())
+    if len(found) > 1:
+        raise Lost(
+            f"the adapter with the serial number {number} has several ports ({', '.join(found)}): "
+            "name one of them as \"port\", best by its path under /dev/serial/by-id"
+        )
+    if not found:
+        there = ", ".join(sorted(set(known.values()))) or "none"
+        raise Lost(f"no adapter with the serial number {number} is there; plugged in are: {there}")
+    return str(found[0])
+
+
+def _probes(tail: bytes) -> bool:
+    return any(probe in tail.upper() for probe in PROBES)
+
+
 class Port:
     """An open port. Lost from any method when the device is gone."""
 
     def __init__(self, device: str, baud: int) -> None:
+        if device.startswith(SERIAL_NUMBER):
+            device = find_number(device[len(SERIAL_NUMBER):], list_ports.comports())
         self.device = device
         self.byte_s = 10 / baud  # a byte with its start and stop bit
+        self._baud = baud
+        self._n_bytes = self._n_garbage = 0  # that came
+        self._tail = b""  # the end of what came
+        self._probed = False
         try:
             self._serial = serial.serial_for_url(
                 device, baudrate=baud, timeout=0, write_timeout=WRITE_S, exclusive=True
@@ -113,6 +161,7 @@ class Port:
                 data += self._serial.read(CHUNK)
             else:
                 data = self._serial.read(CHUNK)
+            self._study(data)
             return data
         except OSError as error:
             raise self._lost(error) from None
@@ -125,6 +174,60 @@ class Port:
             pass
         except OSError as error:
             raise self._lost(error) from None
+
+    def wait(self, inbox: Inbox, seconds: float) -> bytes:
+        """What comes first: bytes, or a command, which is taken in; or nothing in this time."""
+        watched = [inbox.fd] if self.fd is None else [inbox.fd, self.fd]
+        ready = select.select(watched, [], [], 0 if self.fd is None else max(seconds, 0))[0]
+        if inbox.fd in ready:
+            inbox.read()
+        if self.fd is None:
+            return self.read(min(max(seconds, 0), SLICE_S))
+        return self.read() if self.fd in ready else b""
+
+    def set_line(self, line: str, on: bool) -> None:
+        """Sets "dtr" or "rts"."""
+        try:
+            setattr(self._serial, line, on)
+        except (OSError, ValueError) as error:
+            raise Lost(
+                f"{self.device} has no {line.upper()} to set ({error}); reset the board by a hook instead"
+            ) from None
+
+    def doubt(self) -> str:
+        """What may be wrong with the line, as a clause to follow a sentence; empty if nothing shows."""
+        doubts = []
+        if self._n_garbage * GARBAGE_SHARE >= max(self._n_bytes, 1):
+            doubts.append(f"most of what came is no text: {self._baud} may be the wrong baud rate")
+        elif self._line_errors():
+            doubts.append(f"the adapter counts framing errors: {self._baud} may be the wrong baud rate")
+        if self._probed:
+            doubts.append("ModemManager probes this port (AT+GCAP): install Shakedown's udev rule, or stop it")
+        other = self.other_opener()
+        if other:
+            doubts.append(f"{other} has the port open too, and takes some of what comes")
+        return "".join(f"; {doubt}" for doubt in doubts)
+
+    def other_opener(self) -> str:
+        """Who else has the device open, as "minicom (process 4711)"; empty if nobody is seen."""
+        pid = _opener(self.device) if self.device.startswith("/") else None
+        return _named(pid) if pid else ""
+
+    def _line_errors(self) -> int:
+        """Framing errors that the driver counted; 0 where it does not count."""
+        if self.fd is None:
+            return 0
+        try:
+            counts = fcntl.ioctl(self.fd, TIOCGICOUNT, bytes(_COUNTS.size))
+        except OSError:
+            return 0
+        return int(_COUNTS.unpack(counts)[6])
+
+    def _study(self, data: bytes) -> None:
+        self._n_bytes += len(data)
+        self._n_garbage += sum(byte not in TEXT for byte in data)
+        self._tail = (self._tail + data)[-64:]
+        self._probed = self._probed or _probes(self._tail)
 
     def close(self) -> None:
         """Gives the port back. Never fails."""

@@ -22,6 +22,7 @@ from .log import Log
 from .messages import Inbox, Message
 from .patterns import Patterns, Wrong
 from .text import clean
+from .trace import Trace
 from .values import Values, refuse_unmet
 
 MARGIN_S = 0.5  # beyond the run's time: the server is to give up first
@@ -45,10 +46,13 @@ def _environment() -> dict[str, str]:
 class Program:
     """A client that is a program."""
 
-    def __init__(self, name: str, profile: dict[str, Any], inbox: Inbox) -> None:
+    def __init__(
+        self, name: str, profile: dict[str, Any], inbox: Inbox, trace: Trace
+    ) -> None:
         self.log = Log()
         self._name = name
         self._inbox = inbox
+        self._trace = trace
         self._settings: dict[str, Any] = profile["exec"]
         self._command: list[template.Word] = self._settings["command"]
         self._no_result = set(self._settings.get("no_result", NO_RESULT))
@@ -91,7 +95,9 @@ class Program:
         return self._testimony(child.returncode if in_time else None)
 
     def _start(self, words: list[str]) -> subprocess.Popen[bytes]:
-        self.log.add(time.monotonic(), ("$ " + " ".join(words)).encode())
+        line = ("$ " + " ".join(words)).encode()
+        self.log.add(time.monotonic(), line)
+        self._trace.sent(line)
         try:
             return subprocess.Popen(
                 words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -150,8 +156,10 @@ class Program:
         if not line:
             return
         self.log.add(time.monotonic(), line)
+        self._trace.came(line)
         try:
-            self._patterns.take(clean(line))
+            for match in self._patterns.take(clean(line)):
+                self._trace.say(match.told())
         except Wrong as wrong:
             raise Failed("no-match", str(wrong)) from None
 

@@ -14,7 +14,8 @@ Values = Mapping[str, str]
 
 NAMES = (
     "host", "port", "sni", "alpn", "min", "max", "psk_identity", "psk_key", "ca", "cert", "key",
-    "ca_pem", "cert_pem", "key_pem", "session", "resume", "id",
+    "ca_pem", "cert_pem", "key_pem", "ca_base64", "cert_base64", "key_base64", "ca_size", "cert_size",
+    "key_size", "session", "resume", "id",
 )
 # What a case may ask of the client, and the place that a command must have for it.
 DEMANDS = (

@@ -22,6 +22,12 @@ def _read(path: str) -> str:
         raise Failed("upload", f"cannot read {path}: {error.strerror}") from None
 
 
+def _first_block(pem: str) -> str:
+    """The base64 lines of the first certificate or key, which are its DER."""
+    block = pem.partition("-----BEGIN ")[2].partition("-----\n")[2]
+    return block.partition("-----END ")[0]
+
+
 class Values:
     """Makes the values of each run; files that programs need lie in `folder`, the caller's."""
 
@@ -55,6 +61,11 @@ class Values:
         if command.get("cert_pem"):
             values.update((name, _read(command[name])) for name in _FILES)
             values["cert"], values["key"] = (command[name] for name in _FILES)
+        for name in ("ca", "cert", "key"):
+            pem = values.get(f"{name}_pem")
+            if pem:
+                values[f"{name}_size"] = str(len(pem))
+                values[f"{name}_base64"] = _first_block(pem)
         return values
 
 

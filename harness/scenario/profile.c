@@ -194,6 +194,9 @@ static void settle(struct profile *profile)
 		json_object_set_new(json, "application",
 		                    json_made(json_string(driver->application)));
 	settle_program(profile->file, json_object_get(json_object_get(json, "exec"), "command"));
+	settle_program(profile->file, json_object_get(json, "reset"));
+	settle_program(profile->file, json_object_get(json_object_get(json, "power"), "off"));
+	settle_program(profile->file, json_object_get(json_object_get(json, "power"), "on"));
 }
 
 static void take_identity(json_t *json, const json_t *identity)

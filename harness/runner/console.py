@@ -1,0 +1,342 @@
+"""The driver "console": firmware with a shell of its own, driven by its profile.
+
+A run is a dialogue: commands that bring certificates over and set things (`before`), the command
+that connects, and what ends the connection (`after`). After each command the prompt is awaited; after the
+one that connects also a line that a pattern knows. Patterns see complete lines alone, without colours, that came
+after the echo of the command.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from typing import Any, Callable, Dict, List, Union
+
+from . import template
+from .driver import Board, Failed, Unfit, about
+from .frame import Lines
+from .log import Log
+from .messages import Inbox, Message
+from .patterns import Patterns, TooSlow, Wrong, compiled, search
+from .port import Port
+from .reset import Reset
+from .text import clean
+from .trace import Trace
+from .values import Values, refuse_unmet
+
+BOOT_S = 10.0  # for a first prompt, where the profile does not say
+STEP_S = 10.0  # for the answer to a command that is not the one that connects
+WAKE_S = 0.5  # between two attempts to get a prompt
+MARGIN_S = 0.5  # beyond the run's time: the server is to give up first
+CALM_S = 0.05  # a worse line may be close behind one that says that all is well
+LATE_S = 1.0  # for the prompt, once a line has said how it went
+LISTEN_S = 60.0
+SLICE_S = 0.01  # how long a port without descriptor is waited for in one go
+
+Step = Dict[str, Any]  # "send": words; "each", "expect", "end_of_line" as in the profile
+Entry = Union[str, List[str], Step]
+
+
+def _step(entry: Entry, kind: str) -> Step:
+    """A command in its longest form."""
+    step: Step = dict(entry) if isinstance(entry, dict) else {"send": entry}
+    step["send"] = [step["send"]] if isinstance(step["send"], str) else step["send"]
+    step["kind"] = kind
+    return step
+
+
+class Console:
+    """A board with a shell."""
+
+    def __init__(
+        self, name: str, profile: dict[str, Any], port: Port, inbox: Inbox, trace: Trace
+    ) -> None:
+        self.log = Log()
+        self._name = name
+        self._port = port
+        self._inbox = inbox
+        self._trace = trace
+        self._settings: dict[str, Any] = profile["console"]
+        self._boot_s = profile.get("boot_timeout_ms", BOOT_S * 1000) / 1000
+        self._reset = Reset(name, profile, port)
+        self._end = self._settings.get("end_of_line", "\r\n")
+        self._echo = self._settings.get("echo", True)
+        self._folder = tempfile.TemporaryDirectory(prefix="shakedown-")
+        self._values = Values(self._settings, self._folder.name)
+        self._lines = Lines()
+        self._half = b""  # of a line that has not ended
+        self._asked = ""  # the command that was sent last
+        self._steps = [
+            _step(entry, kind)
+            for kind in ("before", "command", "after")
+            for entry in ([self._settings[kind]] if kind == "command" else self._settings.get(kind, []))
+        ]
+        try:
+            self._patterns = Patterns("$.console", self._settings)
+            self._prompt = compiled("$.console.prompt", self._settings["prompt"])
+            self._banner = compiled("$.banner", profile["banner"]) if "banner" in profile else None
+            self._expected = {
+                step["expect"]: compiled("$.console.before", step["expect"])
+                for step in self._steps if "expect" in step
+            }
+            self._check_places()
+        except (Wrong, template.Unknown) as wrong:
+            raise Unfit(str(wrong)) from None
+
+    def _check_places(self) -> None:
+        for step in self._steps:
+            template.check([text.replace("{line}", "") if "each" in step else text
+                            for text in step["send"]])
+
+    # --- the daemon's side -----------------------------------------------------------------------
+
+    def greet(self) -> Message:
+        self._wake(self._boot_s)
+        return about()
+
+    def listen(self) -> None:
+        for line in self._hear(LISTEN_S):
+            self._note(line)
+
+    def settle(self) -> None:
+        half = self._lines.take_half()
+        if half:
+            self.log.add(time.monotonic(), half)
+
+    def run(self, command: Message, started: Callable[[], None]) -> Board:
+        words: list[template.Word] = [word for step in self._steps for word in step["send"]]
+        refuse_unmet(words, command, "the profile's console")
+        values = self._values.of(command)
+        self._patterns.clear()
+        self._get_ready()
+        for step in self._steps:
+            if step["kind"] == "before":
+                self._do(step, values)
+        try:
+            self._connect(values, command["timeout_ms"] / 1000 + MARGIN_S, started)
+            board = self._testimony()
+        finally:
+            self._leave(values)
+        return board
+
+    # --- the dialogue ----------------------------------------------------------------------------
+
+    def _get_ready(self) -> None:
+        """A prompt, if need be by a reset."""
+        try:
+            self._wake(STEP_S if self._reset.possible else self._boot_s)
+        except Failed:
+            if not self._reset.possible:
+                raise
+            self._reset.do()
+            self._trace.say("reset")
+            self._wake(self._boot_s)
+
+    def _wake(self, seconds: float) -> None:
+        """Until a prompt comes. Failed (silent) if none does."""
+        end = time.monotonic() + seconds
+        n_heard = 0
+        last = ""
+        while time.monotonic() < end:
+            self._half = b""
+            self._lines.take_half()
+            self._write(self._settings.get("wake", ""), self._end)
+            again = min(time.monotonic() + WAKE_S, end)
+            while time.monotonic() < again:
+                for line in self._hear(again - time.monotonic()):
+                    n_heard += 1
+                    last = clean(line) or last
+                    self._note(line)
+                    if self._shows(self._prompt, line):
+                        return self._drain()
+                if self._shows(self._prompt, self._half):
+                    return self._drain()
+        last = clean(self._half) or last
+        raise Failed("silent", f"no prompt came in {seconds:g} s{_heard(n_heard, last, self._port)}")
+
+    def _drain(self) -> None:
+        """Takes what still comes of earlier answers."""
+        self._trace.say(f"prompt: {clean(self._half)!r} matches $.console.prompt")
+        calm = time.monotonic() + CALM_S
+        while time.monotonic() < calm:
+            for line in self._hear(calm - time.monotonic()):
+                self._note(line)
+
+    def _do(self, step: Step, values: dict[str, str]) -> None:
+        """One command but the one that connects, and its answer."""
+        pieces = [""]
+        if "each" in step:
+            name = step["each"]
+            if name not in values:
+                return
+            pieces = [line for line in values[name].splitlines() if line]
+        for piece in pieces:
+            text = "".join(template.fill(step["send"], {**values, "line": piece}))
+            if text:
+                self._ask(step, text)
+
+    def _send(self, step: Step, text: str) -> Echo:
+        """Sends a command; the echo to be expected of it."""
+        self._half = b""
+        self._asked = text
+        self._write(text, step.get("end_of_line", self._end))
+        return Echo(text if step.get("echo", self._echo) else "")
+
+    def _ask(self, step: Step, text: str) -> None:
+        awaited = self._expected.get(step.get("expect", ""), self._prompt)
+        echo = self._send(step, text)
+        end = time.monotonic() + STEP_S
+        while time.monotonic() < end:
+            for line in self._hear(end - time.monotonic()):
+                self._note(line)
+                if echo.takes(clean(line)):
+                    continue
+                self._refuse_worst(line, step)
+                if self._shows(awaited, line):
+                    return
+            if echo.heard and self._shows(awaited, self._half):
+                return
+        raise Failed("silent", f"no answer to {text[:60]!r} in {STEP_S:g} s: {awaited.pattern!r} did "
+                     f"not come{self._last_words(echo)}")
+
+    def _refuse_worst(self, line: bytes, step: Step) -> None:
+        """A crash, a restart, or a command that the shell does not take."""
+        matches = {match.kind: match for match in reversed(self._look(line))}
+        if "fatal" in matches:
+            fatal = matches["fatal"]
+            raise Failed("reboot", f"the board wrote {fatal.line!r} ({fatal.place})")
+        if "refused" in matches and not step.get("may_fail"):
+            refused = matches["refused"]
+            raise Failed("upload" if step["kind"] == "before" else "refused",
+                         f"the board refused {self._asked[:60]!r}: it wrote {refused.line!r} ({refused.place})")
+
+    def _connect(
+        self, values: dict[str, str], seconds: float, started: Callable[[], None]
+    ) -> None:
+        """Sends the command and takes lines until they say how it went, or time is up."""
+        step = next(step for step in self._steps if step["kind"] == "command")
+        text = "".join(template.fill(step["send"], values))
+        self._patterns.clear()
+        end = time.monotonic() + seconds
+        echo = self._send(step, text)
+        started()
+        prompted = False
+        while time.monotonic() < end and not self._inbox.abort:
+            for line in self._hear(end - time.monotonic()):
+                self._note(line)
+                if echo.takes(clean(line)):
+                    continue
+                self._refuse_worst(line, step)
+                prompted = prompted or self._shows(self._prompt, line)
+            prompted = prompted or (echo.heard and self._shows(self._prompt, self._half))
+            if self._patterns.first("ok") or self._patterns.first("fail"):
+                end = min(end, time.monotonic() + (CALM_S if prompted else LATE_S))
+        self._inbox.abort = False
+        if not echo.heard:
+            raise Failed("no-match", f"the board did not echo {text[:60]!r}{self._last_words(echo)}")
+
+    def _testimony(self) -> Board:
+        """What the patterns say."""
+        if self._patterns.first("fail"):
+            return {"status": "failed", **self._patterns.facts()}
+        if self._patterns.first("ok"):
+            return {**self._patterns.facts(), "phase": "close", "status": "0"}
+        raise Failed("no-match", "none of its lines is one of $.console.ok or $.console.fail")
+
+    def _leave(self, values: dict[str, str]) -> None:
+        """What ends the connection. That it fails says nothing of how the connection was."""
+        interrupt = self._settings.get("interrupt", "")
+        if interrupt and not self._patterns.first("ok") and not self._patterns.first("fail"):
+            self._write(interrupt, "")
+        matches = self._patterns.matches
+        for step in self._steps:
+            if step["kind"] == "after":
+                try:
+                    self._do(step, values)
+                except Failed as failed:
+                    if failed.kind == "reboot":
+                        raise
+                    break
+        self._patterns.matches = matches
+
+    # --- lines -----------------------------------------------------------------------------------
+
+    def _look(self, line: bytes) -> list[Any]:
+        text = clean(line)
+        try:
+            if self._banner and search(self._banner, text):
+                raise Failed("reboot", f"the board restarted: it wrote {text!r}, which is its banner")
+            matches = self._patterns.take(self._without_prompt(text))
+        except Wrong as wrong:
+            raise Failed("no-match", str(wrong)) from None
+        except TooSlow:
+            raise Failed("no-match", "$.banner takes too long on a line") from None
+        for match in matches:
+            self._trace.say(match.told())
+        return matches
+
+    def _without_prompt(self, text: str) -> str:
+        """A log line may have been printed behind the prompt."""
+        found = search(self._prompt, text)
+        return text[found.end():] if found and found.start() == 0 and found.end() < len(text) else text
+
+    def _shows(self, pattern: re.Pattern[str], line: bytes) -> bool:
+        try:
+            return bool(line) and bool(search(pattern, clean(line)))
+        except TooSlow:
+            raise Failed("no-match", f"{pattern.pattern!r} takes too long on a line") from None
+
+    def _note(self, line: bytes) -> None:
+        self.log.add(time.monotonic(), line)
+
+    def _last_words(self, echo: Echo) -> str:
+        half = clean(self._half)
+        if echo.seen or half:
+            return f"; it wrote {(echo.seen or half)[-80:]!r}"
+        return f"; not one byte came{self._port.doubt()}"
+
+    # --- bytes -----------------------------------------------------------------------------------
+
+    def _write(self, text: str, end: str) -> None:
+        """Sends a line, at the pace that the board can follow."""
+        data = (text + end).encode()
+        self._trace.sent(data)
+        pause = self._settings.get("byte_delay_ms", 0) / 1000
+        if not pause:
+            self._port.write(data)
+            return
+        for i in range(len(data)):
+            self._port.write(data[i : i + 1])
+            time.sleep(pause)
+
+    def _hear(self, seconds: float) -> list[bytes]:
+        """The lines that are whole now; waits for something to come, from wherever."""
+        data = self._port.wait(self._inbox, seconds)
+        self._trace.came(data)
+        whole = self._lines.feed(data)
+        self._half = self._lines.half()
+        return whole
+
+
+class Echo:
+    """The echo of a command, which is no answer, however the board breaks it into lines."""
+
+    def __init__(self, text: str) -> None:
+        self._awaited = "".join(text.split())
+        self.seen = ""
+        self.heard = not self._awaited
+
+    def takes(self, line: str) -> bool:
+        """True for lines of the echo and those before it."""
+        if self.heard:
+            return False
+        self.seen += "".join(line.split())
+        self.heard = self._awaited in self.seen
+        return True
+
+
+def _heard(n: int, last: str, port: Port) -> str:
+    if last:
+        return f"; the last of what came is {last[-80:]!r}{port.doubt()}"
+    return f": {n} lines came, none of them a prompt" if n else f": not one byte came{port.doubt()}"

@@ -1,0 +1,72 @@
+"""Restarting a board: by the modem lines of its port, by a hook, or by taking its power away."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from typing import Any, List
+
+from .driver import Failed
+from .port import Port
+
+HOOK_S = 30.0
+OFF_S = 1.0  # between power off and power on
+
+
+def run_hook(name: str, what: str, command: List[str]) -> None:
+    """Runs an executable of the user's to its end. Failed if it is not there, fails or hangs."""
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            timeout=HOOK_S, check=False,
+        )
+    except OSError as error:
+        raise Failed("refused", f"cannot start the {what} hook {command[0]}: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise Failed("refused", f"the {what} hook {command[0]} took longer than {HOOK_S:g} s") from None
+    if done.returncode != 0:
+        said = done.stdout.decode(errors="replace").strip().splitlines()
+        last = f": {said[-1]}" if said else ""
+        raise Failed("refused", f"the {what} hook {command[0]} of {name} ended with {done.returncode}{last}")
+
+
+def play_lines(port: Port, script: str) -> None:
+    """Sets the modem lines as "D0|R1|W0.1" says: DTR off, RTS on, wait for 0.1 s."""
+    for step in script.split("|"):
+        if step[0] == "W":
+            time.sleep(float(step[1:]))
+        else:
+            port.set_line({"D": "dtr", "R": "rts"}[step[0]], step[1] == "1")
+
+
+class Reset:
+    """The ways that a profile knows; the gentlest is taken."""
+
+    def __init__(self, name: str, profile: dict[str, Any], port: Port | None) -> None:
+        self._name = name
+        self._port = port
+        self._reset: str | list[str] | None = profile.get("reset")
+        self._power: dict[str, list[str]] | None = profile.get("power")
+
+    @property
+    def possible(self) -> bool:
+        """Whether there is any way."""
+        return bool(self._reset or self._power)
+
+    def do(self) -> None:
+        """Restarts the board. Failed, with a sentence, if that cannot be done."""
+        if isinstance(self._reset, list):
+            run_hook(self._name, "reset", self._reset)
+        elif self._reset:
+            if not self._port:
+                raise Failed("refused", "the modem lines of a port cannot be set without a port")
+            play_lines(self._port, self._reset)
+        elif self._power:
+            self.cycle_power()
+
+    def cycle_power(self) -> None:
+        """Off, and on again."""
+        assert self._power
+        run_hook(self._name, "power", self._power["off"])
+        time.sleep(OFF_S)
+        run_hook(self._name, "power", self._power["on"])
