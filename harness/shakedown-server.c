@@ -9,9 +9,6 @@
  *   -> {"event":"testimony","cell":C,"testimony":{...},"keylog":"...","connections":[...]}
  *   <- {"op":"stop","cell":C}
  *
- *   <- {"op":"whatif","cell":C,"hello":"<ClientHello in hex>","servers":[{...},...]}
- *   -> {"event":"answers","cell":C,"answers":[...]}
- *
  * The parent builds the contexts and listens; the child does everything with the connection. A
  * child has the listener as its standard input, the pipe to the parent as its standard output,
  * and nothing else open. When standard input closes, all end.
@@ -25,7 +22,6 @@
 #include "peer/serve.h"
 #include "peer/testimony.h"
 #include "peer/visit.h"
-#include "peer/whatif.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -260,36 +256,6 @@ static void on_stop(const char *cell, const json_t *message)
 	set_due(running, PATIENCE_STOP_MS);
 }
 
-/* What the server would answer (whatif.h), or {"refused"} with the sentence why it cannot be. */
-static json_t *answer_of(const json_t *server, struct bytes hello)
-{
-	struct error error = {0};
-	struct context *context = contexts_get(&contexts, server, &error);
-	struct whatif whatif;
-
-	if (context == NULL)
-		return json_made(json_pack("{s:s}", "refused", error.text));
-	whatif_ask(&whatif, context, hello);
-	return whatif_tell(&whatif);
-}
-
-static void on_whatif(const char *cell, const json_t *message)
-{
-	json_t *answers = json_made(json_array());
-	const json_t *server;
-	long len = 0;
-	unsigned char *hello = OPENSSL_hexstr2buf(json_text(message, "hello"), &len);
-	size_t i;
-
-	CHECK(hello != NULL);
-	json_array_foreach(json_object_get(message, "servers"), i, server)
-		json_array_append_new(answers,
-		                      answer_of(server, (struct bytes){hello, (size_t)len}));
-	OPENSSL_free(hello);
-	tell(json_pack("{s:s, s:s, s:o}", "event", "answers", "cell", cell, "answers", answers),
-	     (struct bytes){0});
-}
-
 static void on_message(const json_t *message)
 {
 	static const struct {
@@ -298,7 +264,6 @@ static void on_message(const json_t *message)
 	} ops[] = {
 		{"start", on_start},
 		{"stop", on_stop},
-		{"whatif", on_whatif},
 	};
 
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)

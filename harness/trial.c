@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "verdict/confirm.h"
 #include "verdict/judge.h"
+#include "verdict/offer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -232,18 +233,43 @@ static void add_change(const struct trial *trial, json_t *change)
 	json_decref(changed);
 }
 
-/* What the diagnoses foretell comes first, in their order; then what is near. */
-static void list_changes(struct trial *trial)
+/* Whether the server, so changed, would refuse the board's ClientHello: no board need run that. */
+static bool is_in_vain(const struct trial *trial, const json_t *change)
+{
+	json_t *server = json_merge_patched(json_object_get(trial->cell, "server"), change);
+	const json_t *witnesses = json_object_get(trial->cell, "witnesses");
+	bool refuses = offer_refuses(server, json_object_get(witnesses, "wire"));
+
+	json_decref(server);
+	return refuses;
+}
+
+static void add_foretold(const struct trial *trial, bool in_vain)
 {
 	json_t *diagnosis, *change;
 	size_t i, k;
 
-	trial->changes = json_made(json_array());
 	json_array_foreach(json_object_get(trial->cell, "diagnosis"), i, diagnosis)
 		json_array_foreach(json_object_get(diagnosis, "try"), k, change)
-			add_change(trial, change);
+			if (is_in_vain(trial, change) == in_vain)
+				add_change(trial, change);
+}
+
+/*
+ * What the diagnoses foretell comes first, in their order; then what is near. What is in vain comes
+ * last, and then only to refute the diagnosis that foretells it.
+ */
+static void list_changes(struct trial *trial)
+{
+	json_t *change;
+	size_t i;
+
+	trial->changes = json_made(json_array());
+	add_foretold(trial, false);
 	json_array_foreach(trial->neighbours, i, change)
-		add_change(trial, change);
+		if (!is_in_vain(trial, change))
+			add_change(trial, change);
+	add_foretold(trial, true);
 }
 
 static void keep_try(struct trial *trial, const json_t *ran)

@@ -9,7 +9,8 @@
  *
  * What fails is looked into: the control, an OpenSSL client, runs the same case, and where that
  * connects, changes of one factor of the server are tried on the board until one passes: first
- * those that the diagnoses foretell, then the neighbours (scenario/neighbour.h).
+ * those that the diagnoses foretell, then the neighbours (scenario/neighbour.h). A server that would
+ * refuse the captured ClientHello as well (offer_refuses) costs the board nothing.
  *
  * What may be chance runs again: the case itself after a try that passed, and after a refusal
  * without the right alert. A board that answers otherwise then is "flaky".

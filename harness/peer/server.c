@@ -26,8 +26,6 @@ static void on_message(void *context, json_t *message, struct bytes attached)
 		server->events->refused(server->context, cell, json_text(message, "text"));
 	else if (strcmp(event, "testimony") == 0)
 		server->events->testimony(server->context, cell, message, attached);
-	else if (strcmp(event, "answers") == 0)
-		server->events->answers(server->context, cell, json_object_get(message, "answers"));
 }
 
 static void on_exited(void *context, const char *why)
@@ -78,17 +76,6 @@ void server_case(struct server *server, const char *cell, const json_t *configur
 void server_end_case(struct server *server, const char *cell)
 {
 	send_made(server, json_pack("{s:s, s:s}", "op", "stop", "cell", cell));
-}
-
-void server_whatif(struct server *server, const char *cell, struct bytes hello,
-                   const json_t *servers)
-{
-	struct buf hex = {0};
-
-	buf_hex(&hex, hello);
-	send_made(server, json_pack("{s:s, s:s, s:s, s:O}", "op", "whatif", "cell", cell, "hello",
-	                            buf_string(&hex), "servers", servers));
-	buf_fini(&hex);
 }
 
 void server_stop(struct server *server)

@@ -34,12 +34,6 @@ struct server_events {
 	 * server_stop.
 	 */
 	void (*exited)(void *context, const char *why);
-	/*
-	 * What came of server_whatif: for each server, in its order, whatif_tell's object, or
-	 * {"refused": "<sentence>"}. `answers` is borrowed for the call. NULL for those who never
-	 * ask.
-	 */
-	void (*answers)(void *context, const char *cell, const json_t *answers);
 };
 
 /*
@@ -59,15 +53,6 @@ void server_case(struct server *server, const char *cell, const json_t *configur
 
 /* The case is over: its server is to testify at once. Nothing happens if it has already. */
 void server_end_case(struct server *server, const char *cell);
-
-/*
- * Asks what each of `servers` (a list of `server` objects) would answer to `hello`, a whole
- * ClientHello message with its 4-byte header; `answers` follows with the same `cell`. Nothing
- * listens, and no case is touched. A server whose context was used lately takes less than a
- * millisecond.
- */
-void server_whatif(struct server *server, const char *cell, struct bytes hello,
-                   const json_t *servers);
 
 /* Ends the program and all its servers. `exited` follows. */
 void server_stop(struct server *server);

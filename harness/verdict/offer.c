@@ -844,6 +844,29 @@ const char *offer_cannot(const json_t *server, const json_t *wire, const json_t 
 	return question.cannot;
 }
 
+bool offer_refuses(const json_t *server, const json_t *wire)
+{
+	static const int alerts[] = {ALERT_HANDSHAKE_FAILURE, ALERT_PROTOCOL_VERSION,
+	                             ALERT_NO_APPLICATION_PROTOCOL, ALERT_MISSING_EXTENSION,
+	                             ALERT_UNRECOGNIZED_NAME};
+	json_t *hello = json_made(json_pack("{s:O?}", "client_hello",
+	                                    json_object_get(wire, "client_hello")));
+	bool refuses = false;
+
+	for (size_t i = 0; i < COUNT(alerts) && !refuses; i++) {
+		struct question question = {.server = server};
+		json_t *alert = json_made(json_pack("{s:s, s:i}", "from", "server", "number",
+		                                    alerts[i]));
+
+		ask(&question, hello, alert);
+		refuses = question.cannot != NULL || json_array_size(question.missing) > 0;
+		json_decref(question.missing);
+		json_decref(alert);
+	}
+	json_decref(hello);
+	return refuses;
+}
+
 /* --- both sides ------------------------------------------------------------------------------- */
 
 /* Takes `server`; NULL or empty: it is not certain, or not configured. */

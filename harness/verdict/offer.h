@@ -35,6 +35,12 @@ json_t *offer_missing(const json_t *server, const json_t *wire, const json_t *al
 const char *offer_cannot(const json_t *server, const json_t *wire, const json_t *alert);
 
 /*
+ * True if it is certain that `server` refuses the ClientHello that `wire` shows: what-if without
+ * OpenSSL, from the same knowledge, so that it costs nothing. False in doubt.
+ */
+bool offer_refuses(const json_t *server, const json_t *wire);
+
+/*
  * True if OpenSSL's error queue, of a server's testimony, does not gainsay that the refusal was for
  * the lack of `what`. An empty queue gainsays nothing.
  */

@@ -75,15 +75,19 @@ class Control(Lab):
 
     def test_no_more_is_tried_than_asked_for(self) -> None:
         self.options = ["--tries", "2"]
-        # Mbed TLS 2.28 has no TLS 1.3, which this profile does not declare, and no change of something else helps.
-        board = self.write("old.json", {"name": "old", "why": "A test.", "stack": "mbedtls",
-                                        "virtual": ["shakedown-board", "--stack", "mbedtls"]})
-        server = suite(versions=["1.3"], certificate="rsa-pss-2048")
-        done = self.run_suite(self.write("own.json", server), board)
-        cell = self.cells()["own/one/old"]
+        board = self.unsteady_board("unexplained-close")
+        done = self.run_suite(self.write("own.json", suite(certificate="ecdsa-p256", versions=["1.2"])), board)
+        cell = self.cells()["own/one/unsteady"]
         self.assertEqual([one["outcome"] for one in cell["tries"]], ["fail", "fail"])
         self.assertNotIn("counterfactual", cell)
         self.assertEqual(done.status, 1)
+
+    def test_no_board_runs_what_its_server_would_refuse_anyway(self) -> None:
+        # Mbed TLS 2.28 offers no TLS 1.3, which this profile does not declare: a change of something else is in vain.
+        board = self.write("old.json", {"name": "old", "why": "A test.", "stack": "mbedtls",
+                                        "virtual": ["shakedown-board", "--stack", "mbedtls"]})
+        self.run_suite(self.write("own.json", suite(versions=["1.3"], certificate="rsa-pss-2048")), board)
+        self.assertEqual([one["change"] for one in self.cells()["own/one/old"]["tries"]], [{"versions": ["1.2", "1.3"]}])
 
     def unsteady_board(self, *scripts: str) -> str:
         """The profile of a board that is another one (scripts of client.py) each time, in turns."""

@@ -32,7 +32,6 @@ struct lab {
 	char *refused;    /* why the last case cannot be */
 	json_t *message;  /* the last testimony's */
 	struct buf capture;
-	json_t *answers; /* of server_whatif */
 	char *why; /* the program's end */
 };
 
@@ -68,14 +67,6 @@ static inline void on_exited(void *context, const char *why)
 	struct lab *lab = context;
 
 	lab->why = strdup(why);
-}
-
-static inline void on_answers(void *context, const char *cell, const json_t *answers)
-{
-	struct lab *lab = context;
-
-	(void)cell;
-	lab->answers = json_deep_copy(answers);
 }
 
 static inline void on_guard(uv_timer_t *timer)
@@ -127,8 +118,7 @@ static inline int lab_certificates(void **state)
 
 static inline int lab_open(void **state)
 {
-	static const struct server_events events = {on_listening, on_refused, on_testimony, on_exited,
-	                                            on_answers};
+	static const struct server_events events = {on_listening, on_refused, on_testimony, on_exited};
 	struct lab *lab = calloc(1, sizeof(*lab));
 	struct error error = {0};
 
@@ -145,8 +135,6 @@ static inline void lab_forget(struct lab *lab)
 {
 	json_decref(lab->message);
 	lab->message = NULL;
-	json_decref(lab->answers);
-	lab->answers = NULL;
 	free(lab->refused);
 	lab->refused = NULL;
 	lab->port = 0;

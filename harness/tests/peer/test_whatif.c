@@ -207,28 +207,6 @@ static void hello_longer_than_libssl_takes_is_refused(void **state)
 	buf_fini(&hello);
 }
 
-/* The program that runs the cases answers as well, beside a case that is running. */
-static void server_program_answers_for_a_list_of_servers(void **state)
-{
-	struct lab *lab = *state;
-	json_t *servers = json_loads("[{\"certificate\": \"ecdsa-p256\"},"
-	                             " {\"certificate\": \"no-such\"},"
-	                             " {\"certificate\": \"ecdsa-p256\", \"alpn\": [\"mqtt\"]}]",
-	                             0, NULL);
-	struct buf hello = {0};
-
-	lab_start(lab, "{\"certificate\": \"ecdsa-p256\"}");
-	hello_of(&(struct asker){.alpn = "\2h2"}, &hello);
-	server_whatif(lab->server, "case", buf_view(&hello), servers);
-	LAB_WAIT(lab, lab->answers != NULL);
-	assert_int_equal(json_array_size(lab->answers), 3);
-	assert_string_equal(json_text(json_array_get(lab->answers, 0), "answer"), "server_hello");
-	assert_non_null(strstr(json_text(json_array_get(lab->answers, 1), "refused"), "no-such"));
-	assert_string_equal(json_text(json_array_get(lab->answers, 2), "answer"), "alert");
-	json_decref(servers);
-	buf_fini(&hello);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,8 +217,6 @@ int main(void)
 		cmocka_unit_test(names_are_taken_as_the_server_is_told_to),
 		cmocka_unit_test(damaged_hellos_are_answered_too),
 		cmocka_unit_test(hello_longer_than_libssl_takes_is_refused),
-		cmocka_unit_test_setup_teardown(server_program_answers_for_a_list_of_servers,
-		                                lab_open, lab_close),
 	};
 
 	return cmocka_run_group_tests(tests, lab_certificates, NULL);

@@ -218,6 +218,8 @@ static void assert_nothing_claimed(const json_t *server, json_t *wire, const cha
 {
 	static const int numbers[] = {40, 70, 120};
 
+	if (offer_refuses(server, wire))
+		fail_msg("it worked with %s, and was taken to be refused", text);
 	json_object_del(wire, "server_hello");
 	for (size_t i = 0; i < COUNT(numbers); i++) {
 		json_t *missing = missing_if(server, wire, "server", numbers[i]);
@@ -244,6 +246,9 @@ static void assert_claimed(const json_t *server, const json_t *wire, size_t clie
 	if ((json_array_size(missing) == 0 || words.len == 0) && strstr(text, "1.1") == NULL)
 		fail_msg("client %zu was refused by %s with alert %lld, and nothing is claimed",
 		         client, text, json_number(alert, "number"));
+	if (strcmp(json_text(alert, "from"), "server") == 0 &&
+	    (json_array_size(missing) > 0) != offer_refuses(server, wire))
+		fail_msg("client %zu was refused by %s, and was not taken to be", client, text);
 	buf_fini(&words);
 	json_decref(missing);
 }
