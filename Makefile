@@ -72,7 +72,7 @@ $(B)/libshakedown.a: $(LIB_OBJ) $(B)/obj/view/page.o
 	@rm -f $@
 	ar rcs $@ $^
 
-$(B)/shakedown: $(B)/obj/client.o $(patsubst harness/%.c,$(B)/obj/%.o,$(wildcard harness/command*.c))
+$(B)/shakedown: $(B)/obj/client.o $(B)/obj/rehearsal.o $(patsubst harness/%.c,$(B)/obj/%.o,$(wildcard harness/command*.c))
 $(B)/shakedownd: $(B)/obj/run.o $(B)/obj/agenda.o $(B)/obj/station.o $(B)/obj/trial.o $(B)/obj/control.o
 $(PROGRAMS): $(B)/%: $(B)/obj/%.o $(B)/libshakedown.a
 	$(CC) $(CFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -o $@

@@ -74,6 +74,9 @@ int command_results_of_run(const char *command, const char *folder, json_t **res
 /* Prints the matrix of `results` and what failed. */
 void command_print(const json_t *results);
 
+/* Prints what none of `hellos`, a list of decoded ClientHellos, offers, as a profile has it. */
+int command_propose(const json_t *hellos, struct error *error);
+
 /* The subcommands. Each takes what stands behind its name and returns the exit status. */
 int command_run(char **arguments, struct error *error);
 int command_plan(char **arguments, struct error *error);
@@ -83,6 +86,7 @@ int command_accept(char **arguments, struct error *error);
 int command_decode(char **arguments, struct error *error);
 int command_whatif(char **arguments, struct error *error);
 int command_explain(char **arguments, struct error *error);
+int command_board(char **arguments, struct error *error);
 int command_certs(char **arguments, struct error *error);
 
 #endif

@@ -31,6 +31,9 @@ static const struct command {
 	 "tell what each server of suites would answer to captured ClientHellos", command_whatif},
 	{"explain", "CAPTURE [--suite SUITE...] [--keylog FILE] [--key FILE] [--rules FILE]",
 	 "tell why the connections of a capture failed, and what would help", command_explain},
+	{"board", "list | check NAME | try NAME | reset NAME | learn NAME\n"
+	          "                   [--port PORT] [--baud N] [--address ADDRESS] [--lab FILE]",
+	 "list boards, try one and show each step, or restart it", command_board},
 	{"certs", "", "make the certificates that suites name", command_certs},
 };
 

@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "peer/lock.h"
 #include "peer/python.h"
+#include "peer/runner.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -54,6 +55,12 @@ static void enter_for_ever(struct board *board, enum state state)
 {
 	board->state = state;
 	uv_timer_stop(&board->timer);
+}
+
+/* How long the runner may take to greet the board. */
+static uint64_t start_ms(const struct board *board)
+{
+	return (uint64_t)json_number(board->profile, "boot_timeout_ms") + BOARD_START_MS;
 }
 
 static const char *board_name(const struct board *board)
@@ -132,7 +139,11 @@ static void on_runner_message(void *context, json_t *message, struct bytes attac
 	(void)attached;
 	if (!is_up(board))
 		return;
-	if (strcmp(event, "lost") == 0) {
+	if (strcmp(event, "trace") == 0) {
+		if (board->events->trace != NULL)
+			board->events->trace(board->context, json_text(message, "what"),
+			                     json_text(message, "text"));
+	} else if (strcmp(event, "lost") == 0) {
 		on_lost(board, message);
 	} else if (strcmp(event, "ready") == 0 && board->state == STATE_RUNNER) {
 		enter_for_ever(board, STATE_READY);
@@ -165,48 +176,21 @@ static const struct child_events RUNNER_EVENTS = {
 	.exited = on_runner_exited,
 };
 
-/* A new string for the environment. The user's own PYTHONPATH may be what leads to pyserial. */
-static char *python_path(const char *root)
-{
-	const char *own = getenv("PYTHONPATH");
-	char *variable = NULL;
-
-	if (own == NULL)
-		own = "";
-	CHECK(asprintf(&variable, "PYTHONPATH=%s/harness%s%s", root, own[0] != '\0' ? ":" : "",
-	               own) > 0);
-	return variable;
-}
-
 /* `device` is empty for a board that needs none. */
 static int start_runner(struct board *board, const char *device, struct error *error)
 {
-	const char *root = file_data_root(error);
-	const char *python = root != NULL ? python_find(error) : NULL;
-	const char *driver = json_text(board->profile, "driver");
-	long long baud = json_number(board->profile, "baud");
-	char rate[24], name[SENTENCE_MAX];
-	char *path, *profile;
-	int rc;
+	struct runner runner;
+	char name[SENTENCE_MAX];
+	int rc = runner_init(&runner, board->profile, device, NULL, error);
 
-	if (python == NULL)
-		return error->code;
-	path = python_path(root);
-	profile = json_dumps(board->profile, JSON_COMPACT);
-	CHECK(profile != NULL);
-	snprintf(rate, sizeof(rate), "%lld", baud != 0 ? baud : 115200);
+	if (rc != 0)
+		return rc;
 	snprintf(name, sizeof(name), "the runner of %s", board_name(board));
-	/* PYTHONSAFEPATH: no module is taken from the folder that the user happens to be in. */
-	rc = child_start(&board->runner, board->loop, name,
-	                 (char *[]){(char *)python, "-m", "runner", "--driver",
-	                            (char *)(driver[0] != '\0' ? driver : "agent"), "--port",
-	                            (char *)device, "--baud", rate, "--name",
-	                            (char *)board_name(board), "--profile", profile, NULL},
-	                 (char *[]){path, "PYTHONSAFEPATH=1", NULL}, &RUNNER_EVENTS, board, error);
-	free(profile);
-	free(path);
+	rc = child_start(&board->runner, board->loop, name, runner.arguments, runner.environment,
+	                 &RUNNER_EVENTS, board, error);
+	runner_fini(&runner);
 	if (rc == 0)
-		enter(board, STATE_RUNNER, BOARD_START_MS);
+		enter(board, STATE_RUNNER, start_ms(board));
 	return rc;
 }
 
@@ -309,8 +293,8 @@ static void on_timer(uv_timer_t *timer)
 		go_down(board, "board", text);
 		break;
 	case STATE_RUNNER:
-		snprintf(text, sizeof(text), "the runner of %s was not ready in %d ms",
-		         board_name(board), BOARD_START_MS);
+		snprintf(text, sizeof(text), "the runner of %s was not ready in %llu ms",
+		         board_name(board), (unsigned long long)start_ms(board));
 		go_down(board, "runner", text);
 		break;
 	case STATE_RUNNING:

@@ -17,7 +17,8 @@
 #include <stdbool.h>
 #include <uv.h>
 
-#define BOARD_START_MS 20000      /* for virtual board, runner and first HELLO together */
+#define BOARD_START_MS 20000      /* for virtual board, runner and first HELLO together, */
+                                  /* beyond the profile's boot_timeout_ms */
 #define BOARD_RUN_MARGIN_MS 20000 /* beyond a run's own timeout_ms, for uploads and retries */
 
 struct board;
@@ -46,6 +47,8 @@ struct board_events {
 	 * opened), "runner", "profile" (what its driver needs is not right there).
 	 */
 	void (*down)(void *context, const char *who, const char *text);
+	/* With "trace" in the profile: what was "sent" or "came", and a "note" of what that is. */
+	void (*trace)(void *context, const char *what, const char *text);
 	/*
 	 * After board_stop: all children are gone, the lock is free; the handle is freed after this
 	 * call.

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import time
 from typing import Any, Callable
 
 from .agent import GREET_S, Agent
+from .check import check, reset
 from .console import Console
 from .driver import Driver, Failed, Unfit
 from .link import Link
@@ -38,6 +40,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", default="", help="device, or a URL that pyserial knows")
     parser.add_argument("--baud", type=int, default=115200)
     parser.add_argument("--name", required=True, help="the board's name, for sentences")
+    parser.add_argument("--task", choices=("check", "reset"), help="do this, and end")
     parser.add_argument("--trace", action="store_true", help="tell each step of a dialogue")
     return parser.parse_args()
 
@@ -125,10 +128,10 @@ def _serve(driver: Driver, inbox: Inbox, outbox: Outbox) -> None:
 
 def _drive(arguments: argparse.Namespace, inbox: Inbox, outbox: Outbox) -> int:
     port = None
+    trace = Trace(outbox if arguments.trace else None)
     try:
         if arguments.port:
-            port = Port(arguments.port, arguments.baud)
-        trace = Trace(outbox if arguments.trace else None)
+            port = Port(arguments.port, arguments.baud, trace)
         _serve(_DRIVERS[arguments.driver](arguments, port, inbox, trace), inbox, outbox)
     except Lost as lost:
         outbox.send("lost", who="port", text=f"{arguments.name}: {lost}")
@@ -143,12 +146,31 @@ def _drive(arguments: argparse.Namespace, inbox: Inbox, outbox: Outbox) -> int:
     return LOST_STATUS
 
 
+def _do(arguments: argparse.Namespace) -> int:
+    """A task; nobody sends commands."""
+    nobody, _ = os.pipe()
+
+    def open_port() -> Port:
+        return Port(arguments.port, arguments.baud)
+
+    def make(port: Port | None) -> Driver:
+        return _DRIVERS[arguments.driver](arguments, port, Inbox(nobody), Trace())
+
+    if arguments.task == "check":
+        well = check(arguments.name, arguments.port, open_port, make)
+    else:
+        well = reset(arguments.name, arguments.profile, arguments.port, open_port)
+    return 0 if well else 1
+
+
 def main() -> int:
     """Runs until the daemon or the port goes; the exit status."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
     try:
         arguments = _arguments()
+        if arguments.task:
+            return _do(arguments)
         return _drive(arguments, Inbox(sys.stdin.fileno()), Outbox(sys.stdout.fileno()))
     except Closed:
         return 0

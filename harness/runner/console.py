@@ -301,7 +301,6 @@ class Console:
     def _write(self, text: str, end: str) -> None:
         """Sends a line, at the pace that the board can follow."""
         data = (text + end).encode()
-        self._trace.sent(data)
         pause = self._settings.get("byte_delay_ms", 0) / 1000
         if not pause:
             self._port.write(data)
@@ -313,7 +312,6 @@ class Console:
     def _hear(self, seconds: float) -> list[bytes]:
         """The lines that are whole now; waits for something to come, from wherever."""
         data = self._port.wait(self._inbox, seconds)
-        self._trace.came(data)
         whole = self._lines.feed(data)
         self._half = self._lines.half()
         return whole

@@ -16,6 +16,7 @@ import serial  # type: ignore[import]
 from serial.tools import list_ports  # type: ignore[import]
 
 from .messages import Inbox
+from .trace import Trace
 
 CHUNK = 4096  # bytes in one read; more than a pty or a USB adapter has at once
 WRITE_S = 0.5  # a frame that cannot be written in this time is lost, and sent again
@@ -81,6 +82,18 @@ def _named(pid: int | None) -> str:
         return ""
 
 
+def lock_holder(device: str) -> str:
+    """Who holds the advisory lock on the device, as "minicom (process 4711)"; empty if nobody does."""
+    pid = _lock_holder(device)
+    return _named(pid) if pid else ""
+
+
+def opener(device: str) -> str:
+    """Who has the device open, in the same form, as far as /proc tells this user."""
+    pid = _opener(device)
+    return _named(pid) if pid else ""
+
+
 def _who_to_close(device: str) -> str:
     holder = _named(_lock_holder(device) or _opener(device))
     if holder:
@@ -129,7 +142,7 @@ def _probes(tail: bytes) -> bool:
 class Port:
     """An open port. Lost from any method when the device is gone."""
 
-    def __init__(self, device: str, baud: int) -> None:
+    def __init__(self, device: str, baud: int, trace: Trace | None = None) -> None:
         if device.startswith(SERIAL_NUMBER):
             device = find_number(device[len(SERIAL_NUMBER):], list_ports.comports())
         self.device = device
@@ -138,6 +151,7 @@ class Port:
         self._n_bytes = self._n_garbage = 0  # that came
         self._tail = b""  # the end of what came
         self._probed = False
+        self._trace = trace or Trace()
         try:
             self._serial = serial.serial_for_url(
                 device, baudrate=baud, timeout=0, write_timeout=WRITE_S, exclusive=True
@@ -168,6 +182,7 @@ class Port:
 
     def write(self, data: bytes) -> None:
         """Sends all of `data`, or loses some of it where the port takes no more."""
+        self._trace.sent(data)
         try:
             self._serial.write(data)
         except serial.SerialTimeoutException:
@@ -210,8 +225,7 @@ class Port:
 
     def other_opener(self) -> str:
         """Who else has the device open, as "minicom (process 4711)"; empty if nobody is seen."""
-        pid = _opener(self.device) if self.device.startswith("/") else None
-        return _named(pid) if pid else ""
+        return opener(self.device) if self.device.startswith("/") else ""
 
     def _line_errors(self) -> int:
         """Framing errors that the driver counted; 0 where it does not count."""
@@ -224,6 +238,7 @@ class Port:
         return int(_COUNTS.unpack(counts)[6])
 
     def _study(self, data: bytes) -> None:
+        self._trace.came(data)
         self._n_bytes += len(data)
         self._n_garbage += sum(byte not in TEXT for byte in data)
         self._tail = (self._tail + data)[-64:]
