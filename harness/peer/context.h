@@ -37,6 +37,7 @@ struct conduct {
 	int early_data;         /* an enum early_data */
 	size_t segment;         /* bytes of a TCP segment at most; 0: as they come */
 	size_t pause_ms;        /* before each flight */
+	unsigned omitted;       /* a set of OMIT_* (omission.h) */
 	size_t cookie;          /* bytes of ours in the cookie that clients bring back; 0: none */
 	int key_update;         /* 1: asked for once the handshake is over */
 	bool post_handshake_auth;

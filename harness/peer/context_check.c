@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/json.h"
+#include "peer/omission.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -223,6 +224,40 @@ static int check_groups(struct builder *builder)
 	return builder_refuse(builder, "holds no group that one of the \"versions\" can use");
 }
 
+/* What the server's own settings have against leaving out an answer: omission.h. NULL: nothing. */
+static const char *against_omission(const struct builder *builder)
+{
+	const SSL_CTX *ssl = builder->context->ssl;
+	bool answers_in_13 = (builder->context->conduct.omitted & OMIT_MAX_FRAGMENT_LENGTH) != 0;
+
+	if (older_version(ssl) != TLS1_2_VERSION ||
+	    has_version(ssl, TLS1_1_VERSION, SSL_OP_NO_TLSv1_1) ||
+	    has_version(ssl, TLS1_VERSION, SSL_OP_NO_TLSv1))
+		return "can be false with TLS 1.2 in \"versions\", and none before it";
+	if (answers_in_13 && has_tls13(ssl))
+		return "can be false with TLS 1.2 alone in \"versions\": in TLS 1.3 keys are made "
+		       "of the answer";
+	if (is_met(builder, NEEDS_CLIENT_AUTH))
+		return "cannot be false where \"client_auth\" asks for a certificate: the client "
+		       "would prove another handshake";
+	if (json_is_true(json_object_get(builder->server, "extended_master_secret")))
+		return "cannot be false while \"extended_master_secret\" is true, which makes keys "
+		       "of the answer";
+	if (json_array_size(json_object_get(builder->server, "faults")) > 0)
+		return "cannot be false beside \"faults\"";
+	return NULL;
+}
+
+static int check_omissions(struct builder *builder)
+{
+	const unsigned omitted = builder->context->conduct.omitted;
+	const char *complaint = omitted != 0 ? against_omission(builder) : NULL;
+
+	builder->key = (omitted & OMIT_MAX_FRAGMENT_LENGTH) != 0 ? "max_fragment_length"
+	                                                         : "renegotiation_info";
+	return complaint != NULL ? builder_refuse(builder, "%s", complaint) : 0;
+}
+
 int context_check(const json_t *server, const char **key, struct error *error)
 {
 	struct builder builder = {.server = server, .error = error};
@@ -230,6 +265,8 @@ int context_check(const json_t *server, const char **key, struct error *error)
 
 	if (rc == 0)
 		rc = check_needs(&builder);
+	if (rc == 0)
+		rc = check_omissions(&builder);
 	if (rc == 0)
 		rc = check_cipher_list(&builder);
 	if (rc == 0)

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "peer/cookie.h"
+#include "peer/omission.h"
 
 /* libssl has no smaller fragments: smaller records are made by splitting the stream. */
 #define FRAGMENT_MIN 512
@@ -38,6 +39,29 @@ static int set_segment(struct builder *builder, const json_t *value)
 static int set_pause_ms(struct builder *builder, const json_t *value)
 {
 	return builder_number(builder, value, 1, PAUSE_MAX_MS, &builder->context->conduct.pause_ms);
+}
+
+/* Left out means that the client is told another handshake: no key may be made of it (RFC 7627). */
+static int set_omission(struct builder *builder, const json_t *value, unsigned extension)
+{
+	bool answered = true;
+	int rc = builder_bool(builder, value, &answered);
+
+	if (!answered) {
+		builder->context->conduct.omitted |= extension;
+		SSL_CTX_set_options(builder->context->ssl, SSL_OP_NO_EXTENDED_MASTER_SECRET);
+	}
+	return rc;
+}
+
+static int set_renegotiation_info(struct builder *builder, const json_t *value)
+{
+	return set_omission(builder, value, OMIT_RENEGOTIATION_INFO);
+}
+
+static int set_max_fragment_length(struct builder *builder, const json_t *value)
+{
+	return set_omission(builder, value, OMIT_MAX_FRAGMENT_LENGTH);
 }
 
 static int set_cookie(struct builder *builder, const json_t *value)
@@ -107,6 +131,8 @@ static int set_faults(struct builder *builder, const json_t *value)
 const struct context_key context_conduct[] = {
 	{.name = "extended_master_secret", .off = SSL_OP_NO_EXTENDED_MASTER_SECRET},
 	{.name = "encrypt_then_mac", .off = SSL_OP_NO_ENCRYPT_THEN_MAC},
+	{.name = "renegotiation_info", .set = set_renegotiation_info},
+	{.name = "max_fragment_length", .set = set_max_fragment_length},
 	{.name = "middlebox_compatibility", .on = SSL_OP_ENABLE_MIDDLEBOX_COMPAT},
 	{.name = "max_send_fragment", .set = set_max_send_fragment},
 	{.name = "record_padding", .set = set_record_padding},

@@ -41,6 +41,7 @@ static void open_tls(struct visit *visit)
 	testimony_watch(&visit->testimony, visit->ssl);
 	wiretap_start(&visit->wiretap, SSL_get_rbio(visit->ssl), &visit->testimony.client);
 	lay_outlet(visit);
+	visit->omission = omission_start(visit->ssl, visit->context->conduct.omitted);
 	visit->faults = fault_stream_start(
 		visit->context->faults,
 		&(struct fault_surroundings){visit->ssl, &visit->testimony, &visit->wiretap,
@@ -406,6 +407,7 @@ void visit_fini(struct visit *visit)
 {
 	fault_stream_free(visit->faults);
 	SSL_free(visit->ssl);
+	omission_free(visit->omission);
 	buf_fini(&visit->out);
 	application_fini(&visit->application);
 	testimony_fini(&visit->testimony);

@@ -13,6 +13,7 @@
 #include "peer/application.h"
 #include "peer/context.h"
 #include "peer/fault_stream.h"
+#include "peer/omission.h"
 #include "peer/outlet.h"
 #include "peer/patience.h"
 #include "peer/testimony.h"
@@ -30,6 +31,7 @@ struct visit {
 	struct wiretap wiretap;
 	struct outlet outlet;
 	struct fault_stream *faults; /* NULL: none */
+	struct omission *omission;   /* NULL: nothing is left out */
 	struct application application;
 	SSL *ssl;        /* NULL until the handshake begins */
 	struct buf out;  /* what is to be sent, from `sent` on */

@@ -38,6 +38,8 @@ static const struct {
 	{"key_update", "null", false},
 	{"post_handshake_auth", "null", false},
 	{"encrypt_then_mac", "null", false},
+	{"renegotiation_info", "null", false},
+	{"max_fragment_length", "null", false},
 	{"extended_master_secret", "null", false},
 	{"tickets", "false", true},
 	{"close", "null", false},

@@ -270,6 +270,86 @@ static void a_server_can_do_without_a_common_protocol(void **state)
 	assert_told(testimony, "alpn", NULL);
 }
 
+/* A visit by a client of TLS 1.2 that lives with servers as they were before RFC 5746. */
+static void visit_old_server(struct lab *lab, const char *server, const char *ciphers,
+                             SSL_SESSION **session)
+{
+	const struct visit visit = {.highest = TLS1_2_VERSION, .cipher_list = ciphers};
+	struct client client;
+
+	client_open(&client, lab->port, &visit);
+	SSL_set_options(client.ssl, SSL_OP_LEGACY_SERVER_CONNECT);
+	SSL_set_tlsext_max_fragment_length(client.ssl, TLSEXT_max_fragment_length_512);
+	if (*session != NULL)
+		SSL_set_session(client.ssl, *session);
+	if (SSL_connect(client.ssl) != 1)
+		fail_msg("%s, %s: %s", server, ciphers, ERR_reason_error_string(ERR_peek_error()));
+	client_talk(&client);
+	client_part(&client);
+	SSL_SESSION_free(*session);
+	*session = SSL_get1_session(client.ssl);
+	client_close(&client);
+}
+
+static void what_openssl_always_answers_can_go_unanswered(void **state)
+{
+	static const char *const ciphers[] = {
+		"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
+		"ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-SHA",
+		"ECDHE-ECDSA-AES256-SHA384",
+	};
+	static const struct {
+		const char *server;
+		bool renegotiation_info, max_fragment_length; /* answered */
+	} rows[] = {
+		{SERVER_12(""), true, true},
+		{SERVER_12(",\"renegotiation_info\":false"), false, true},
+		{SERVER_12(",\"max_fragment_length\":false,\"segment\":7"), true, false},
+		{SERVER_12(",\"renegotiation_info\":false,\"max_fragment_length\":false"), false,
+	         false},
+		{"{" CERTIFICATE ",\"renegotiation_info\":false,\"encrypt_then_mac\":false}", false,
+	         true},
+	};
+	struct lab *lab = *state;
+
+	for (size_t i = 0; i < 5 * sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *server = rows[i / 5].server;
+		const json_t *hello, *testimony;
+		SSL_SESSION *session = NULL;
+
+		lab->connections = 2;
+		lab_start(lab, server);
+		lab->connections = 0;
+		visit_old_server(lab, server, ciphers[i % 5], &session);
+		visit_old_server(lab, server, ciphers[i % 5], &session);
+		SSL_SESSION_free(session);
+		testimony = lab_hear(lab);
+		assert_told(testimony, "state", "closed");
+		assert_true(json_flag(testimony, "resumed"));
+		hello = json_object_get(wire(lab), "server_hello");
+		assert_int_equal(extension(hello, "renegotiation_info") != NULL,
+		                 rows[i / 5].renegotiation_info);
+		assert_int_equal(extension(hello, "max_fragment_length") != NULL,
+		                 rows[i / 5].max_fragment_length);
+	}
+}
+
+static void other_versions_know_nothing_of_what_is_left_out(void **state)
+{
+	assert_told(visit_once(*state, "{" CERTIFICATE ",\"renegotiation_info\":false}", &any),
+	            "state", "closed");
+}
+
+static void a_client_may_insist_on_the_answer(void **state)
+{
+	const struct visit visit = {.highest = TLS1_2_VERSION};
+	struct lab *lab = *state;
+
+	lab_start(lab, SERVER_12(",\"renegotiation_info\":false"));
+	visit_badly(lab, &visit);
+	assert_alert(lab_hear(lab), 0, "client", "fatal", 40); /* RFC 5746 section 4.1 */
+}
+
 /* ---- The cookie ---- */
 
 /* One visit by a client whose bytes come one at a time, which is no reason to lose one. */
@@ -772,6 +852,9 @@ int main(void)
 		TEST(names_are_answered_as_the_policy_says),
 		TEST(an_unknown_name_can_bring_a_warning_alone),
 		TEST(a_server_can_do_without_a_common_protocol),
+		TEST(what_openssl_always_answers_can_go_unanswered),
+		TEST(other_versions_know_nothing_of_what_is_left_out),
+		TEST(a_client_may_insist_on_the_answer),
 		TEST(a_cookie_is_given_and_brought_back),
 		TEST(a_client_of_12_gets_no_cookie),
 		TEST(a_server_with_cookies_resumes_nothing),
