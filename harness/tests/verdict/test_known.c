@@ -26,13 +26,14 @@ static struct known *known_of(const char *entries)
 {
 	char path[] = "/tmp/known-XXXXXX", *schema = schema_path();
 	int file = mkstemp(path);
-	json_t *list = parsed(entries);
+	json_t *content = json_pack("{s:o}", "known", parsed(entries));
 	struct known *known = NULL;
 	struct error error = {0};
 
 	assert_true(file >= 0);
-	assert_int_equal(json_dumpfd(json_pack("{s:o}", "known", list), file, 0), 0);
+	assert_int_equal(json_dumpfd(content, file, 0), 0);
 	close(file);
+	json_decref(content);
 	if (known_load(&known, path, schema, &error) != 0)
 		fail_msg("%s", error.text);
 	unlink(path);
