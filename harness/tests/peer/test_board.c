@@ -89,8 +89,12 @@ static void on_stopped(void *context)
 	add_event(bench, STOPPED, NULL);
 }
 
-static const struct board_events EVENTS = {on_ready, on_started, on_result,
-                                           on_failed, on_down, on_stopped};
+static const struct board_events EVENTS = {.ready = on_ready,
+                                           .started = on_started,
+                                           .result = on_result,
+                                           .failed = on_failed,
+                                           .down = on_down,
+                                           .stopped = on_stopped};
 
 static void on_deadline(uv_timer_t *timer)
 {
