@@ -2,8 +2,8 @@
  * shakedown-server: OpenSSL servers, one forked process for each case, so that nothing carries over
  * and a crash costs one case. Messages (base/message.h) on standard input and output:
  *
- *   <- {"op":"start","cell":C,"server":{...},"address":A,"timeout_ms":T,
- *       "connections":N}
+ *   <- {"op":"start","cell":C,"server":{...},"address":A,"port":P or 0,"from":"<address>" or "",
+ *       "timeout_ms":T,"connections":N}
  *   -> {"event":"listening","cell":C,"port":P}
  *      or {"event":"refused","cell":C,"text":"<sentence>"}
  *   -> {"event":"testimony","cell":C,"testimony":{...},"keylog":"...","connections":[...]}
@@ -104,14 +104,17 @@ static void set_due(struct running *running, uint64_t ms)
 	running->due_ns = clock_steady_ns() + (ms + OVERDUE_MS) * 1000000u;
 }
 
-/* A socket that listens on a free port of `address`; -1 with the error set. */
-static int open_listener(const char *address, struct error *error)
+/* A socket that listens on `port` of `address`, or on a free one (0); -1 with the error set. */
+static int open_listener(const char *address, int port, struct error *error)
 {
 	const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
 	                               .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found = NULL;
-	int rc = getaddrinfo(address, "0", &hints, &found);
-	int fd;
+	char service[16];
+	int rc, fd, on = 1;
+
+	snprintf(service, sizeof(service), "%d", port);
+	rc = getaddrinfo(address, service, &hints, &found);
 
 	if (rc != 0) {
 		error_set(error, ERR_INPUT, "\"%s\" is no numeric IPv4 or IPv6 address: %s",
@@ -119,11 +122,15 @@ static int open_listener(const char *address, struct error *error)
 		return -1;
 	}
 	fd = socket(found->ai_family, found->ai_socktype | SOCK_CLOEXEC, found->ai_protocol);
+	/* A port that a board knows is used in each case, and stays busy for a while after each. */
+	if (fd >= 0 && port != 0)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (fd < 0 || bind(fd, found->ai_addr, found->ai_addrlen) != 0 ||
 	    listen(fd, BACKLOG) != 0) {
 		error_system(error, ERR_ENVIRONMENT, errno,
-		             "cannot listen on %s (\"ip address\" shows this machine's addresses)",
-		             address);
+		             "cannot listen on %s%s%s (\"ip address\" shows this machine's "
+		             "addresses)",
+		             address, port != 0 ? " port " : "", port != 0 ? service : "");
 		if (fd >= 0)
 			close(fd);
 		fd = -1;
@@ -225,7 +232,9 @@ static int start_case(const char *cell, const json_t *message, struct error *err
 	if (context == NULL)
 		return error->code;
 	plan.context = context;
-	plan.listener = open_listener(json_text(message, "address"), error);
+	plan.from = json_text(message, "from");
+	plan.listener = open_listener(json_text(message, "address"),
+	                              (int)json_number(message, "port"), error);
 	if (plan.listener < 0)
 		return error->code;
 	port = port_of(plan.listener);

@@ -5,18 +5,33 @@
 #include "peer/visit.h"
 
 #include <openssl/rand.h>
+#include <netdb.h>
 #include <poll.h>
+#include <string.h>
 #include <unistd.h>
 
 struct serve {
 	const struct serve_plan *plan;
 	struct patience patience;
 	int n_met;           /* connections that came */
+	int n_strangers;     /* and those that came from elsewhere */
 	json_t *testimony;   /* of the last */
 	json_t *outcomes;    /* in short, of each */
 	json_t *connections; /* as the socket carried them */
 	struct buf keylog;
 };
+
+/* Whether the client may be the one that is awaited. */
+static bool is_awaited(const char *from, const struct sockaddr_storage *client, socklen_t len)
+{
+	char address[NI_MAXHOST] = "";
+
+	if (from == NULL || from[0] == '\0')
+		return true;
+	getnameinfo((const struct sockaddr *)client, len, address, sizeof(address), NULL, 0,
+	            NI_NUMERICHOST);
+	return strcmp(address, from) == 0;
+}
 
 static enum step accept_client(struct serve *serve, struct sockaddr_storage *client,
                                int *connection)
@@ -31,6 +46,12 @@ static enum step accept_client(struct serve *serve, struct sockaddr_storage *cli
 		if (step == STEP_ON)
 			*connection = accept4(listener, (struct sockaddr *)client, &len,
 			                      SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (*connection >= 0 && !is_awaited(serve->plan->from, client, len)) {
+			close(*connection);
+			*connection = -1;
+			serve->n_strangers++;
+			len = sizeof(*client);
+		}
 	} while (step == STEP_ON && *connection < 0);
 	return step;
 }
@@ -95,6 +116,8 @@ json_t *serve(const struct serve_plan *plan, struct buf *capture)
 		;
 	if (plan->connections > 1)
 		json_object_set(serve.testimony, "connections", serve.outcomes);
+	if (serve.n_strangers > 0)
+		json_object_set_new(serve.testimony, "strangers", json_integer(serve.n_strangers));
 	message = json_made(json_pack("{s:o, s:s, s:o}", "testimony", serve.testimony, "keylog",
 	                              buf_string(&serve.keylog), "connections",
 	                              serve.connections));

@@ -24,6 +24,7 @@
 
 struct serve_plan {
 	int listener;            /* closed here */
+	const char *from;        /* the client's address; others are sent away. Empty: anybody's */
 	struct context *context; /* changed here: it belongs to this process alone */
 	int timeout_ms;
 	int connections;         /* 1 to SERVE_CONNECTIONS_MAX */

@@ -43,13 +43,20 @@ struct server_events {
 int server_start(struct server **server, uv_loop_t *loop, const struct server_events *events,
                  void *context, struct error *error);
 
+/* Where a case's server is, and who comes there. Texts are borrowed for the call. */
+struct server_place {
+	const char *address; /* numeric */
+	int port;            /* 0: a free one */
+	const char *from;    /* whoever comes from another address is sent away; empty: nobody is */
+};
+
 /*
  * Asks for a server for the case `cell`: configured by `configuration` (a suite's `server`
- * object), on a free port of the numeric `address`, with timeout_ms for each phase of its life,
- * and for `connections` of them (1 to SERVE_CONNECTIONS_MAX), one after the other.
+ * object), at `place`, with timeout_ms for each phase of its life, and for `connections` of them
+ * (1 to SERVE_CONNECTIONS_MAX), one after the other.
  */
 void server_case(struct server *server, const char *cell, const json_t *configuration,
-                 const char *address, int timeout_ms, int connections);
+                 const struct server_place *place, int timeout_ms, int connections);
 
 /* The case is over: its server is to testify at once. Nothing happens if it has already. */
 void server_end_case(struct server *server, const char *cell);

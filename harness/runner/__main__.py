@@ -22,6 +22,7 @@ from .driver import Driver, Failed, Unfit
 from .link import Link
 from .log import Log
 from .messages import Closed, Inbox, Message, Outbox
+from .passive import Passive
 from .port import Lost, Port
 from .program import Program
 from .trace import Trace
@@ -87,8 +88,12 @@ def _program(arguments: argparse.Namespace, _port: Port | None, inbox: Inbox, tr
     return Program(arguments.name, arguments.profile, inbox, trace)
 
 
+def _passive(arguments: argparse.Namespace, port: Port | None, inbox: Inbox, trace: Trace) -> Driver:
+    return Passive(arguments.name, arguments.profile, port, inbox, trace)
+
+
 _DRIVERS: dict[str, Callable[[argparse.Namespace, Port | None, Inbox, Trace], Driver]] = {
-    "agent": _agent, "console": _console, "exec": _program,
+    "agent": _agent, "console": _console, "exec": _program, "passive": _passive,
 }
 
 

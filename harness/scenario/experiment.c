@@ -312,6 +312,8 @@ struct experiment *experiment_start(struct apparatus *apparatus,
                                     void *context)
 {
 	struct experiment *experiment = calloc(1, sizeof(*experiment));
+	const json_t *passive = json_object_get(plan->profile, "passive");
+	struct server_place place;
 
 	CHECK(experiment != NULL);
 	experiment->apparatus = apparatus;
@@ -327,9 +329,12 @@ struct experiment *experiment_start(struct apparatus *apparatus,
 	experiment->timer.data = experiment;
 	uv_timer_start(&experiment->timer, on_timer, phases[PHASE_LISTEN].timeout_ms, 0);
 	experiment->n_connections = connections_of(plan->cell);
+	place = (struct server_place){.address = json_text(plan->profile, "address"),
+	                              .port = (int)json_number(passive, "listen"),
+	                              .from = json_text(passive, "from")};
 	server_case(apparatus->server, experiment->id, json_object_get(plan->cell, "server"),
-	            json_text(plan->profile, "address"),
-	            (int)json_number(plan->profile, "timeout_ms"), experiment->n_connections);
+	            &place, (int)json_number(plan->profile, "timeout_ms"),
+	            experiment->n_connections);
 	return experiment;
 }
 
@@ -482,6 +487,9 @@ void experiment_testimony(struct experiment *experiment, json_t *message, struct
 	experiment->keylog = strdup(json_text(message, "keylog"));
 	if (connections != NULL)
 		keep_wire(experiment, connections, attached, "server-tap");
+	/* A board that is not asked does not know when it is over. */
+	if (json_object_get(experiment->plan.profile, "passive") != NULL)
+		board_abort(experiment->plan.board);
 	proceed(experiment);
 }
 

@@ -35,17 +35,25 @@ static struct json_node stands_at(const struct json_node *root, const struct jso
 	return json_member(root, key);
 }
 
+static int check_one_address(const struct json_node *address, struct error *error)
+{
+	if (address->value == NULL || is_address(json_string_value(address->value)))
+		return 0;
+	return json_complain(address, error,
+	                     "\"%s\" is not an IPv4 or IPv6 address (a name will not do: "
+	                     "boards are told the address)",
+	                     json_string_value(address->value));
+}
+
 static int check_address(const struct json_node *root, const struct json_node *entry,
                          struct error *error)
 {
 	struct json_node address = stands_at(root, entry, "address");
+	struct json_node passive = json_member(root, "passive");
+	struct json_node from = json_member(&passive, "from");
+	int rc = check_one_address(&address, error);
 
-	if (address.value == NULL || is_address(json_string_value(address.value)))
-		return 0;
-	return json_complain(&address, error,
-	                     "\"%s\" is not an IPv4 or IPv6 address (a name will not do: "
-	                     "boards are told the address)",
-	                     json_string_value(address.value));
+	return rc != 0 ? rc : check_one_address(&from, error);
 }
 
 static int check_certificates(const struct json_node *root, struct error *error)
@@ -159,6 +167,10 @@ static int check_place(const struct json_node *root, const struct json_node *ent
 		                                   : " (or a lab file that names this profile)");
 	if (virtual && json_object_get(root->value, "baud") != NULL)
 		return json_complain(where, error, "\"baud\" needs \"port\" beside it");
+	if (strcmp(driver->name, "passive") == 0 && json_object_get(root->value, "address") == NULL)
+		return json_complain(where, error,
+		                     "the driver \"passive\" needs \"address\", at which the "
+		                     "board looks for its server");
 	if (port && json_object_get(root->value, "address") == NULL)
 		return json_complain(where, error,
 		                     "\"port\" needs \"address\" beside it, here or in the profile");
@@ -194,6 +206,7 @@ static void settle(struct profile *profile)
 		json_object_set_new(json, "application",
 		                    json_made(json_string(driver->application)));
 	settle_program(profile->file, json_object_get(json_object_get(json, "exec"), "command"));
+	settle_program(profile->file, json_object_get(json_object_get(json, "passive"), "trigger"));
 	settle_program(profile->file, json_object_get(json, "reset"));
 	settle_program(profile->file, json_object_get(json_object_get(json, "power"), "off"));
 	settle_program(profile->file, json_object_get(json_object_get(json, "power"), "on"));

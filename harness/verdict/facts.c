@@ -449,6 +449,32 @@ static long long connections_asked_for(const json_t *cell)
 	return n > 1 ? n : 1;
 }
 
+/*
+ * A passive board says nothing: what it did is its word. It was content if it spoke over the
+ * established connection, or stayed; one that leaves without a word may have looked for reasons to
+ * refuse until then.
+ */
+static void read_passive(struct facts *facts, const json_t *cell, const json_t *server)
+{
+	const json_t *expect = json_object_get(cell, "expect");
+	bool must_refuse = expectation_has(expect, "refuse") && !expectation_has(expect, "connect");
+	bool stayed = json_number(server, "bytes_received") > 0 ||
+	              (facts->bits & CLOSED_BY_BOARD) == 0 ||
+	              ((facts->bits & CLOSE_NOTIFIED) != 0 && !must_refuse);
+
+	if ((facts->bits & CONNECTED) == 0 || (facts->bits & HELLO) == 0)
+		return;
+	facts->bits |= BOARD_IN_TLS;
+	if ((facts->bits & ESTABLISHED) != 0)
+		facts->bits |= BOARD_IN_APP;
+	if ((facts->bits & ESTABLISHED) == 0 || facts->alert != NULL || !stayed) {
+		facts->bits |= BOARD_ERROR;
+		return;
+	}
+	facts->bits |= BOARD_OK | ECHOED | CLOSE_NOTIFIED;
+	facts->bits &= ~(uint64_t)(CUT_SHORT | SERVER_TIMED_OUT);
+}
+
 void facts_read(struct facts *facts, const json_t *cell, const json_t *board)
 {
 	const json_t *witnesses = json_object_get(cell, "witnesses");
@@ -468,6 +494,8 @@ void facts_read(struct facts *facts, const json_t *cell, const json_t *board)
 		facts->bits |= SEVERAL;
 	facts->bits |= read_farewell(server, wire, facts->bits);
 	read_alerts(facts, server, wire, result);
+	if (json_flag(result, "passive"))
+		read_passive(facts, cell, server);
 	facts->differing = differing_value(server, wire, result);
 	if (facts->differing != NULL)
 		facts->bits |= VALUES_DIFFER;

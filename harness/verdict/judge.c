@@ -246,6 +246,10 @@ static void fill_board(const struct scene *scene, struct buf *out)
 {
 	const char *phase = json_text(scene->board, "phase");
 
+	if (json_flag(scene->board, "passive")) {
+		buf_text(out, "nothing, as it is not asked");
+		return;
+	}
 	witness_status(scene->board, out);
 	if (phase[0] != '\0')
 		buf_printf(out, " in phase %s", phase);

@@ -170,7 +170,9 @@ static inline void lab_ask(struct lab *lab, const char *configuration, const cha
 	if (server == NULL)
 		fail_msg("%s: %s", configuration, where.text);
 	lab_forget(lab);
-	server_case(lab->server, "case", server, address, timeout_ms, lab->connections > 0 ? lab->connections : 1);
+	server_case(lab->server, "case", server,
+	            &(struct server_place){.address = address, .from = ""}, timeout_ms,
+	            lab->connections > 0 ? lab->connections : 1);
 	json_decref(server);
 	LAB_WAIT(lab, lab->port != 0 || lab->refused != NULL);
 }

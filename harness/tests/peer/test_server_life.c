@@ -611,7 +611,9 @@ static void cases_run_side_by_side(void **state)
 	assert_int_equal(server_start(&server, &lab->loop, &events, &tally, &error), 0);
 	for (int i = 0; i < 16; i++) {
 		snprintf(cell, sizeof(cell), "%d", i);
-		server_case(server, cell, configuration, "127.0.0.1", LAB_TIMEOUT_MS, 1);
+		server_case(server, cell, configuration,
+		            &(struct server_place){.address = "127.0.0.1", .from = ""},
+		            LAB_TIMEOUT_MS, 1);
 	}
 	LAB_WAIT(lab, tally.n_listening == 16);
 	for (int i = 0; i < 16; i++) {

@@ -157,6 +157,7 @@ class Schemas(unittest.TestCase):
             ("board", "harness/tests/scenario/full-board.json"),
             ("board", "harness/tests/scenario/full-console.json"),
             ("board", "harness/tests/scenario/full-program.json"),
+            ("board", "harness/tests/scenario/full-passive.json"),
         ):
             document = load(path)
             mutants = [mutate(document, chance) for _ in range(N_MUTATIONS)]

@@ -31,6 +31,7 @@
 #define SERVER_ALERT_80 ALERTS("server", "internal_error", "80")
 #define ALERT_116 ALERTS("server", "certificate_required", "116")
 
+#define PASSIVE "{'passive': true, 'phase': null, 'status': null}"
 #define NO_DATA "'handshake': false, 'bytes_received': 0, 'bytes_sent': 0"
 #define NO_HANDSHAKE "'handshake': false, 'state': 'handshake'"
 #define SERVER_REFUSED_WITH(reason) \
@@ -138,6 +139,17 @@ static const struct {
 	{"client that does not tell its phase, refused by the server",
 	 "{'witnesses': {" SERVER_REFUSED ", " WIRE_REFUSED ", 'board': {'status': '35'}}}",
 	 "fail", "alert-from-server"},
+	{"passive board that spoke over the connection", "{'witnesses': {'board': " PASSIVE "}}",
+	 "pass", "connected"},
+	{"passive board that sent an alert",
+	 "{'witnesses': {" SERVER_REFUSED ", " WIRE_REFUSED ", 'board': " PASSIVE "}}",
+	 "fail", "alert-from-server"},
+	{"passive board that left a bad server without a word after the handshake",
+	 "{" MUST_REFUSE ", 'witnesses': {'board': " PASSIVE ", 'server': {'closed_by': 'client',"
+	 " 'bytes_received': 0, 'bytes_sent': 0}}}",
+	 "pass", "refused-late"},
+	{"passive board that spoke to a bad server",
+	 "{" MUST_REFUSE ", 'witnesses': {'board': " PASSIVE "}}", "fail", "unsafe"},
 	{"port gone", "{'witnesses': {'board': {'failed': 'port'}}}", "inconclusive", "port-lost"},
 	{"virtual board killed",
 	 "{'witnesses': {'server': null, 'board': {'failed': 'board'}}}",
