@@ -335,22 +335,75 @@ static const json_t *diagnosis_of(const struct report_group *group, const json_t
 	return NULL;
 }
 
-/* The first cell stands for all in which the same change of the same board came out the same. */
-static void prove(const json_t *cell, const json_t *result, json_t *said, struct buf *out)
+/*
+ * What came of one change on one board: {"board", "change", "pass": [...], "fail": [...]}, in the
+ * lists the cells in which it did, {"case", "cell": the other cell that shows it, or ""}.
+ */
+static json_t *proof_of(json_t *proofs, const char *board, const char *change)
+{
+	struct buf key = {0};
+	json_t *proof;
+
+	buf_printf(&key, "%s\n%s", board, change);
+	proof = json_object_get(proofs, buf_string(&key));
+	if (proof == NULL) {
+		proof = json_made(json_pack("{s:s, s:s, s:[], s:[]}", "board", board, "change",
+		                            change, "pass", "fail"));
+		json_object_set_new(proofs, buf_string(&key), proof);
+	}
+	buf_fini(&key);
+	return proof;
+}
+
+static void prove(const json_t *cell, const json_t *result, json_t *proofs)
 {
 	bool passed = strcmp(json_text(result, "outcome"), "pass") == 0;
-	struct buf words = {0};
+	struct buf change = {0};
+	json_t *proof;
 
-	buf_printf(&words, "%s %s with ", json_text(cell, "board"),
-	           passed ? "passes" : "still fails");
-	report_change(json_object_get(result, "change"), &words);
-	if (is_new(said, buf_string(&words))) {
-		buf_text(out, buf_string(&words));
-		if (json_text(result, "cell")[0] != '\0')
-			buf_printf(out, " (%s)", json_text(result, "cell"));
-		buf_char(out, '\n');
+	report_change(json_object_get(result, "change"), &change);
+	proof = proof_of(proofs, json_text(cell, "board"), buf_string(&change));
+	json_array_append_new(json_object_get(proof, passed ? "pass" : "fail"),
+	                      json_made(json_pack("{s:s, s:s}", "case", row_name(cell), "cell",
+	                                          json_text(result, "cell"))));
+	buf_fini(&change);
+}
+
+/*
+ * The first cell stands for all in which the change of this board came out the same; where it
+ * helps in some and not in others, it is named.
+ */
+static void put_proof(const json_t *proof, const char *outcome, bool is_mixed, struct buf *out)
+{
+	const json_t *cells = json_object_get(proof, outcome), *first = json_array_get(cells, 0);
+	bool passed = strcmp(outcome, "pass") == 0;
+	size_t n = json_array_size(cells);
+
+	if (n == 0)
+		return;
+	buf_printf(out, "%s %s with %s", json_text(proof, "board"),
+	           passed ? "passes" : "still fails", json_text(proof, "change"));
+	if (is_mixed)
+		buf_printf(out, ": %s", json_text(first, "case"));
+	if (is_mixed && n > 1)
+		buf_printf(out, " and %zu more", n - 1);
+	if (json_text(first, "cell")[0] != '\0')
+		buf_printf(out, " (%s)", json_text(first, "cell"));
+	buf_char(out, '\n');
+}
+
+static void put_proofs(json_t *proofs, struct buf *out)
+{
+	const char *key;
+	json_t *proof;
+
+	json_object_foreach(proofs, key, proof) {
+		bool is_mixed = json_array_size(json_object_get(proof, "pass")) > 0 &&
+		                json_array_size(json_object_get(proof, "fail")) > 0;
+
+		put_proof(proof, "fail", is_mixed, out);
+		put_proof(proof, "pass", is_mixed, out);
 	}
-	buf_fini(&words);
 }
 
 /* Where nothing that was tried helped, that is worth knowing too. */
@@ -371,8 +424,7 @@ static void tell_in_vain(const json_t *cell, json_t *said, struct buf *out)
 	buf_fini(&words);
 }
 
-static void prove_cell(const struct report_group *group, const json_t *cell, json_t *said,
-                       struct buf *out)
+static void prove_cell(const struct report_group *group, const json_t *cell, json_t *proofs)
 {
 	const json_t *diagnosis = diagnosis_of(group, cell);
 	const json_t *decisive = json_object_get(diagnosis, "counterfactual");
@@ -380,22 +432,32 @@ static void prove_cell(const struct report_group *group, const json_t *cell, jso
 	size_t k;
 
 	json_array_foreach(json_object_get(diagnosis, "also_tried"), k, other)
-		prove(cell, other, said, out);
+		prove(cell, other, proofs);
 	if (decisive != NULL)
-		prove(cell, decisive, said, out);
+		prove(cell, decisive, proofs);
 	if (found != NULL && !json_equal(json_object_get(found, "change"),
 	                                 json_object_get(decisive, "change")))
-		prove(cell, found, said, out);
-	if (decisive == NULL && found == NULL)
-		tell_in_vain(cell, said, out);
+		prove(cell, found, proofs);
+}
+
+/* Whether any change made the cell tell something. */
+static bool is_proof(const struct report_group *group, const json_t *cell)
+{
+	return json_object_get(diagnosis_of(group, cell), "counterfactual") != NULL ||
+	       json_object_get(cell, "counterfactual") != NULL;
 }
 
 void report_proof(const struct report_group *group, struct buf *out)
 {
-	json_t *said = json_made(json_object());
+	json_t *proofs = json_made(json_object()), *said = json_made(json_object());
 
 	for (size_t i = 0; i < group->n_cells; i++)
-		prove_cell(group, group->cells[i], said, out);
+		prove_cell(group, group->cells[i], proofs);
+	put_proofs(proofs, out);
+	for (size_t i = 0; i < group->n_cells; i++)
+		if (!is_proof(group, group->cells[i]))
+			tell_in_vain(group->cells[i], said, out);
+	json_decref(proofs);
 	json_decref(said);
 }
 

@@ -88,7 +88,8 @@ void report_change(const json_t *change, struct buf *out);
 
 /*
  * Appends what the run proved, one sentence a line, each with the board: "netx-fixed passes with
- * certificate ecdsa-p256 (story/...)". Nothing if no change of `try` ran.
+ * certificate ecdsa-p256 (story/...)". Where a change helps a board in some cells and in others
+ * not, the first of either are named. Nothing if no change of `try` ran.
  */
 void report_proof(const struct report_group *group, struct buf *out);
 

@@ -1,0 +1,64 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/verdict/cells.h"
+#include "view/report.h"
+
+#define FAILED(name, result, more) \
+	"{'id': 's/" name "/b', 'suite': 's', 'case': '" name "', 'board': 'b'," \
+	" 'outcome': 'fail', 'reason': 'timeout', 'diagnosis': [{'id': 'r', 'cause': 'C'," \
+	" 'confidence': 'likely', 'counterfactual': {'change': {'versions': ['1.2']}," \
+	" 'outcome': '" result "'" more "}}]}"
+
+static char *proof_of(const char *cells)
+{
+	struct buf text = {0}, out = {0};
+	struct report report;
+	json_t *results;
+
+	buf_printf(&text, "{'run': {}, 'boards': [{'name': 'b'}], 'cells': [%s]}", cells);
+	results = parsed(buf_string(&text));
+	report_init(&report, results);
+	assert_int_equal(report.n_groups, 1);
+	report_proof(&report.groups[0], &out);
+	report_fini(&report);
+	json_decref(results);
+	buf_fini(&text);
+	return (char *)out.data;
+}
+
+static void proof_that_cells_share_is_told_once(void **state)
+{
+	char *proof = proof_of(FAILED("x", "pass", ", 'cell': 's/z/b'") "," FAILED("y", "pass", ""));
+
+	(void)state;
+	assert_string_equal(proof, "b passes with versions 1.2 (s/z/b)\n");
+	free(proof);
+}
+
+static void proofs_that_differ_between_cells_name_them(void **state)
+{
+	char *proof = proof_of(FAILED("x", "pass", "") "," FAILED("y", "fail", ", 'cell': 's/z/b'")
+	                       "," FAILED("w", "pass", ""));
+
+	(void)state;
+	assert_string_equal(proof, "b still fails with versions 1.2: y (s/z/b)\n"
+	                           "b passes with versions 1.2: x and 1 more\n");
+	free(proof);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(proof_that_cells_share_is_told_once),
+		cmocka_unit_test(proofs_that_differ_between_cells_name_them),
+	};
+
+	return cmocka_run_group_tests_name("view/report", tests, NULL, NULL);
+}
