@@ -281,32 +281,6 @@ static json_t *tell_outcomes(const struct report *report)
 	return outcomes;
 }
 
-/* Each finding once, with the number of cells on each board. */
-static json_t *tell_lint(const json_t *cells)
-{
-	json_t *findings = json_made(json_array()), *seen = json_made(json_object());
-	const json_t *cell, *finding;
-	size_t i, k;
-
-	json_array_foreach(cells, i, cell)
-		json_array_foreach(json_object_get(cell, "lint"), k, finding) {
-			const char *id = json_text(finding, "id"), *name = json_text(cell, "board");
-			json_t *own = json_object_get(seen, id), *boards;
-
-			if (own == NULL) {
-				own = json_made(json_copy((json_t *)finding));
-				json_object_set_new(own, "boards", json_made(json_object()));
-				json_object_set(seen, id, own);
-				json_array_append_new(findings, own);
-			}
-			boards = json_object_get(own, "boards");
-			json_object_set_new(boards, name,
-			                    json_integer(json_number(boards, name) + 1));
-		}
-	json_decref(seen);
-	return findings;
-}
-
 static json_t *tell_rule_faults(const json_t *cells)
 {
 	json_t *lines = json_made(json_object()), *list = json_made(json_array()), *line;
@@ -360,7 +334,7 @@ json_t *html_summary(const struct report *report, const json_t *places)
 		"n_unsafe", (json_int_t)report->n_unsafe, "suites", suites, "scenarios",
 		making.scenarios, "rows", making.rows,
 		"squares", making.squares, "cells", making.cells, "groups", groups, "remarks",
-		tell_remarks(report), "lint", tell_lint(cells), "rule_faults",
+		tell_remarks(report), "lint", report_lint(report), "rule_faults",
 		tell_rule_faults(cells)));
 
 	json_decref(making.groups);

@@ -127,6 +127,35 @@ static void put_case(struct buf *out, const json_t *cell, const char *classname)
 	buf_printf(out, "</%s>\n    </testcase>\n", element);
 }
 
+/* What is to be said of the board's ClientHellos in the suite: errors and warnings, a line each. */
+static void put_lint(struct buf *out, const json_t *cells)
+{
+	json_t *seen = json_made(json_object());
+	struct buf text = {0};
+	const json_t *cell, *finding;
+	size_t i, k;
+
+	json_array_foreach(cells, i, cell)
+		json_array_foreach(json_object_get(cell, "lint"), k, finding) {
+			const char *id = json_text(finding, "id");
+
+			if (strcmp(json_text(finding, "severity"), "note") == 0 ||
+			    json_object_get(seen, id) != NULL)
+				continue;
+			json_object_set_new(seen, id, json_true());
+			buf_printf(&text, "ClientHello, %s: %s (%s)\n",
+			           json_text(finding, "severity"), json_text(finding, "text"),
+			           json_text(finding, "rfc"));
+		}
+	if (text.len > 0) {
+		buf_text(out, "    <system-out>");
+		text_xml(out, buf_string(&text));
+		buf_text(out, "</system-out>\n");
+	}
+	buf_fini(&text);
+	json_decref(seen);
+}
+
 static void put_suite(struct buf *out, const struct report *report,
                       const struct report_suite *suite, size_t board)
 {
@@ -148,6 +177,7 @@ static void put_suite(struct buf *out, const struct report *report,
 		buf_text(out, ">\n");
 		json_array_foreach(cells, i, cell)
 			put_case(out, cell, buf_string(&name));
+		put_lint(out, cells);
 		buf_text(out, "  </testsuite>\n");
 	}
 	buf_fini(&name);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ROOM_FOR_LINT 16000 /* kept free by the groups */
 #define ROOM_FOR_GROUPS (MARKDOWN_MAX / 2) /* kept free by the matrices */
 #define LOG_LINES 4
 #define CUT "\n*The rest is left out here, as it would be too long; results.json has all of it.*\n"
@@ -153,7 +154,7 @@ static void put_groups(struct buf *out, const struct report *report)
 		size_t before = out->len;
 
 		put_group(out, report, &report->groups[i]);
-		if (out->len + sizeof(CUT) > MARKDOWN_MAX) {
+		if (out->len + sizeof(CUT) > MARKDOWN_MAX - ROOM_FOR_LINT) {
 			out->len = before;
 			buf_text(out, CUT);
 			return;
@@ -185,6 +186,38 @@ static void put_remarks(struct buf *out, const struct report *report)
 	buf_fini(&lines);
 }
 
+static void put_findings(struct buf *out, const json_t *findings, const char *severity)
+{
+	struct buf text = {0};
+	const json_t *finding;
+	size_t i;
+
+	json_array_foreach(findings, i, finding) {
+		if (strcmp(json_text(finding, "severity"), severity) != 0)
+			continue;
+		buf_clear(&text);
+		report_finding(finding, &text);
+		if (out->len < ROOM_FOR_LINT)
+			put_item(out, severity, buf_string(&text));
+	}
+	buf_fini(&text);
+}
+
+/* Errors and warnings; notes stand in results.json. */
+static void put_lint(struct buf *out, const struct report *report)
+{
+	json_t *findings = report_lint(report);
+	struct buf items = {0};
+
+	put_findings(&items, findings, "error");
+	put_findings(&items, findings, "warning");
+	if (items.len > 0)
+		buf_printf(out, "\n## The ClientHellos, whatever the outcome\n\n%s",
+		           buf_string(&items));
+	buf_fini(&items);
+	json_decref(findings);
+}
+
 void markdown_render(struct buf *out, const json_t *results)
 {
 	struct report report;
@@ -204,5 +237,6 @@ void markdown_render(struct buf *out, const json_t *results)
 	put_matrices(out, &report);
 	put_remarks(out, &report);
 	put_groups(out, &report);
+	put_lint(out, &report);
 	report_fini(&report);
 }

@@ -542,6 +542,45 @@ void report_skips(const struct report *report, struct buf *out)
 	json_decref(counts);
 }
 
+json_t *report_lint(const struct report *report)
+{
+	json_t *findings = json_made(json_array()), *seen = json_made(json_object());
+	const json_t *cells = json_object_get(report->results, "cells"), *cell, *finding;
+	size_t i, k;
+
+	json_array_foreach(cells, i, cell)
+		json_array_foreach(json_object_get(cell, "lint"), k, finding) {
+			const char *id = json_text(finding, "id"), *name = json_text(cell, "board");
+			json_t *own = json_object_get(seen, id), *boards;
+
+			if (own == NULL) {
+				own = json_made(json_copy((json_t *)finding));
+				json_object_set_new(own, "boards", json_made(json_object()));
+				json_object_set(seen, id, own);
+				json_array_append_new(findings, own);
+			}
+			boards = json_object_get(own, "boards");
+			json_object_set_new(boards, name,
+			                    json_integer(json_number(boards, name) + 1));
+		}
+	json_decref(seen);
+	return findings;
+}
+
+void report_finding(const json_t *finding, struct buf *out)
+{
+	const char *board;
+	json_t *n;
+	bool first = true;
+
+	buf_printf(out, "%s (%s): ", json_text(finding, "text"), json_text(finding, "rfc"));
+	json_object_foreach(json_object_get(finding, "boards"), board, n) {
+		buf_printf(out, "%s%s in %lld cell%s", first ? "" : ", ", board,
+		           (long long)json_integer_value(n), json_integer_value(n) == 1 ? "" : "s");
+		first = false;
+	}
+}
+
 void report_confidence(const struct report_group *group, struct buf *out)
 {
 	if (is_unexplained(group->diagnosis))

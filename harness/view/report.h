@@ -105,6 +105,15 @@ void report_cells(const struct report *report, const struct report_group *group,
  */
 void report_skips(const struct report *report, struct buf *out);
 
+/*
+ * What is to be said of the ClientHellos, whatever the outcomes: each finding once, as cells have
+ * it, with "boards", the number of cells on each. A new list.
+ */
+json_t *report_lint(const struct report *report);
+
+/* Appends one of these in words: "It lacks ... (RFC ...): netx-fixed in 3 cells". */
+void report_finding(const json_t *finding, struct buf *out);
+
 /* Appends "confirmed in 4 of 4 cells", "likely", or "no rule explains it". */
 void report_confidence(const struct report_group *group, struct buf *out);
 

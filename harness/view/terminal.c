@@ -563,64 +563,26 @@ static void put_rule_faults(const struct screen *screen)
 
 /* --- the ClientHellos ------------------------------------------------------------------------- */
 
-/* How often each finding stands on each board: {"id board": n}, in the order in which they come. */
-static json_t *count_lint(const json_t *cells)
-{
-	json_t *counts = json_made(json_object());
-	const json_t *cell, *finding;
-	size_t i, k;
-
-	json_array_foreach(cells, i, cell)
-		json_array_foreach(json_object_get(cell, "lint"), k, finding) {
-			char key[256];
-
-			snprintf(key, sizeof(key), "%s %s", json_text(finding, "id"),
-			         json_text(cell, "board"));
-			json_object_set_new(counts, key,
-			                    json_integer(json_number(counts, key) + 1));
-		}
-	return counts;
-}
-
-static void put_finding(const struct screen *screen, const json_t *finding, const char *board,
-                        json_int_t n)
-{
-	struct buf text = {0};
-
-	buf_printf(&text, "%s: %s %s, in %lld cell%s: %s (%s)", board,
-	           json_text(finding, "severity"), json_text(finding, "id"), (long long)n,
-	           n == 1 ? "" : "s", json_text(finding, "text"), json_text(finding, "rfc"));
-	put_paragraph(screen, buf_string(&text));
-	buf_fini(&text);
-}
-
-/* Beside the outcomes. Notes are for those who look: they stand in results.json. */
+/* Beside the outcomes. Other than errors are for those who look: the other reports have them. */
 static void put_lint(const struct screen *screen)
 {
-	const json_t *cells = json_object_get(screen->report->results, "cells");
-	json_t *counts = count_lint(cells);
-	const json_t *cell, *finding;
-	size_t i, k;
+	json_t *findings = report_lint(screen->report), *finding;
+	struct buf text = {0};
+	size_t i;
 	bool headed = false;
 
-	json_array_foreach(cells, i, cell)
-		json_array_foreach(json_object_get(cell, "lint"), k, finding) {
-			char key[256];
-			json_int_t n;
-
-			snprintf(key, sizeof(key), "%s %s", json_text(finding, "id"),
-			         json_text(cell, "board"));
-			n = json_number(counts, key);
-			json_object_del(counts, key);
-			if (n == 0 || strcmp(json_text(finding, "severity"), "error") != 0)
-				continue;
-			if (!headed)
-				buf_text(screen->out,
-				         "\nThe ClientHellos (whatever the outcome):\n");
-			headed = true;
-			put_finding(screen, finding, json_text(cell, "board"), n);
-		}
-	json_decref(counts);
+	json_array_foreach(findings, i, finding) {
+		if (strcmp(json_text(finding, "severity"), "error") != 0)
+			continue;
+		if (!headed)
+			buf_text(screen->out, "\nThe ClientHellos (whatever the outcome):\n");
+		headed = true;
+		buf_clear(&text);
+		report_finding(finding, &text);
+		put_paragraph(screen, buf_string(&text));
+	}
+	buf_fini(&text);
+	json_decref(findings);
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */

@@ -95,6 +95,19 @@ class Reports(unittest.TestCase):
                       "it passes with versions 1.2", "RFC 8446"):
             self.assertIn(words, failure.text or "")
 
+    def test_what_is_wrong_with_client_hellos_is_told_once_for_all_cells(self) -> None:
+        stored = load(STORED)
+        told = {"text": "It lacks what it needs.", "rfc": "RFC 8446 section 9.1"}
+        for cell in stored["cells"]:
+            cell["lint"] = [{"id": "lacks", "severity": "error", **told},
+                            {"id": "trifle", "severity": "note", "text": "A trifle.", "rfc": "RFC 1"}]
+        _, junit, summary = reports_of(stored)
+        self.assertEqual(summary.count("It lacks what it needs"), 1)
+        self.assertIn(f"{stored['boards'][0]['name']} in ", summary)
+        self.assertEqual({suite.findtext("system-out") for suite in junit.iter("testsuite")},
+                         {"ClientHello, error: It lacks what it needs. (RFC 8446 section 9.1)\n"})
+        self.assertNotIn("A trifle", summary)
+
     def test_only_what_was_as_expected_or_not_run_is_no_failure(self) -> None:
         stored = load(STORED)
         _, junit, _ = reports_of(stored)
