@@ -25,7 +25,7 @@ PROGRAMS := $(B)/shakedown $(B)/shakedownd $(B)/shakedown-sniffer $(B)/shakedown
 
 # Virtual boards: the firmware's agent over one or more TLS stacks. wolfSSL is GPL: a program of its own.
 # A stack whose library is missing is left out.
-FIRMWARE := agent virtual_board stack link
+FIRMWARE := agent virtual_board glue/client glue/stack glue/link_sockets
 BOARD_OBJ := $(FIRMWARE:%=$(B)/obj/firmware/%.o) $(B)/obj/shakedown-board.o
 STACKS   := mbedtls netx openssl
 ifneq ($(wildcard /usr/include/gnutls/gnutls.h /usr/local/include/gnutls/gnutls.h),)
@@ -77,15 +77,22 @@ $(B)/shakedownd: $(B)/obj/run.o $(B)/obj/agenda.o $(B)/obj/station.o $(B)/obj/tr
 $(PROGRAMS): $(B)/%: $(B)/obj/%.o $(B)/libshakedown.a
 	$(CC) $(CFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -o $@
 
-$(B)/shakedown-board: $(BOARD_OBJ) $(STACKS:%=$(B)/obj/firmware/stack_%.o) \
+STACK_OBJ := $(patsubst harness/%.c,$(B)/obj/%.o,$(wildcard \
+	$(STACKS:%=harness/firmware/stack_%.c) $(STACKS:%=harness/firmware/glue/stack_%.c)))
+$(B)/shakedown-board: $(BOARD_OBJ) $(STACK_OBJ) \
 		$(B)/obj/firmware/libssl_session.o $(B)/obj/firmware/stacks.o $(B)/libshakedown.a
 	$(CC) $(CFLAGS) $^ $(LDLIBS) $(BOARD_LIBS) -o $@
 
 # It holds the list of them, so it is made again when there is one more.
-$(B)/obj/firmware/stacks.o: $(STACKS:%=$(B)/obj/firmware/stack_%.o)
+$(B)/obj/firmware/stacks.o: $(STACK_OBJ)
 $(B)/obj/firmware/stacks.o: private CPPFLAGS += -D'STACK_LIST=$(foreach stack,$(STACKS),STACK($(stack)))'
+$(B)/obj/firmware/stacks-wolfssl.o: private CPPFLAGS += -D'STACK_LIST=STACK(wolfssl)'
+$(B)/obj/firmware/stacks-wolfssl.o: harness/firmware/stacks.c Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=c17 $(CPPFLAGS) $(WARNINGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/shakedown-board-wolfssl: $(BOARD_OBJ) $(B)/obj/firmware/stack_wolfssl.o $(B)/libshakedown.a
+$(B)/shakedown-board-wolfssl: $(BOARD_OBJ) $(B)/obj/firmware/glue/stack_wolfssl.o \
+		$(B)/obj/firmware/stacks-wolfssl.o $(B)/libshakedown.a
 	$(CC) $(CFLAGS) $^ -Wl,--as-needed -lwolfssl -ljansson -luv -pthread -o $@
 
 $(B)/layers.ok: $(wildcard $(LAYERS:%=harness/%/*.[ch]) $(LAYERS:%=harness/%/*.def)) harness/LAYERS harness/tests/layers.sh

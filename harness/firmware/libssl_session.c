@@ -1,7 +1,7 @@
 #include "firmware/libssl_session.h"
 
 #include "base/assert.h"
-#include "firmware/virtual_board.h"
+#include "firmware/glue/port.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -57,16 +57,14 @@ static BIO *link_bio(struct libssl_session *session)
 /* ---- Certificates ---- */
 
 /* The certificates that libssl can read; a blob may hold others for other stacks. */
-static STACK_OF(X509) * read_certificates(struct bytes der)
+static STACK_OF(X509) * read_certificates(struct agent_blob der)
 {
 	STACK_OF(X509) *certificates = sk_X509_new_null();
-	struct reader reader;
-	struct fault fault;
-	struct bytes one;
+	struct agent_blob one;
 
 	CHECK(certificates != NULL);
-	reader_init(&reader, der.data, der.len, &fault);
-	while ((one = stack_next_der(&reader)).len > 0) {
+
+	while ((one = stack_next_der(&der)).len > 0) {
 		const unsigned char *at = one.data;
 		X509 *certificate = d2i_X509(NULL, &at, (long)one.len);
 
@@ -76,7 +74,7 @@ static STACK_OF(X509) * read_certificates(struct bytes der)
 	return certificates;
 }
 
-static bool trust(SSL_CTX *context, struct bytes ca)
+static bool trust(SSL_CTX *context, struct agent_blob ca)
 {
 	STACK_OF(X509) *roots = read_certificates(ca);
 	int n = sk_X509_num(roots);
@@ -88,7 +86,7 @@ static bool trust(SSL_CTX *context, struct bytes ca)
 }
 
 /* The first certificate is the client's own, the others lead to its root. */
-static bool present(SSL_CTX *context, struct bytes chain, struct bytes key)
+static bool present(SSL_CTX *context, struct agent_blob chain, struct agent_blob key)
 {
 	STACK_OF(X509) *certificates = read_certificates(chain);
 	const unsigned char *at = key.data;
@@ -136,7 +134,7 @@ static bool set_up_context(struct libssl_session *session)
 		SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
 		ok = trust(context, run->ca);
 	} else if (ok) {
-		virtual_board_log(run->board, "tls: no ca, the server is not verified");
+		port_log("tls: no ca, the server is not verified");
 	}
 	if (ok && run->cert.len > 0 && run->key.len > 0)
 		ok = present(context, run->cert, run->key);
@@ -162,7 +160,7 @@ static void fail(struct libssl_session *session, int ssl_error)
 	if (error == 0)
 		return;
 	ERR_error_string_n(error, text, sizeof(text));
-	virtual_board_log(session->run->board, "tls: %s", text);
+	port_log("tls: %s", text);
 }
 
 /* ---- What outlives a run ---- */

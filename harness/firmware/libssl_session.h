@@ -8,7 +8,7 @@
 #ifndef SHAKEDOWN_FIRMWARE_LIBSSL_SESSION_H
 #define SHAKEDOWN_FIRMWARE_LIBSSL_SESSION_H
 
-#include "firmware/stack.h"
+#include "firmware/glue/stack.h"
 
 #include <openssl/ssl.h>
 

@@ -1,11 +1,11 @@
 /*
  * stack_bearssl.c: BearSSL 0.6 with its "full" profile, TLS 1.0 to 1.2.
  */
-#include "firmware/stack.h"
+#include "firmware/glue/stack.h"
 
 #include "base/assert.h"
 #include "decode/registry.h"
-#include "firmware/virtual_board.h"
+#include "firmware/glue/port.h"
 
 #include <bearssl.h>
 #include <stdio.h>
@@ -92,7 +92,7 @@ static bool fail_with(struct session *session, int code)
 		stack_note_alert(session->report, 's', code - BR_ERR_SEND_FATAL_ALERT);
 	else if (code >= BR_ERR_RECV_FATAL_ALERT)
 		stack_note_alert(session->report, 'r', code - BR_ERR_RECV_FATAL_ALERT);
-	virtual_board_log(session->run->board, "bearssl: error %d", code);
+	port_log("bearssl: error %d", code);
 	return false;
 }
 
@@ -111,7 +111,7 @@ static bool fail(struct session *session)
 
 static int receive(void *context, unsigned char *data, size_t size)
 {
-	ssize_t n = link_read(context, data, size);
+	int n = link_read(context, data, size);
 
 	return n > 0 ? (int)n : -1;
 }
@@ -195,7 +195,7 @@ static void append_name(void *context, const void *data, size_t len)
 }
 
 /* BR_ERR_OK with one more anchor, or why the certificate cannot be one. */
-static int add_root(struct session *session, struct bytes der)
+static int add_root(struct session *session, struct agent_blob der)
 {
 	struct root *root = &session->roots[session->n_anchors];
 	br_x509_trust_anchor *anchor = &session->anchors[session->n_anchors];
@@ -219,15 +219,12 @@ static int add_root(struct session *session, struct bytes der)
 }
 
 /* BR_ERR_OK if at least one certificate can be read, else the library's code for the last. */
-static int add_roots(struct session *session, struct bytes ca)
+static int add_roots(struct session *session, struct agent_blob ca)
 {
 	int last = BR_ERR_X509_EMPTY_CHAIN;
-	struct reader reader;
-	struct fault fault;
-	struct bytes one;
+	struct agent_blob one;
 
-	reader_init(&reader, ca.data, ca.len, &fault);
-	while (session->n_anchors < ROOTS_MAX && (one = stack_next_der(&reader)).len > 0)
+	while (session->n_anchors < ROOTS_MAX && (one = stack_next_der(&ca)).len > 0)
 		last = add_root(session, one);
 	return session->n_anchors > 0 ? BR_ERR_OK : last;
 }
@@ -253,7 +250,7 @@ static int start_client(struct session *session)
 		return rc;
 	session->no_verification.vtable = &NO_VERIFICATION;
 	br_ssl_engine_set_x509(&session->client.eng, &session->no_verification.vtable);
-	virtual_board_log(session->run->board, "bearssl: no ca, the server is not verified");
+	port_log("bearssl: no ca, the server is not verified");
 	return BR_ERR_OK;
 }
 
@@ -273,14 +270,12 @@ static void set_key(struct session *session)
 static int present(struct session *session)
 {
 	const struct stack_run *run = session->run;
-	struct reader reader;
-	struct fault fault;
-	struct bytes one;
+	struct agent_blob rest = run->cert, one;
 
 	if (run->cert.len == 0 || run->key.len == 0)
 		return BR_ERR_OK;
-	reader_init(&reader, run->cert.data, run->cert.len, &fault);
-	while (session->n_chain < CHAIN_MAX && (one = stack_next_der(&reader)).len > 0)
+
+	while (session->n_chain < CHAIN_MAX && (one = stack_next_der(&rest)).len > 0)
 		session->chain[session->n_chain++] =
 			(br_x509_certificate){(unsigned char *)one.data, one.len};
 	br_skey_decoder_init(&session->key);

@@ -1,11 +1,11 @@
 /*
  * stack_gnutls.c: GnuTLS 3 with its NORMAL priorities, TLS 1.0 to 1.3.
  */
-#include "firmware/stack.h"
+#include "firmware/glue/stack.h"
 
 #include "base/assert.h"
 #include "decode/registry.h"
-#include "firmware/virtual_board.h"
+#include "firmware/glue/port.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -107,7 +107,7 @@ static bool fail(struct session *session, int code)
 		link_status(session->link->end, session->report);
 	else
 		set_status(session->report, code);
-	virtual_board_log(session->run->board, "gnutls: %d %s", code, gnutls_strerror(code));
+	port_log("gnutls: %d %s", code, gnutls_strerror(code));
 	return false;
 }
 
@@ -116,7 +116,7 @@ static bool fail(struct session *session, int code)
 static ssize_t pull(gnutls_transport_ptr_t context, void *data, size_t size)
 {
 	struct session *session = context;
-	ssize_t n = link_read(session->link, data, size);
+	int n = link_read(session->link, data, size);
 
 	if (n < 0)
 		gnutls_transport_set_errno(session->tls, EIO);
@@ -126,7 +126,7 @@ static ssize_t pull(gnutls_transport_ptr_t context, void *data, size_t size)
 static ssize_t push(gnutls_transport_ptr_t context, const void *data, size_t len)
 {
 	struct session *session = context;
-	ssize_t n = link_write(session->link, data, len);
+	int n = link_write(session->link, data, len);
 
 	if (n < 0)
 		gnutls_transport_set_errno(session->tls, EIO);
@@ -135,17 +135,17 @@ static ssize_t push(gnutls_transport_ptr_t context, const void *data, size_t len
 
 /* ---- Making the session ---- */
 
-static gnutls_datum_t datum_of(struct bytes bytes)
+static gnutls_datum_t datum_of(struct agent_blob bytes)
 {
 	return (gnutls_datum_t){(unsigned char *)bytes.data, (unsigned)bytes.len};
 }
 
 /* The next certificate that GnuTLS can read, which the caller frees, or NULL at the end. */
-static gnutls_x509_crt_t next_certificate(struct reader *reader)
+static gnutls_x509_crt_t next_certificate(struct agent_blob *rest)
 {
-	struct bytes one;
+	struct agent_blob one;
 
-	while ((one = stack_next_der(reader)).len > 0) {
+	while ((one = stack_next_der(rest)).len > 0) {
 		gnutls_datum_t der = datum_of(one);
 		gnutls_x509_crt_t certificate;
 
@@ -158,15 +158,12 @@ static gnutls_x509_crt_t next_certificate(struct reader *reader)
 	return NULL;
 }
 
-static int trust(struct session *session, struct bytes ca)
+static int trust(struct session *session, struct agent_blob ca)
 {
 	gnutls_x509_crt_t root;
-	struct reader reader;
-	struct fault fault;
 	int rc = GNUTLS_E_NO_CERTIFICATE_FOUND;
 
-	reader_init(&reader, ca.data, ca.len, &fault);
-	while ((root = next_certificate(&reader)) != NULL) {
+	while ((root = next_certificate(&ca)) != NULL) {
 		rc = gnutls_certificate_set_x509_trust(session->certificates, &root, 1);
 		gnutls_x509_crt_deinit(root);
 		if (rc < 0)
@@ -191,14 +188,11 @@ static int set_key(struct session *session, gnutls_x509_crt_t *chain, int n)
 
 static int present(struct session *session)
 {
-	struct bytes cert = session->run->cert;
 	gnutls_x509_crt_t chain[CHAIN_MAX];
-	struct reader reader;
-	struct fault fault;
+	struct agent_blob rest = session->run->cert;
 	int n = 0, rc;
 
-	reader_init(&reader, cert.data, cert.len, &fault);
-	while (n < CHAIN_MAX && (chain[n] = next_certificate(&reader)) != NULL)
+	while (n < CHAIN_MAX && (chain[n] = next_certificate(&rest)) != NULL)
 		n++;
 	rc = n > 0 ? set_key(session, chain, n) : GNUTLS_E_NO_CERTIFICATE_FOUND;
 	for (int i = 0; i < n; i++)
@@ -218,7 +212,7 @@ static int set_certificates(struct session *session)
 		gnutls_session_set_verify_cert(session->tls, run->sni[0] != '\0' ? run->sni : NULL,
 		                               0);
 	} else {
-		virtual_board_log(run->board, "gnutls: no ca, the server is not verified");
+		port_log("gnutls: no ca, the server is not verified");
 	}
 	if (rc == GNUTLS_E_SUCCESS && run->cert.len > 0 && run->key.len > 0)
 		rc = present(session);
@@ -350,7 +344,7 @@ static void log_verification(struct session *session)
 	if (gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0) !=
 	    GNUTLS_E_SUCCESS)
 		return;
-	virtual_board_log(session->run->board, "gnutls: verify status 0x%X: %s", status, text.data);
+	port_log("gnutls: verify status 0x%X: %s", status, text.data);
 	gnutls_free(text.data);
 }
 

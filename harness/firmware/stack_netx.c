@@ -11,7 +11,7 @@
  */
 #include "firmware/libssl_session.h"
 
-#include "firmware/virtual_board.h"
+#include "firmware/glue/port.h"
 
 #include <openssl/err.h>
 #include <openssl/sslerr.h>

@@ -3,7 +3,7 @@
  */
 #include "firmware/libssl_session.h"
 
-#include "firmware/virtual_board.h"
+#include "firmware/glue/port.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -48,16 +48,15 @@ static bool offer(SSL_CTX *context)
 
 static int verify(X509_STORE_CTX *chain, void *context)
 {
-	struct libssl_session *session = context;
 	int ok, error;
 
+	(void)context;
 	X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(chain), AUTH_LEVEL);
 	ok = X509_verify_cert(chain);
 	error = X509_STORE_CTX_get_error(chain);
 
 	if (ok != 1)
-		virtual_board_log(session->run->board, "tls: verify error %d: %s", error,
-		                  X509_verify_cert_error_string(error));
+		port_log("tls: verify error %d: %s", error, X509_verify_cert_error_string(error));
 	return ok;
 }
 

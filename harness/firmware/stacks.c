@@ -1,5 +1,5 @@
-/* stacks.c: the stacks of shakedown-board. The build lists them: STACK(mbedtls) STACK(netx). */
-#include "firmware/stack.h"
+/* stacks.c: the stacks of a program. The build lists them: STACK(mbedtls) STACK(netx). */
+#include "firmware/virtual_board.h"
 
 #define STACK(name) extern const struct stack stack_##name;
 STACK_LIST

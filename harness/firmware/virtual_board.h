@@ -10,9 +10,8 @@
 #define SHAKEDOWN_FIRMWARE_VIRTUAL_BOARD_H
 
 #include "base/error.h"
-#include "firmware/stack.h"
+#include "firmware/glue/stack.h"
 
-#define VIRTUAL_BOARD_STORE 16384 /* bytes for blobs */
 #define VIRTUAL_BOARD_DEADLINE_MS \
 	10000 /* a run that takes longer ends with the stack's time-out status */
 
@@ -22,14 +21,14 @@ struct virtual_board_options {
 	uint32_t deadline_ms;
 };
 
+/* The stacks of this program, ended by NULL: stacks.c. */
+extern const struct stack *const STACKS[];
+
 /*
  * Makes the pseudo-terminal, says {"event":"ready","device":"/dev/pts/5"} on standard output
  * (base/message.h), and serves until standard input ends. 0, or ERR_ENVIRONMENT with the sentence.
+ * Once in a program.
  */
 int virtual_board_serve(const struct virtual_board_options *options, struct error *error);
-
-/* One line of log on the board's UART, with the time since it started. Any thread. */
-void virtual_board_log(struct virtual_board *board, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
 
 #endif

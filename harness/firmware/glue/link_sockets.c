@@ -1,9 +1,9 @@
-#include "firmware/link.h"
+#include "firmware/glue/link.h"
 
-#include "base/clock.h"
+#include "firmware/glue/port.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,9 +13,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-void link_init(struct link *link, int abort_fd, uint64_t deadline_ns)
+#if !defined(MSG_NOSIGNAL) /* where no signal comes anyway */
+#define MSG_NOSIGNAL 0
+#endif
+
+void link_init(struct link *link, const atomic_bool *aborted, uint32_t ms)
 {
-	*link = (struct link){.fd = -1, .abort_fd = abort_fd, .deadline_ns = deadline_ns};
+	*link = (struct link){.fd = -1, .aborted = aborted, .deadline_ms = port_now_ms() + ms};
 }
 
 static int fail(struct link *link, enum link_end end)
@@ -33,54 +37,52 @@ static int fail_by_errno(struct link *link)
 	return fail(link, errno == ETIMEDOUT ? LINK_TIMEOUT : LINK_UNREACHABLE);
 }
 
-int link_resolve(struct link *link, const char *host, uint16_t port, struct addrinfo **addresses)
+int link_resolve(struct link *link, const char *host, uint16_t port)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *addresses;
 	char service[8];
 
 	snprintf(service, sizeof(service), "%u", port);
-	if (getaddrinfo(host, service, &hints, addresses) != 0)
+	if (getaddrinfo(host, service, &hints, &addresses) != 0)
 		return fail(link, LINK_NO_NAME);
+	link->addresses = addresses;
 	return 0;
 }
 
+/* The count of port_now_ms() may have begun again since the deadline was set. */
 static int ms_left(const struct link *link)
 {
-	uint64_t now = clock_steady_ns();
-	uint64_t ms = now < link->deadline_ns ? (link->deadline_ns - now + 999999) / 1000000 : 0;
+	int32_t ms = (int32_t)(link->deadline_ms - port_now_ms());
 
-	return ms < INT_MAX ? (int)ms : INT_MAX;
+	return ms > 0 ? (int)ms : 0;
 }
 
 /* Waits for `events` on the socket. 0, or -1 with `end` set. */
 static int wait_for(struct link *link, short events)
 {
-	struct pollfd fds[] = {
-		{.fd = link->fd, .events = events},
-		{.fd = link->abort_fd, .events = POLLIN},
-	};
+	struct pollfd socket = {.fd = link->fd, .events = events};
 	int rc;
 
 	do {
 		int ms = ms_left(link);
 
+		if (atomic_load(link->aborted))
+			return fail(link, LINK_ABORTED);
 		if (ms == 0)
 			return fail(link, LINK_TIMEOUT);
-		rc = poll(fds, 2, ms);
+		rc = poll(&socket, 1, ms < LINK_LOOK_MS ? ms : LINK_LOOK_MS);
 	} while (rc == 0 || (rc < 0 && errno == EINTR));
-	if (rc < 0)
-		return fail_by_errno(link);
-	return fds[1].revents != 0 ? fail(link, LINK_ABORTED) : 0;
+	return rc < 0 ? fail_by_errno(link) : 0;
 }
 
 static int connect_one(struct link *link, const struct addrinfo *address)
 {
-	socklen_t size = sizeof(errno);
-	int on = 1;
+	int error = 0, on = 1;
+	socklen_t size = sizeof(error);
 
 	link->end = LINK_UP;
-	link->fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (link->fd < 0)
+	link->fd = socket(address->ai_family, SOCK_STREAM, 0);
+	if (link->fd < 0 || fcntl(link->fd, F_SETFL, O_NONBLOCK) < 0)
 		return fail_by_errno(link);
 	(void)setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (connect(link->fd, address->ai_addr, address->ai_addrlen) == 0)
@@ -89,15 +91,19 @@ static int connect_one(struct link *link, const struct addrinfo *address)
 		return fail_by_errno(link);
 	if (wait_for(link, POLLOUT) != 0)
 		return -1;
-	if (getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &errno, &size) != 0 || errno != 0)
-		return fail_by_errno(link);
-	return 0;
+	if (getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0)
+		return 0;
+	if (error != 0)
+		errno = error;
+	return fail_by_errno(link);
 }
 
-int link_connect(struct link *link, struct addrinfo *addresses)
+int link_connect(struct link *link)
 {
+	struct addrinfo *addresses = link->addresses;
 	int rc = -1;
 
+	link->addresses = NULL;
 	for (struct addrinfo *address = addresses; rc != 0 && address != NULL;
 	     address = address->ai_next) {
 		rc = connect_one(link, address);
@@ -110,13 +116,13 @@ int link_connect(struct link *link, struct addrinfo *addresses)
 	return rc;
 }
 
-ssize_t link_read(struct link *link, void *data, size_t size)
+int link_read(struct link *link, void *data, size_t size)
 {
 	while (link->end == LINK_UP) {
 		ssize_t n = recv(link->fd, data, size, 0);
 
 		if (n > 0)
-			return n;
+			return (int)n;
 		if (n == 0) {
 			link->end = LINK_CLOSED;
 			return 0;
@@ -145,7 +151,7 @@ static bool has_last_words(const struct link *link)
 	return has;
 }
 
-ssize_t link_write(struct link *link, const void *data, size_t len)
+int link_write(struct link *link, const void *data, size_t len)
 {
 	const char *bytes = data;
 	size_t done = 0;
@@ -162,15 +168,13 @@ ssize_t link_write(struct link *link, const void *data, size_t len)
 		else if (errno != EINTR)
 			(void)fail_by_errno(link);
 	}
-	return done == len ? (ssize_t)len : -1;
+	return done == len ? (int)len : -1;
 }
 
-void link_hurry(struct link *link, uint64_t ms)
+void link_hurry(struct link *link, uint32_t ms)
 {
-	uint64_t deadline_ns = clock_steady_ns() + ms * 1000000;
-
-	if (deadline_ns < link->deadline_ns)
-		link->deadline_ns = deadline_ns;
+	if ((uint32_t)ms_left(link) > ms)
+		link->deadline_ms = port_now_ms() + ms;
 }
 
 void link_fini(struct link *link)
@@ -178,4 +182,7 @@ void link_fini(struct link *link)
 	if (link->fd >= 0)
 		close(link->fd);
 	link->fd = -1;
+	if (link->addresses != NULL)
+		freeaddrinfo(link->addresses);
+	link->addresses = NULL;
 }

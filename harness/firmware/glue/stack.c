@@ -1,6 +1,6 @@
-#include "firmware/stack.h"
+#include "firmware/glue/stack.h"
 
-#include "base/clock.h"
+#include "firmware/glue/port.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -8,11 +8,11 @@
 
 static bool run_handshake(const struct stack *stack, void *session, struct stack_report *report)
 {
-	uint64_t start_ns = clock_steady_ns();
+	uint32_t start_ms = port_now_ms();
 	bool done = stack->handshake(session);
 
 	snprintf(report->handshake_ms, sizeof(report->handshake_ms), "%u",
-	         (unsigned)((clock_steady_ns() - start_ns) / 1000000));
+	         (unsigned)(port_now_ms() - start_ms));
 	return done;
 }
 
@@ -57,7 +57,8 @@ static bool finish(const struct stack *stack, void *session, struct link *link)
 	       link->end == LINK_TIMEOUT;
 }
 
-void stack_drive(const struct stack *stack, const struct stack_run *run, struct link *link,
+/* The phases from hs on. */
+static void talk(const struct stack *stack, const struct stack_run *run, struct link *link,
                  struct stack_report *report)
 {
 	void *session;
@@ -82,25 +83,49 @@ void stack_drive(const struct stack *stack, const struct stack_run *run, struct 
 	stack->free(session);
 }
 
-struct bytes stack_next_der(struct reader *reader)
+void stack_drive(const struct stack *stack, const struct stack_run *run, const atomic_bool *aborted,
+                 uint32_t deadline_ms, struct stack_report *report)
 {
-	size_t start = reader_offset(reader);
-	struct bytes rest = reader_rest(reader);
-	uint8_t tag = reader_u8(reader, "tag");
-	uint32_t len = reader_u8(reader, "length");
+	struct link link;
 
-	/* 0x81 to 0x83: so many bytes of length follow (X.690 section 8.1.3.5). */
-	if (len >= 0x80) {
-		int n = (int)len - 0x80;
-
-		for (len = n < 1 || n > 3 ? UINT32_MAX : 0; n > 0 && len != UINT32_MAX; n--)
-			len = len << 8 | reader_u8(reader, "length");
+	*report = (struct stack_report){.phase = "dns"};
+	link_init(&link, aborted, deadline_ms);
+	if (link_resolve(&link, run->host, run->port) == 0) {
+		report->phase = "tcp";
+		if (link_connect(&link) == 0) {
+			port_log("tcp: connected to %s port %u", run->host, run->port);
+			talk(stack, run, &link, report);
+		}
 	}
-	(void)reader_bytes(reader, len, "content");
-	if (!reader_ok(reader) || tag != 0x30)
-		return (struct bytes){0};
-	rest.len = reader_offset(reader) - start;
-	return rest;
+	if (report->status[0] == '\0')
+		stack->link_status(link.end, report);
+	port_log("run: phase %s, status %s", report->phase, report->status);
+	link_fini(&link);
+}
+
+struct agent_blob stack_next_der(struct agent_blob *rest)
+{
+	struct agent_blob one = *rest;
+	uint32_t len, header = 2;
+
+	if (rest->len < header || rest->data[0] != 0x30)
+		return (struct agent_blob){0};
+	len = rest->data[1];
+	/* 0x81 and 0x82: so many bytes of length follow (X.690 section 8.1.3.5). */
+	if (len >= 0x80) {
+		uint32_t n = len - 0x80;
+
+		if (n < 1 || n > 2 || rest->len < header + n)
+			return (struct agent_blob){0};
+		for (len = 0; n > 0; n--)
+			len = len << 8 | rest->data[header++];
+	}
+	if (len > rest->len - header)
+		return (struct agent_blob){0};
+	one.len = (uint16_t)(header + len);
+	rest->data += one.len;
+	rest->len = (uint16_t)(rest->len - one.len);
+	return one;
 }
 
 static int hex_digit(char c)

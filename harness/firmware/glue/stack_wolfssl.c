@@ -1,6 +1,6 @@
 /*
- * stack_wolfssl.c: wolfSSL 5 with TLS 1.2 and 1.3. wolfSSL is under the GPL: this file is linked
- * into shakedown-board-wolfssl alone, whose table of stacks it holds.
+ * stack_wolfssl.c: wolfSSL 5 with TLS 1.2 and 1.3. Firmware. wolfSSL is under the GPL: of the
+ * virtual boards, shakedown-board-wolfssl alone has it.
  */
 #include <wolfssl/options.h>
 #include <wolfssl/ssl.h>
@@ -8,10 +8,9 @@
 #include <wolfssl/wolfcrypt/asn_public.h>
 #include <wolfssl/wolfcrypt/ecc.h>
 
-#include "firmware/stack.h"
+#include "firmware/glue/stack.h"
 
-#include "base/assert.h"
-#include "firmware/virtual_board.h"
+#include "firmware/glue/port.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -47,7 +46,7 @@ static int64_t clock_offset_s;
 
 static time_t board_time(time_t *out)
 {
-	time_t now = time(NULL) + (time_t)clock_offset_s;
+	time_t now = (time_t)(port_unix_s() + clock_offset_s);
 
 	if (out != NULL)
 		*out = now;
@@ -79,8 +78,7 @@ static bool fail_with(struct session *session, int code)
 	char text[WOLFSSL_MAX_ERROR_SZ];
 
 	set_status(session->report, code);
-	virtual_board_log(session->run->board, "wolfssl: %d %s", code,
-	                  wolfSSL_ERR_error_string((unsigned long)code, text));
+	port_log("wolfssl: %d %s", code, wolfSSL_ERR_error_string((unsigned long)code, text));
 	return false;
 }
 
@@ -105,7 +103,7 @@ static int io_error(const struct link *link)
 
 static int receive(WOLFSSL *ssl, char *data, int size, void *context)
 {
-	ssize_t n = link_read(context, data, (size_t)size);
+	int n = link_read(context, data, (size_t)size);
 
 	(void)ssl;
 	return n > 0 ? (int)n : io_error(context);
@@ -113,7 +111,7 @@ static int receive(WOLFSSL *ssl, char *data, int size, void *context)
 
 static int transmit(WOLFSSL *ssl, char *data, int len, void *context)
 {
-	ssize_t n = link_write(context, data, (size_t)len);
+	int n = link_write(context, data, (size_t)len);
 
 	(void)ssl;
 	return n >= 0 ? (int)n : io_error(context);
@@ -131,16 +129,13 @@ static WOLFSSL_METHOD *method_for(const struct stack_run *run)
 }
 
 /* WOLFSSL_SUCCESS if at least one certificate can be read, else the library's code for the last. */
-static int load_roots(WOLFSSL_CTX *context, struct bytes ca)
+static int load_roots(WOLFSSL_CTX *context, struct agent_blob ca)
 {
 	int last = WOLFSSL_BAD_FILE;
 	bool any = false;
-	struct reader reader;
-	struct fault fault;
-	struct bytes one;
+	struct agent_blob one;
 
-	reader_init(&reader, ca.data, ca.len, &fault);
-	while ((one = stack_next_der(&reader)).len > 0) {
+	while ((one = stack_next_der(&ca)).len > 0) {
 		last = wolfSSL_CTX_load_verify_buffer(context, one.data, (long)one.len,
 		                                      WOLFSSL_FILETYPE_ASN1);
 		any = any || last == WOLFSSL_SUCCESS;
@@ -193,7 +188,7 @@ static int set_up_context(struct session *session)
 		rc = load_roots(session->context, run->ca);
 	} else if (run->ca.len == 0) {
 		wolfSSL_CTX_set_verify(session->context, WOLFSSL_VERIFY_NONE, NULL);
-		virtual_board_log(run->board, "wolfssl: no ca, the server is not verified");
+		port_log("wolfssl: no ca, the server is not verified");
 	}
 	if (rc == WOLFSSL_SUCCESS && run->cert.len > 0 && run->key.len > 0)
 		rc = load_client(session->context, run);
@@ -247,26 +242,34 @@ static void free_session(void *context)
 	free(session);
 }
 
+static int start_library(void)
+{
+	static bool started;
+
+	if (!started)
+		started = wolfSSL_Init() == WOLFSSL_SUCCESS && wc_SetTimeCb(board_time) == 0;
+	return started ? WOLFSSL_SUCCESS : BAD_STATE_E;
+}
+
 static void *open_session(const struct stack_run *run, struct link *link,
                           struct stack_report *report)
 {
-	static bool started;
 	struct session *session = calloc(1, sizeof(*session));
-	int rc;
+	int rc = start_library();
 
-	CHECK(session != NULL);
-	if (!started)
-		CHECK(wolfSSL_Init() == WOLFSSL_SUCCESS && wc_SetTimeCb(board_time) == 0);
-	started = true;
+	if (session == NULL) {
+		set_status(report, MEMORY_E);
+		return NULL;
+	}
 	clock_offset_s = run->clock_offset_s;
 	*session = (struct session){.run = run, .link = link, .report = report};
-	session->context = wolfSSL_CTX_new(method_for(run));
-	CHECK(session->context != NULL);
-	rc = set_up_context(session);
+	if (rc == WOLFSSL_SUCCESS) {
+		session->context = wolfSSL_CTX_new(method_for(run));
+		rc = session->context != NULL ? set_up_context(session) : MEMORY_E;
+	}
 	if (rc == WOLFSSL_SUCCESS) {
 		session->ssl = wolfSSL_new(session->context);
-		CHECK(session->ssl != NULL);
-		rc = set_up_ssl(session);
+		rc = session->ssl != NULL ? set_up_ssl(session) : MEMORY_E;
 	}
 	if (rc == WOLFSSL_SUCCESS)
 		return session;
@@ -351,7 +354,7 @@ static void describe(void *context)
 		report->group[i] = (char)tolower((unsigned char)group[i]);
 }
 
-static const struct stack stack_wolfssl = {
+const struct stack stack_wolfssl = {
 	.name = "wolfssl",
 	.caps = CAPS,
 	.lowest = "1.2",
@@ -368,5 +371,3 @@ static const struct stack stack_wolfssl = {
 	.free = free_session,
 	.forget = forget,
 };
-
-const struct stack *const STACKS[] = {&stack_wolfssl, NULL};

@@ -1,10 +1,10 @@
 /*
  * stack_mbedtls.c: Mbed TLS 2.28 (TLS 1.2) or 3.x (TLS 1.3 too, where it was built with it).
+ * Firmware.
  */
-#include "firmware/stack.h"
+#include "firmware/glue/stack.h"
 
-#include "base/assert.h"
-#include "firmware/virtual_board.h"
+#include "firmware/glue/port.h"
 
 #include <mbedtls/ctr_drbg.h>
 #include <mbedtls/debug.h>
@@ -108,7 +108,7 @@ static bool fail(struct session *session, int code)
 	else
 		set_status(session->report, code);
 	mbedtls_strerror(code, text, sizeof(text));
-	virtual_board_log(session->run->board, "mbedtls: -0x%04X %s", (unsigned)-code, text);
+	port_log("mbedtls: -0x%04X %s", (unsigned)-code, text);
 	return false;
 }
 
@@ -117,7 +117,7 @@ static bool fail(struct session *session, int code)
 static int receive(void *context, unsigned char *data, size_t size)
 {
 	struct session *session = context;
-	ssize_t n = link_read(session->link, data, size);
+	int n = link_read(session->link, data, size);
 
 	return n >= 0 ? (int)n : MBEDTLS_ERR_NET_RECV_FAILED;
 }
@@ -125,7 +125,7 @@ static int receive(void *context, unsigned char *data, size_t size)
 static int transmit(void *context, const unsigned char *data, size_t len)
 {
 	struct session *session = context;
-	ssize_t n = link_write(session->link, data, len);
+	int n = link_write(session->link, data, len);
 
 	return n >= 0 ? (int)n : MBEDTLS_ERR_NET_SEND_FAILED;
 }
@@ -169,7 +169,8 @@ static int on_certificate(void *context, mbedtls_x509_crt *certificate, int dept
 	int64_t order;
 
 	(void)depth;
-	CHECK(gmtime_r(&now, &t) != NULL);
+	if (gmtime_r(&now, &t) == NULL)
+		return 0;
 	order = order_of_time(t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min,
 	                      t.tm_sec);
 	*flags &= ~(uint32_t)(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE);
@@ -183,16 +184,13 @@ static int on_certificate(void *context, mbedtls_x509_crt *certificate, int dept
 /* ---- Making the session ---- */
 
 /* 0 if at least one certificate can be read, else the library's code for the last. */
-static int read_certificates(mbedtls_x509_crt *chain, struct bytes der)
+static int read_certificates(mbedtls_x509_crt *chain, struct agent_blob der)
 {
 	int last = MBEDTLS_ERR_X509_INVALID_FORMAT;
 	bool any = false;
-	struct reader reader;
-	struct fault fault;
-	struct bytes one;
+	struct agent_blob one;
 
-	reader_init(&reader, der.data, der.len, &fault);
-	while ((one = stack_next_der(&reader)).len > 0) {
+	while ((one = stack_next_der(&der)).len > 0) {
 		int rc = mbedtls_x509_crt_parse_der(chain, one.data, one.len);
 
 		any = any || rc == 0;
@@ -201,7 +199,7 @@ static int read_certificates(mbedtls_x509_crt *chain, struct bytes der)
 	return any ? 0 : last;
 }
 
-static int read_key(struct session *session, struct bytes der)
+static int read_key(struct session *session, struct agent_blob der)
 {
 #if MBEDTLS_VERSION_MAJOR >= 3
 	return mbedtls_pk_parse_key(&session->key, der.data, der.len, NULL, 0,
@@ -244,7 +242,7 @@ static int set_certificates(struct session *session)
 		mbedtls_ssl_conf_verify(&session->config, on_certificate, session);
 	} else {
 		mbedtls_ssl_conf_authmode(&session->config, MBEDTLS_SSL_VERIFY_NONE);
-		virtual_board_log(run->board, "mbedtls: no ca, the server is not verified");
+		port_log("mbedtls: no ca, the server is not verified");
 	}
 	if (rc != 0 || run->cert.len == 0 || run->key.len == 0)
 		return rc;
@@ -269,9 +267,15 @@ static int set_psk(struct session *session)
 
 static int set_up(struct session *session)
 {
-	int rc = mbedtls_ctr_drbg_seed(&session->random, mbedtls_entropy_func, &session->entropy,
-	                               NULL, 0);
+	int rc = 0;
 
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3)
+	if (psa_crypto_init() != PSA_SUCCESS)
+		rc = MBEDTLS_ERR_SSL_HW_ACCEL_FAILED;
+#endif
+	if (rc == 0)
+		rc = mbedtls_ctr_drbg_seed(&session->random, mbedtls_entropy_func,
+		                           &session->entropy, NULL, 0);
 	if (rc == 0)
 		rc = mbedtls_ssl_config_defaults(&session->config, MBEDTLS_SSL_IS_CLIENT,
 		                                 MBEDTLS_SSL_TRANSPORT_STREAM,
@@ -320,13 +324,13 @@ static void *open_session(const struct stack_run *run, struct link *link,
 	struct session *session = calloc(1, sizeof(*session));
 	int rc;
 
-	CHECK(session != NULL);
+	if (session == NULL) {
+		set_status(report, MBEDTLS_ERR_SSL_ALLOC_FAILED);
+		return NULL;
+	}
 	session->run = run;
 	session->link = link;
 	session->report = report;
-#if defined(MBEDTLS_SSL_PROTO_TLS1_3)
-	CHECK(psa_crypto_init() == PSA_SUCCESS);
-#endif
 	mbedtls_entropy_init(&session->entropy);
 	mbedtls_ctr_drbg_init(&session->random);
 	mbedtls_x509_crt_init(&session->ca);
@@ -354,8 +358,7 @@ static bool handshake(void *context)
 	if (rc == 0)
 		return true;
 	if (flags != 0 && flags != UINT32_MAX)
-		virtual_board_log(session->run->board, "mbedtls: verify flags 0x%X",
-		                  (unsigned)flags);
+		port_log("mbedtls: verify flags 0x%X", (unsigned)flags);
 	return fail(session, rc);
 }
 

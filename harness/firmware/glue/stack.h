@@ -1,24 +1,20 @@
 /*
- * stack.h: a TLS stack on a virtual board, and how it is driven. Virtual board, not for firmware.
+ * stack.h: a TLS stack, and how it is driven through a run. Firmware.
  *
  * A stack is one table of functions that put its own API into five steps; stack_drive() takes them
- * through the phases in the way that the stacks' own firmware examples do. stacks.c
- * (shakedown-board) and stack_wolfssl.c (shakedown-board-wolfssl) define STACKS.
+ * through the phases in the way that the stacks' own firmware examples do.
  *
- * All of it runs on the run's own thread. One run at a time, so a stack may keep static storage.
+ * All of it runs on the task for TLS. One run at a time, so a stack may keep static storage.
  */
-#ifndef SHAKEDOWN_FIRMWARE_STACK_H
-#define SHAKEDOWN_FIRMWARE_STACK_H
+#ifndef SHAKEDOWN_FIRMWARE_GLUE_STACK_H
+#define SHAKEDOWN_FIRMWARE_GLUE_STACK_H
 
-#include "base/reader.h"
 #include "firmware/agent.h"
-#include "firmware/link.h"
+#include "firmware/glue/link.h"
 
 #define STACK_CLOSE_MS 1000 /* of waiting for the server's close_notify, which may not come */
 #define STACK_PSK_MAX 64    /* bytes of a pre-shared key */
 #define STACK_ECHO "echo"   /* status of a run whose server did not send back what it was sent */
-
-struct virtual_board;
 
 /* A run, with storage of its own. Texts are "" where RUN gave none. */
 struct stack_run {
@@ -30,11 +26,10 @@ struct stack_run {
 	bool resume;    /* the session of the last run, if there was one */
 	bool early;     /* `send` goes out with the first flight, if the session allows */
 	uint16_t port;
-	struct bytes ca, cert, key;  /* DER, borrowed from the agent's store; empty if none */
-	int64_t now_s;               /* the board's time when the run began */
-	int64_t clock_offset_s;      /* the board's clock less the machine's */
-	int state;                   /* index into the stack's states */
-	struct virtual_board *board; /* for virtual_board_log() */
+	struct agent_blob ca, cert, key; /* DER, borrowed from the agent's store; empty if none */
+	int64_t now_s;                   /* the board's time when the run began */
+	int64_t clock_offset_s;          /* the board's clock less port_unix_s() */
+	int state;                       /* index into the stack's states */
 };
 
 /* How a run went. The stack fills it in; texts are "" where it does not tell. */
@@ -83,18 +78,21 @@ struct stack {
 	void (*forget)(void);
 };
 
-/* The stacks of this program, ended by NULL. */
-extern const struct stack *const STACKS[];
-
-/* The phases hs, app (if there is something to send) and close. Fills in all of `report`. */
-void stack_drive(const struct stack *stack, const struct stack_run *run, struct link *link,
-                 struct stack_report *report);
+/* Those that firmware can have; each is in the file of its name. */
+extern const struct stack stack_mbedtls, stack_wolfssl, stack_netxduo;
 
 /*
- * The next of several DER values that stand one after the other, with its tag and length. Empty at
- * the end, and where the bytes are no DER.
+ * A whole run: the phases dns, tcp, hs, app (if there is something to send) and close, within
+ * `deadline_ms` milliseconds. `aborted` may be set meanwhile. Fills in all of `report`.
  */
-struct bytes stack_next_der(struct reader *reader);
+void stack_drive(const struct stack *stack, const struct stack_run *run, const atomic_bool *aborted,
+                 uint32_t deadline_ms, struct stack_report *report);
+
+/*
+ * Takes the first of several DER sequences that stand one after the other, with its tag and length.
+ * Empty at the end, and where the bytes are no such sequence.
+ */
+struct agent_blob stack_next_der(struct agent_blob *rest);
 
 /*
  * Reads "identity:00ff" into the run; the text may be NULL, for none. False if it is not of that
