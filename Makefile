@@ -54,6 +54,9 @@ $(B)/obj/%.o: harness/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) -std=c17 $(CPPFLAGS) $(WARNINGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
+# Hexadecimal digits, sixteen bytes at a time.
+$(B)/obj/base/buf.o: private CFLAGS += -O3
+
 # A file's bytes as a C array: $(call bytes,NAME,FILES)
 bytes = cat $(2) | od -An -v -tu1 | \
 	{ echo "static const uint8_t $(1)_bytes[] = {"; sed 's/[0-9][0-9]*/&,/g'; \

@@ -112,54 +112,47 @@ void buf_u32le(struct buf *buf, uint32_t value)
 	add_integer(buf, value, 4, true);
 }
 
-void buf_decimal(struct buf *buf, uint64_t value)
+uint8_t *buf_put_decimal(uint8_t *at, uint64_t value)
 {
 	size_t n = 1;
-	uint8_t *at;
 
-	for (uint64_t rest = value; rest >= 10; rest /= 10)
+	for (uint64_t limit = 10; n < BUF_DECIMAL_MAX && value >= limit; limit *= 10)
 		n++;
-	at = buf_room(buf, n);
-	if (at == NULL)
-		return;
-	buf_written(buf, at + n);
-	for (; n > 0; value /= 10)
-		at[--n] = (uint8_t)('0' + value % 10);
+	for (size_t i = n; i > 0; value /= 10)
+		at[--i] = (uint8_t)('0' + value % 10);
+	return at + n;
 }
 
-/* The digits of four bytes at once, each in a byte of its own, first digit first. */
-static uint64_t hex_digits(uint32_t bytes)
+void buf_decimal(struct buf *buf, uint64_t value)
 {
-	uint64_t x = bytes, above_nine;
+	uint8_t *at = buf_room(buf, BUF_DECIMAL_MAX);
 
-	x = (x << 16 | x) & 0x0000ffff0000ffffu;
-	x = (x << 8 | x) & 0x00ff00ff00ff00ffu;
-	x = (x << 4 | x) & 0x0f0f0f0f0f0f0f0fu;
-	above_nine = (x + 0x0606060606060606u) >> 4 & 0x0101010101010101u;
-	return x + 0x3030303030303030u + above_nine * ('a' - '0' - 10);
+	if (at != NULL)
+		buf_written(buf, buf_put_decimal(at, value));
 }
 
+/* Both digits of a byte, the first one in the lower half. */
+static inline uint16_t hex_digits(uint8_t byte)
+{
+	uint16_t nibbles = (uint16_t)(byte >> 4 | (byte & 15) << 8);
+	uint16_t above_nine = (uint16_t)(nibbles + 0x0606) >> 4 & 0x0101;
+
+	return (uint16_t)(nibbles + 0x3030 + above_nine * ('a' - '0' - 10));
+}
+
+/* Without a branch or a table, so that the compiler makes digits of many bytes at once. */
 void buf_hex(struct buf *buf, struct bytes bytes)
 {
-	static const char digits[] = "0123456789abcdef";
 	uint8_t *at = buf_room(buf, bytes.len * 2);
-	size_t i = 0;
 
 	if (at == NULL)
 		return;
-	for (; i + 4 <= bytes.len; i += 4, at += 8) {
-		uint32_t four;
-		uint64_t eight;
+	for (size_t i = 0; i < bytes.len; i++) {
+		uint16_t digits = htole16(hex_digits(bytes.data[i]));
 
-		memcpy(&four, bytes.data + i, sizeof(four));
-		eight = htobe64(hex_digits(be32toh(four)));
-		memcpy(at, &eight, sizeof(eight));
+		memcpy(at + 2 * i, &digits, sizeof(digits));
 	}
-	for (; i < bytes.len; i++) {
-		*at++ = (uint8_t)digits[bytes.data[i] >> 4];
-		*at++ = (uint8_t)digits[bytes.data[i] & 15];
-	}
-	buf_written(buf, at);
+	buf_written(buf, at + 2 * bytes.len);
 }
 
 void buf_consume(struct buf *buf, size_t n)

@@ -98,8 +98,10 @@ void buf_u32(struct buf *buf, uint32_t value);
 void buf_u16le(struct buf *buf, uint16_t value);
 void buf_u32le(struct buf *buf, uint32_t value);
 
-/* Decimal digits. */
+/* Decimal digits; the other writes them where there is room (buf_room), and returns the end. */
+#define BUF_DECIMAL_MAX 20
 void buf_decimal(struct buf *buf, uint64_t value);
+uint8_t *buf_put_decimal(uint8_t *at, uint64_t value);
 
 /* Lower-case hexadecimal digits of `bytes`. */
 void buf_hex(struct buf *buf, struct bytes bytes);

@@ -291,11 +291,16 @@ static struct emit_slot *next_slot(const struct emit *emit, const struct emit_sl
 static void add_ms(struct buf *out, uint64_t t_ns, uint64_t t0_ns)
 {
 	uint64_t us = t_ns > t0_ns ? (t_ns - t0_ns) / 1000 : 0;
-	char fraction[] = {'.', (char)('0' + us / 100 % 10), (char)('0' + us / 10 % 10),
-	                   (char)('0' + us % 10)};
+	uint8_t *at = buf_room(out, BUF_DECIMAL_MAX + 4);
 
-	buf_decimal(out, us / 1000);
-	buf_add(out, fraction, sizeof(fraction));
+	if (at == NULL)
+		return;
+	at = buf_put_decimal(at, us / 1000);
+	*at++ = '.';
+	*at++ = (uint8_t)('0' + us / 100 % 10);
+	*at++ = (uint8_t)('0' + us / 10 % 10);
+	*at++ = (uint8_t)('0' + us % 10);
+	buf_written(out, at);
 }
 
 static void add_slot(struct emit *emit, const struct emit_slot *slot)

@@ -24,19 +24,32 @@ bool extension_next(struct reader *block, struct extension *extension)
 	return true;
 }
 
+/* The same for those who look for one only: no reader is made. Takes it from the start of *rest. */
+static bool next_body(struct bytes *rest, uint16_t *type, struct bytes *body)
+{
+	size_t length, left;
+
+	if (rest->len < EXTENSION_HEADER_LEN)
+		return false;
+	length = bytes_u16(*rest, 2);
+	left = rest->len - EXTENSION_HEADER_LEN;
+	length = length < left ? length : left;
+	*type = bytes_u16(*rest, 0);
+	*body = bytes_part(*rest, EXTENSION_HEADER_LEN, length);
+	*rest = bytes_part(*rest, EXTENSION_HEADER_LEN + length, left - length);
+	return true;
+}
+
 bool extension_find(const struct reader *block, uint16_t type, struct bytes *body)
 {
-	struct bytes rest = reader_rest(block);
+	struct bytes rest = reader_rest(block), found;
+	uint16_t found_type;
 
-	while (rest.len >= EXTENSION_HEADER_LEN) {
-		size_t length = bytes_u16(rest, 2), left = rest.len - EXTENSION_HEADER_LEN;
-
-		length = length < left ? length : left;
-		if (bytes_u16(rest, 0) == type) {
-			*body = bytes_part(rest, EXTENSION_HEADER_LEN, length);
+	while (next_body(&rest, &found_type, &found)) {
+		if (found_type == type) {
+			*body = found;
 			return true;
 		}
-		rest = bytes_part(rest, EXTENSION_HEADER_LEN + length, left - length);
 	}
 	return false;
 }
@@ -876,33 +889,33 @@ void extensions_tell(const struct tell *tell, struct reader *block, enum extensi
 	tell_end(block, &all, "extensions");
 }
 
-static void add_share(struct reader *shares, struct emit_slots *slots)
+static void add_shares(struct bytes body, enum extension_place place, struct emit_slots *slots)
 {
-	struct reader key_exchange;
+	struct fault fault;
+	struct reader shares;
 
-	reader_u16(shares, "group");
-	key_exchange = reader_vec16(shares, "key_exchange");
-	emit_slots_hex(slots, reader_rest(&key_exchange));
+	reader_init(&shares, body.data, body.len, &fault);
+	if (place == IN_CLIENT_HELLO)
+		shares = reader_vec16(&shares, "client_shares");
+	while (reader_left(&shares) > 0) {
+		struct reader key_exchange;
+
+		reader_u16(&shares, "group");
+		key_exchange = reader_vec16(&shares, "key_exchange");
+		emit_slots_hex(slots, reader_rest(&key_exchange));
+	}
 }
 
 void extensions_slots(const struct reader *block, enum extension_place place,
                       struct emit_slots *slots)
 {
-	struct fault fault;
-	struct reader all = reader_isolate(block, &fault);
-	struct extension extension;
+	struct bytes rest = reader_rest(block), body;
+	uint16_t type;
 
-	while (extension_next(&all, &extension)) {
-		struct reader shares;
-
-		if (extension.type == EXTENSION_session_ticket && place == IN_CLIENT_HELLO)
-			emit_slots_hex(slots, reader_rest(&extension.body));
-		if (extension.type != EXTENSION_key_share || place == IN_HELLO_RETRY_REQUEST)
-			continue;
-		shares = place == IN_CLIENT_HELLO
-		                 ? reader_vec16(&extension.body, "client_shares")
-		                 : extension.body;
-		while (reader_left(&shares) > 0)
-			add_share(&shares, slots);
+	while (next_body(&rest, &type, &body)) {
+		if (type == EXTENSION_session_ticket && place == IN_CLIENT_HELLO)
+			emit_slots_hex(slots, body);
+		if (type == EXTENSION_key_share && place != IN_HELLO_RETRY_REQUEST)
+			add_shares(body, place, slots);
 	}
 }
