@@ -82,6 +82,14 @@ void client_hello_read(struct client_hello *hello, struct bytes message)
 	hello->extensions = last_vector(&reader, length);
 }
 
+bool hello_is_retry(struct bytes message)
+{
+	/* Behind the message's header and legacy_version. */
+	struct bytes random = bytes_part(message, HANDSHAKE_HEADER_LEN + 2, RANDOM_LEN);
+
+	return random.len == RANDOM_LEN && memcmp(random.data, retry_random, RANDOM_LEN) == 0;
+}
+
 /* What the server chose: supported_versions goes before legacy_version (RFC 8446 section 4.2.1). */
 static uint16_t chosen_version(const struct server_hello *hello)
 {
@@ -119,8 +127,7 @@ void server_hello_read(struct server_hello *hello, struct bytes message)
 		hello->legacy_compression_method = reader_u8(&reader, "legacy_compression_method");
 	hello->has_compression_method = !short_draft && reader_ok(&reader);
 	hello->extensions = last_vector(&reader, length);
-	hello->is_retry = hello->random.len == RANDOM_LEN &&
-	                  memcmp(hello->random.data, retry_random, RANDOM_LEN) == 0;
+	hello->is_retry = hello_is_retry(message);
 	hello->version = chosen_version(hello);
 }
 

@@ -46,6 +46,9 @@ struct server_hello {
 void client_hello_read(struct client_hello *hello, struct bytes message);
 void server_hello_read(struct server_hello *hello, struct bytes message);
 
+/* True if a ServerHello is a HelloRetryRequest, going by its random number. */
+bool hello_is_retry(struct bytes message);
+
 /* TLS 1.3 or one of its drafts. */
 bool version_is_tls13(uint16_t version);
 

@@ -55,14 +55,6 @@ static const struct entry *next_of(const struct teller *teller, uint8_t handshak
 	return NULL;
 }
 
-static bool is_retry(const struct teller *teller, const struct entry *entry)
-{
-	struct server_hello hello;
-
-	server_hello_read(&hello, entry_message(teller->transcript, entry));
-	return hello.is_retry;
-}
-
 static void tell_origin(const struct teller *teller, const struct entry *entry)
 {
 	emit_text(teller->emit, "from", side_name(entry->from_server));
@@ -105,7 +97,7 @@ static void tell_hellos(struct teller *teller)
 		tell_client_hello(teller, client,
 		                  client->sslv2 ? "sslv2_client_hello" : "client_hello");
 	server = next_of(teller, HANDSHAKE_server_hello, &server_at);
-	retry = server != NULL && is_retry(teller, server);
+	retry = server != NULL && hello_is_retry(entry_message(teller->transcript, server));
 	if (retry)
 		tell_server_hello(teller, server, "hello_retry_request");
 	if (retry || server == NULL) {
