@@ -1,6 +1,7 @@
 #include "station.h"
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "peer/board.h"
 
@@ -10,6 +11,8 @@
 
 /* How long to wait before a board that went down is started again. */
 static const unsigned restart_delays_ms[STATION_MAX_RESTARTS] = {0, 1000, 5000};
+
+#define RETURN_STEP_MS 300 /* between looks at whether a port is back */
 
 struct station {
 	struct apparatus *apparatus;
@@ -23,6 +26,8 @@ struct station {
 	uv_timer_t pause; /* before a restart */
 	char *why_down;   /* NULL while the board is up */
 	bool wrong_profile;     /* it went down for what its profile says */
+	bool port_down;         /* it went down for its real port, */
+	uint64_t since_ns;      /* and is gone since then */
 	bool virtual_port_down; /* it went down for its port, which is not a real one */
 	bool stopping;
 	unsigned n_restarts; /* since a cell was finished */
@@ -58,6 +63,24 @@ static void on_pause_over(uv_timer_t *pause)
 	board_restart(station->board);
 }
 
+/* A port that is gone may come back, when the board is plugged in again or has restarted. */
+static bool waits_for_port(struct station *station)
+{
+	uint64_t patience_ms = (uint64_t)json_number(station->profile, "return_timeout_ms");
+	uint64_t now_ns = clock_steady_ns();
+
+	if (!station->port_down)
+		return false;
+	if (station->since_ns == 0) {
+		station->since_ns = now_ns;
+		station->events->notice(station->context, station->why_down);
+	}
+	if (now_ns - station->since_ns >= patience_ms * 1000000u)
+		return false;
+	uv_timer_start(&station->pause, on_pause_over, RETURN_STEP_MS, 0);
+	return true;
+}
+
 /*
  * A board that was never ready is given up at once: its port or its program is not there. But the
  * port of a virtual board is new each time; a runner of another run that outlived its board may
@@ -66,6 +89,10 @@ static void on_pause_over(uv_timer_t *pause)
 static void restart_or_give_up(struct station *station)
 {
 	bool hopeless = station->identity == NULL && !station->virtual_port_down;
+
+	if (!hopeless && waits_for_port(station))
+		return;
+	hopeless = hopeless || station->port_down;
 
 	if (hopeless || station->n_restarts == STATION_MAX_RESTARTS) {
 		station->stopping = true;
@@ -105,6 +132,7 @@ static void on_ready(void *context, const json_t *info)
 {
 	struct station *station = context;
 
+	station->since_ns = 0;
 	if (station->identity == NULL)
 		station->identity = json_made(json_deep_copy(info));
 	station_go_on(station);
@@ -142,6 +170,8 @@ static void on_down(void *context, const char *who, const char *text)
 
 	station->why_down = strdup(text);
 	CHECK(station->why_down != NULL);
+	station->port_down = strcmp(who, "port") == 0 &&
+	                     json_object_get(station->profile, "virtual") == NULL;
 	station->wrong_profile = strcmp(who, "profile") == 0;
 	station->virtual_port_down = strcmp(who, "port") == 0 &&
 	                             json_object_get(station->profile, "virtual") != NULL;

@@ -2,6 +2,7 @@
  * station.h: one board of a run: its handle, the cell that it is at, what is done when it goes
  * down. A program's part, above all layers. On a libuv loop; all calls and callbacks on its thread.
  *
+ * A real board whose port is gone is waited for, as long as its profile says (return_timeout_ms).
  * A virtual board or a runner that dies is started again, up to STATION_MAX_RESTARTS times with no
  * cell finished in between; then the station gives the board up and says so. So it does with a
  * board that was silent in STATION_MAX_SILENCES cells in a row: each costs seconds.

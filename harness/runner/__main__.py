@@ -25,6 +25,7 @@ from .messages import Closed, Inbox, Message, Outbox
 from .passive import Passive
 from .port import Lost, Port
 from .program import Program
+from .reset import Reset
 from .trace import Trace
 
 LOST_STATUS = 3
@@ -49,12 +50,23 @@ def _arguments() -> argparse.Namespace:
 class AgentDriver:
     """A board whose firmware has the agent."""
 
-    def __init__(self, port: Port, inbox: Inbox) -> None:
+    def __init__(self, port: Port, inbox: Inbox, reset: Reset) -> None:
         self.log = Log()
+        self._reset = reset
         self._link = Link(port, inbox, self.log)
         self._agent = Agent(self._link, inbox)
 
     def greet(self) -> Message:
+        """A silent board is greeted again after a reset, if there is a way to reset it."""
+        try:
+            return self._greet()
+        except Failed as failed:
+            if failed.kind != "silent" or not self._reset.possible:
+                raise
+        self._reset.do()
+        return self._greet()
+
+    def _greet(self) -> Message:
         """Boards that restart as their port is opened are greeted once more."""
         end = time.monotonic() + GREET_S
         while True:
@@ -67,7 +79,12 @@ class AgentDriver:
                     raise
 
     def run(self, command: Message, started: Callable[[], None]) -> Any:
-        return self._agent.run(command, started)
+        try:
+            return self._agent.run(command, started)
+        except Failed as failed:
+            if failed.kind == "silent" and self._reset.possible:
+                self._reset.do()  # for the run after this one
+            raise
 
     def listen(self) -> None:
         self._link.listen()
@@ -77,7 +94,7 @@ class AgentDriver:
 
 
 def _agent(arguments: argparse.Namespace, port: Port | None, inbox: Inbox, _trace: Trace) -> Driver:
-    return AgentDriver(_needed(port), inbox)
+    return AgentDriver(_needed(port), inbox, Reset(arguments.name, arguments.profile, port))
 
 
 def _console(arguments: argparse.Namespace, port: Port | None, inbox: Inbox, trace: Trace) -> Driver:
@@ -107,20 +124,22 @@ def _end(number: int, _frame: object) -> None:
     raise Closed
 
 
-def _run(driver: Driver, outbox: Outbox, command: Message) -> None:
+def _run(driver: Driver, outbox: Outbox, command: Message, trace: Trace) -> None:
     began = time.monotonic()
     name = command["id"]
     try:
         board = driver.run(command, lambda: outbox.send("started", id=name))
+        trace.flush()
         outbox.send("result", id=name, board=board, log=driver.log.text(began))
     except Failed as failed:
         driver.settle()
+        trace.flush()
         log = driver.log.text(began)
         outbox.send("failed", id=name, kind=failed.kind, text=str(failed), log=log)
     driver.log.clear()
 
 
-def _serve(driver: Driver, inbox: Inbox, outbox: Outbox) -> None:
+def _serve(driver: Driver, inbox: Inbox, outbox: Outbox, trace: Trace) -> None:
     """Greets the board, then does the runs that the daemon asks for, until Closed or Lost."""
     outbox.send("ready", **driver.greet())
     while True:
@@ -128,7 +147,7 @@ def _serve(driver: Driver, inbox: Inbox, outbox: Outbox) -> None:
         if command is None:
             driver.listen()
         else:
-            _run(driver, outbox, command)
+            _run(driver, outbox, command, trace)
 
 
 def _drive(arguments: argparse.Namespace, inbox: Inbox, outbox: Outbox) -> int:
@@ -137,12 +156,14 @@ def _drive(arguments: argparse.Namespace, inbox: Inbox, outbox: Outbox) -> int:
     try:
         if arguments.port:
             port = Port(arguments.port, arguments.baud, trace)
-        _serve(_DRIVERS[arguments.driver](arguments, port, inbox, trace), inbox, outbox)
+        _serve(_DRIVERS[arguments.driver](arguments, port, inbox, trace), inbox, outbox, trace)
     except Lost as lost:
+        trace.flush()
         outbox.send("lost", who="port", text=f"{arguments.name}: {lost}")
     except Unfit as unfit:
         outbox.send("lost", who="profile", text=f"{arguments.name}: {unfit}")
     except Failed as failed:
+        trace.flush()
         where = f"{arguments.name} on {arguments.port}" if arguments.port else arguments.name
         outbox.send("lost", who="board", text=f"{where}: {failed}")
     finally:

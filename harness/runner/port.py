@@ -153,8 +153,10 @@ class Port:
         self._probed = False
         self._trace = trace or Trace()
         try:
+            # pyserial's client of RFC 2217 knows no time-out for writing, and refuses any.
+            write_s = None if device.lower().startswith("rfc2217:") else WRITE_S
             self._serial = serial.serial_for_url(
-                device, baudrate=baud, timeout=0, write_timeout=WRITE_S, exclusive=True
+                device, baudrate=baud, timeout=0, write_timeout=write_s, exclusive=True
             )
         except (OSError, ValueError, termios.error) as error:
             raise Lost(_cannot_open(device, error)) from None

@@ -15,6 +15,8 @@
 #define DEFAULT_ADDRESS "127.0.0.1"
 #define DEFAULT_BAUD 115200
 #define DEFAULT_TIMEOUT_MS 15000
+#define DEFAULT_BOOT_TIMEOUT_MS 10000
+#define DEFAULT_RETURN_TIMEOUT_MS 5000
 
 static bool is_address(const char *text)
 {
@@ -95,6 +97,8 @@ static void add_defaults(json_t *json)
 	json_object_update_missing(json, defaults);
 	json_decref(defaults);
 	settle_number(json, "timeout_ms", DEFAULT_TIMEOUT_MS);
+	settle_number(json, "boot_timeout_ms", DEFAULT_BOOT_TIMEOUT_MS);
+	settle_number(json, "return_timeout_ms", DEFAULT_RETURN_TIMEOUT_MS);
 	if (json_object_get(json, "port") != NULL)
 		settle_number(json, "baud", DEFAULT_BAUD);
 }
