@@ -145,6 +145,22 @@ static void run(struct ends *ends)
 	} while (moved);
 }
 
+/* Connects the ends and lets them make their handshake. */
+static void shake_hands(struct ends *ends)
+{
+	connect_ends(ends);
+	run(ends);
+}
+
+/* A connection of that version whose handshake was made; the caller frees it. */
+static struct ends *make_connection(int version)
+{
+	struct ends *ends = make_ends(version);
+
+	shake_hands(ends);
+	return ends;
+}
+
 static void send_data(struct ends *ends, enum side from, const char *text)
 {
 	assert_true(SSL_write(ends->ssl[from], text, (int)strlen(text)) > 0);
@@ -276,8 +292,7 @@ static void check_connection(struct ends *ends, const char *version, const char 
 	struct keylog *keylog;
 	json_t *value;
 
-	connect_ends(ends);
-	run(ends);
+	shake_hands(ends);
 	if (!SSL_is_init_finished(ends->ssl[SIDE_SERVER]))
 		fail_msg("libssl makes no handshake with %s", suite);
 	send_data(ends, SIDE_CLIENT, "ping");
@@ -475,13 +490,11 @@ static void decodes_the_hello_retry_request_and_the_hello_after_it(void **state)
 
 static void follows_key_updates_of_both_sides(void **state)
 {
-	struct ends *ends = make_ends(TLS1_3_VERSION);
+	struct ends *ends = make_connection(TLS1_3_VERSION);
 	struct keylog *keylog;
 	json_t *value;
 
 	(void)state;
-	connect_ends(ends);
-	run(ends);
 	for (int i = 0; i < 3; i++) {
 		SSL_key_update(ends->ssl[i % 2], SSL_KEY_UPDATE_REQUESTED);
 		send_data(ends, (enum side)(i % 2), "after the update");
@@ -512,8 +525,7 @@ static void reads_a_plaintext_alert_of_a_tls13_client(void **state)
 
 	(void)state;
 	SSL_CTX_set_verify(ends->contexts[SIDE_CLIENT], SSL_VERIFY_PEER, refuse);
-	connect_ends(ends);
-	run(ends);
+	shake_hands(ends);
 	value = decode_wire(&ends->wire, true, 1);
 	assert_alert(value, 0, "client", "certificate_expired", false);
 	json_decref(value);
@@ -528,8 +540,7 @@ static void reads_a_protected_alert_of_a_tls13_server(void **state)
 	(void)state;
 	SSL_CTX_set_verify(ends->contexts[SIDE_SERVER],
 	                   SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, accept_any);
-	connect_ends(ends);
-	run(ends);
+	shake_hands(ends);
 	value = decode_wire(&ends->wire, true, 1);
 	assert_alert(value, 0, "server", "certificate_required", true);
 	json_decref(value);
@@ -538,14 +549,12 @@ static void reads_a_protected_alert_of_a_tls13_server(void **state)
 
 static void opens_records_after_a_gap_in_the_capture(void **state)
 {
-	struct ends *ends = make_ends(TLS1_3_VERSION);
+	struct ends *ends = make_connection(TLS1_3_VERSION);
 	struct keylog *keylog = keylog_new();
 	struct transcript *transcript = transcript_new(keylog);
 	json_t *value;
 
 	(void)state;
-	connect_ends(ends);
-	run(ends);
 	for (int i = 0; i < 5; i++)
 		send_data(ends, SIDE_CLIENT, "some data");
 	close_both(ends);
@@ -692,15 +701,13 @@ static void opens_records_of_drafts_by_their_own_rules(void **state)
 /* The client's second flight is missing, with its ChangeCipherSpec and Finished. */
 static void opens_records_after_a_gap_with_the_change_cipher_spec(void **state)
 {
-	struct ends *ends = make_ends(TLS1_2_VERSION);
+	struct ends *ends = make_connection(TLS1_2_VERSION);
 	struct keylog *keylog = keylog_new();
 	struct transcript *transcript = transcript_new(keylog);
 	bool missed = false;
 	json_t *value;
 
 	(void)state;
-	connect_ends(ends);
-	run(ends);
 	send_data(ends, SIDE_CLIENT, "ping");
 	close_both(ends);
 	keylog_add(keylog, buf_string(&ends->wire.keylog), ends->wire.keylog.len);
@@ -731,8 +738,7 @@ static void reads_suites_that_do_not_encrypt_without_a_key_log(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++)
 		SSL_CTX_set_cipher_list(ends->contexts[i], "NULL-SHA256");
-	connect_ends(ends);
-	run(ends);
+	shake_hands(ends);
 	close_both(ends);
 	value = decode_wire(&ends->wire, false, SIZE_MAX / 2);
 	assert_text(value, "cipher_suite", "TLS_RSA_WITH_NULL_SHA256");
@@ -800,11 +806,9 @@ static void says_under_which_keys_an_alert_came(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct ends *ends = make_ends(TLS1_3_VERSION);
+		struct ends *ends = make_connection(TLS1_3_VERSION);
 		json_t *value;
 
-		connect_ends(ends);
-		run(ends);
 		value = with_client_alert(ends, cases[i].n_chunks, cases[i].label);
 		assert_alert(value, 0, "client", "bad_certificate",
 		             cases[i].label != KEYLOG_LABEL_MAX);
@@ -818,14 +822,12 @@ static void says_under_which_keys_an_alert_came(void **state)
 /* Its keys are made of the ServerHello: what it has against that, it says without them. */
 static void a_plaintext_alert_on_the_server_hello_is_as_it_should_be(void **state)
 {
-	struct ends *ends = make_ends(TLS1_3_VERSION);
+	struct ends *ends = make_connection(TLS1_3_VERSION);
 	struct transcript *transcript = transcript_new(NULL);
 	struct buf alert = from_hex("1503030002022f");
 	json_t *value;
 
 	(void)state;
-	connect_ends(ends);
-	run(ends);
 	for (size_t i = 0; i < 2; i++)
 		transcript_feed(transcript, ends->wire.chunks[i].from,
 		                buf_view(&ends->wire.chunks[i].bytes), T0_NS);
@@ -841,12 +843,10 @@ static void a_plaintext_alert_on_the_server_hello_is_as_it_should_be(void **stat
 
 static void says_that_an_alert_in_tls_1_2_lacks_protection(void **state)
 {
-	struct ends *ends = make_ends(TLS1_2_VERSION);
+	struct ends *ends = make_connection(TLS1_2_VERSION);
 	json_t *value;
 
 	(void)state;
-	connect_ends(ends);
-	run(ends);
 	value = with_client_alert(ends, 3, KEYLOG_LABEL_MAX);
 	assert_alert(value, 0, "client", "bad_certificate", false);
 	assert_string_equal(protected_with(value), "no keys, where the connection's keys are due");
@@ -885,15 +885,13 @@ static struct buf sealed_tls12_alert(struct bytes master_secret, const uint8_t *
 
 static void opens_a_tls_1_2_alert_before_its_change_cipher_spec(void **state)
 {
-	struct ends *ends = make_ends(TLS1_2_VERSION);
+	struct ends *ends = make_connection(TLS1_2_VERSION);
 	const uint8_t *client_random, *server_random;
 	struct keylog *keylog;
 	struct buf alert;
 	json_t *value;
 
 	(void)state;
-	connect_ends(ends);
-	run(ends);
 	keylog = keylog_of(&ends->wire, "CLIENT_RANDOM");
 	client_random = ends->wire.chunks[0].bytes.data + 11;
 	server_random = ends->wire.chunks[1].bytes.data + 11;
@@ -915,13 +913,11 @@ static void opens_a_tls_1_2_alert_before_its_change_cipher_spec(void **state)
 /* A client that says it has new keys, and goes on with the old ones. */
 static void says_that_an_alert_came_under_the_keys_before_a_key_update(void **state)
 {
-	struct ends *ends = make_ends(TLS1_3_VERSION);
+	struct ends *ends = make_connection(TLS1_3_VERSION);
 	json_t *value;
 	size_t n;
 
 	(void)state;
-	connect_ends(ends);
-	run(ends);
 	SSL_key_update(ends->ssl[SIDE_CLIENT], SSL_KEY_UPDATE_NOT_REQUESTED);
 	SSL_do_handshake(ends->ssl[SIDE_CLIENT]);
 	n = ends->wire.n_chunks;
@@ -976,8 +972,7 @@ static struct ends *static_rsa(int version, bool extended, bool with_client_cert
 		SSL_CTX_use_PrivateKey(ends->contexts[SIDE_CLIENT], client_key);
 		SSL_CTX_set_verify(ends->contexts[SIDE_SERVER], SSL_VERIFY_PEER, accept_any);
 	}
-	connect_ends(ends);
-	run(ends);
+	shake_hands(ends);
 	send_data(ends, SIDE_CLIENT, "ping");
 	send_data(ends, SIDE_SERVER, "pong");
 	return ends;
@@ -1083,8 +1078,7 @@ static void check_resumption(int version, const char *suite, uint64_t options)
 		SSL_CTX_set_options(ends->contexts[i], options);
 	}
 	SSL_CTX_set_session_id_context(ends->contexts[SIDE_SERVER], (const uint8_t *)"test", 4);
-	connect_ends(ends);
-	run(ends);
+	shake_hands(ends);
 	again = resume(ends);
 	run(again);
 	assert_true(SSL_session_reused(again->ssl[SIDE_SERVER]));
@@ -1127,8 +1121,7 @@ static void opens_resumed_sessions_after_static_rsa(void **state)
 			SSL_CTX_set_options(ends->contexts[SIDE_SERVER], SSL_OP_NO_TICKET);
 		SSL_CTX_set_session_id_context(ends->contexts[SIDE_SERVER], (const uint8_t *)"t",
 		                               1);
-		connect_ends(ends);
-		run(ends);
+		shake_hands(ends);
 		again = resume(ends);
 		run(again);
 		third = resume(again);
@@ -1153,8 +1146,7 @@ static void check_renegotiation(const char *suite, enum side by, bool with_key)
 	for (int i = 0; i < 2; i++)
 		SSL_CTX_set_cipher_list(ends->contexts[i], suite);
 	SSL_CTX_set_options(ends->contexts[SIDE_SERVER], SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
-	connect_ends(ends);
-	run(ends);
+	shake_hands(ends);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(SSL_renegotiate(ends->ssl[by]), 1);
 		SSL_do_handshake(ends->ssl[by]);
@@ -1260,11 +1252,9 @@ static void a_wrong_secret_is_said_to_be_wrong(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct ends *ends = make_ends(cases[i].version);
+		struct ends *ends = make_connection(cases[i].version);
 		json_t *value;
 
-		connect_ends(ends);
-		run(ends);
 		send_data(ends, SIDE_CLIENT, "ping");
 		spoil(&ends->wire, cases[i].label);
 		value = decode_wire(&ends->wire, true, 5);
@@ -1279,13 +1269,11 @@ static void a_wrong_secret_is_said_to_be_wrong(void **state)
 
 static void a_missing_secret_is_named(void **state)
 {
-	struct ends *ends = make_ends(TLS1_3_VERSION);
+	struct ends *ends = make_connection(TLS1_3_VERSION);
 	struct keylog *keylog;
 	json_t *value;
 
 	(void)state;
-	connect_ends(ends);
-	run(ends);
 	send_data(ends, SIDE_SERVER, "pong");
 	keylog = keylog_of(&ends->wire, "SERVER_HANDSHAKE");
 	value = decode_with(&ends->wire, keylog, 100);
@@ -1307,8 +1295,7 @@ static void opens_a_session_resumed_by_its_secret_alone(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++)
 		SSL_CTX_set_options(ends->contexts[i], SSL_OP_ALLOW_NO_DHE_KEX);
-	connect_ends(ends);
-	run(ends);
+	shake_hands(ends);
 	again = resume(ends);
 	SSL_set1_groups_list(again->ssl[SIDE_CLIENT], "X25519");
 	SSL_set1_groups_list(again->ssl[SIDE_SERVER], "P-384");
@@ -1330,10 +1317,8 @@ static void a_key_log_of_other_connections_leaves_records_encrypted(void **state
 	json_t *value;
 
 	(void)state;
-	connect_ends(ends);
-	run(ends);
-	connect_ends(other);
-	run(other);
+	shake_hands(ends);
+	shake_hands(other);
 	keylog = keylog_of(&other->wire, "");
 	value = decode_with(&ends->wire, keylog, 100);
 	assert_non_null(find_in(value, "messages", "type", "encrypted"));
@@ -1347,14 +1332,12 @@ static void a_key_log_of_other_connections_leaves_records_encrypted(void **state
 /* One side alone, or so much of it that it is not kept: told as far as it goes. */
 static void one_side_without_the_other_is_told(void **state)
 {
-	struct ends *ends = make_ends(TLS1_3_VERSION);
+	struct ends *ends = make_connection(TLS1_3_VERSION);
 	struct transcript *transcript;
 	struct keylog *keylog;
 	json_t *value;
 
 	(void)state;
-	connect_ends(ends);
-	run(ends);
 	send_data(ends, SIDE_CLIENT, "ping");
 	keylog = keylog_of(&ends->wire, "");
 	transcript = transcript_new(keylog);
@@ -1384,8 +1367,7 @@ static void no_more_is_held_for_the_other_side_than_there_is_room_for(void **sta
 
 	(void)state;
 	memset(text, 'x', sizeof(text) - 1);
-	connect_ends(ends);
-	run(ends);
+	shake_hands(ends);
 	for (size_t n = 0; n <= TRANSCRIPT_HELD_MAX; n += sizeof(text))
 		send_data(ends, SIDE_CLIENT, text);
 	send_data(ends, SIDE_CLIENT, "ping");
@@ -1451,11 +1433,9 @@ static void however_the_sides_are_mixed_all_is_opened(void **state)
 {
 	(void)state;
 	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
-		struct ends *ends = make_ends(version);
+		struct ends *ends = make_connection(version);
 		struct keylog *keylog;
 
-		connect_ends(ends);
-		run(ends);
 		for (int i = 0; i < 2; i++) {
 			if (version == TLS1_2_VERSION)
 				SSL_renegotiate(ends->ssl[SIDE_SERVER]);
@@ -1493,8 +1473,7 @@ static void check_prefixes(int version, bool with_keys)
 	SSL_CTX_use_certificate(ends->contexts[SIDE_CLIENT], client_certificate);
 	SSL_CTX_use_PrivateKey(ends->contexts[SIDE_CLIENT], client_key);
 	SSL_CTX_set_verify(ends->contexts[SIDE_SERVER], SSL_VERIFY_PEER, accept_any);
-	connect_ends(ends);
-	run(ends);
+	shake_hands(ends);
 	close_both(ends);
 	if (with_keys)
 		keylog_add(keylog, buf_string(&ends->wire.keylog), ends->wire.keylog.len);
@@ -1529,15 +1508,13 @@ static void a_connection_cut_anywhere_is_told(void **state)
 /* A record cut short on the wire shows the messages in it that are whole. */
 static void a_server_flight_in_one_record_shows_what_came_of_it(void **state)
 {
-	struct ends *ends = make_ends(TLS1_2_VERSION);
+	struct ends *ends = make_connection(TLS1_2_VERSION);
 	struct buf messages = {0}, record = {0};
 	struct transcript *transcript = transcript_new(NULL);
 	struct bytes flight;
 	json_t *value;
 
 	(void)state;
-	connect_ends(ends);
-	run(ends);
 	flight = buf_view(&ends->wire.chunks[1].bytes);
 	for (size_t at = 0; at < flight.len;) {
 		size_t length = (size_t)flight.data[at + 3] << 8 | flight.data[at + 4];
@@ -1572,8 +1549,7 @@ static void every_flipped_bit_of_a_tls12_flight_is_told(void **state)
 
 	(void)state;
 	SSL_CTX_set_verify(ends->contexts[SIDE_SERVER], SSL_VERIFY_PEER, accept_any);
-	connect_ends(ends);
-	run(ends);
+	shake_hands(ends);
 	flight = &ends->wire.chunks[1].bytes;
 	for (size_t bit = 0; bit < flight->len * 8; bit += 13) {
 		flight->data[bit / 8] ^= (uint8_t)(1 << bit % 8);
