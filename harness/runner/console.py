@@ -234,7 +234,10 @@ class Console:
                 end = min(end, time.monotonic() + (CALM_S if prompted else LATE_S))
         self._inbox.abort = False
         if not echo.heard:
-            raise Failed("no-match", f"the board did not echo {text[:60]!r}{self._last_words(echo)}")
+            raise Failed(
+                "no-match", f"the board did not echo {text[:60]!r}{self._last_words(echo)}; if it repeats "
+                "nothing, say so in the profile (\"echo\": false), and if it loses bytes, byte_delay_ms helps"
+            )
 
     def _testimony(self) -> Board:
         """What the patterns say."""

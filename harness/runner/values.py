@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import time
 from typing import Any, Dict, List
 
 from . import template
@@ -10,7 +12,8 @@ from .driver import Failed
 from .messages import Message
 from .template import Word
 
-_PLAIN = ("host", "port", "sni", "alpn", "min", "max", "id")
+HEX_LINE = 32  # bytes in one line
+_PLAIN = ("host", "port", "sni", "alpn", "min", "max", "id", "send")
 _FILES = ("cert_pem", "key_pem")
 
 
@@ -41,6 +44,7 @@ class Values:
         psk = command.get("psk", "").partition(":")
         if psk[2]:
             values["psk_identity"], values["psk_key"] = psk[0], psk[2]
+        values["time"] = str(int(time.time()))
         values["session"] = os.path.join(self._folder, "session")
         if command.get("resume"):
             values["resume"] = values["session"]
@@ -65,7 +69,11 @@ class Values:
             pem = values.get(f"{name}_pem")
             if pem:
                 values[f"{name}_size"] = str(len(pem))
-                values[f"{name}_base64"] = _first_block(pem)
+                block = _first_block(pem)
+                der = base64.b64decode(block)
+                values[f"{name}_base64"] = block
+                values[f"{name}_hex"] = der.hex("\n", -HEX_LINE).upper()
+                values[f"{name}_der_size"] = str(len(der))
         return values
 
 
