@@ -164,3 +164,32 @@ void command_print(const json_t *results)
 
 	view_terminal(results, stdout, &options);
 }
+
+json_t *command_hello(const struct hello *hello, size_t number)
+{
+	json_t *told = json_made(json_pack("{s:I, s:I}", "hello", (json_int_t)number + 1, "count",
+	                                   (json_int_t)hello->n));
+	json_t *connections = json_made(json_array());
+	static const char *const kept[] = {"client", "server", "client_hello"};
+
+	for (uint64_t i = 0; i < hello->n && i < HELLOS_NUMBERS_MAX; i++)
+		if (hello->numbers[i] != 0)
+			json_array_append_new(connections,
+			                      json_integer((json_int_t)hello->numbers[i]));
+	json_object_set_new(told, "connections", connections);
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (json_object_get(hello->connection, kept[i]) != NULL)
+			json_object_set(told, kept[i], json_object_get(hello->connection, kept[i]));
+	return told;
+}
+
+void command_print_lines(const json_t *told)
+{
+	const json_t *hello;
+	size_t i;
+
+	json_array_foreach(told, i, hello) {
+		json_dumpf(hello, stdout, JSON_COMPACT);
+		putchar('\n');
+	}
+}

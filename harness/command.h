@@ -61,6 +61,12 @@ int command_suites(const struct option_words *option, struct suite *suites[], st
 json_t **command_ask(struct suite *const suites[], size_t n_suites, const struct hellos *hellos,
                      const char *certificates, struct error *error);
 
+/* A hello and its connections as --json tells them, without its answers; a new object. */
+json_t *command_hello(const struct hello *hello, size_t number);
+
+/* Prints the elements of a list as JSON, a line each. */
+void command_print_lines(const json_t *told);
+
 /* What must be said with answers: they must not be taken for more than they are. */
 extern const char command_caveat[];
 

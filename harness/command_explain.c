@@ -18,7 +18,7 @@
 #define CASES_NAMED_MAX 4   /* of those that have one cause in common */
 #define CHANGES_MAX 6       /* that are told, of each kind */
 
-enum { EXPLAIN_FILE, EXPLAIN_SUITE, EXPLAIN_KEYLOG, EXPLAIN_KEY, EXPLAIN_RULES };
+enum { EXPLAIN_FILE, EXPLAIN_SUITE, EXPLAIN_KEYLOG, EXPLAIN_KEY, EXPLAIN_RULES, EXPLAIN_JSON };
 
 /* What explaining works with. */
 struct explanation {
@@ -212,13 +212,22 @@ static void put_those(struct explanation *explanation, const char *label, const 
 	}
 }
 
-static void put_changes(struct explanation *explanation, const struct hello *hello,
-                        const json_t *cause, const json_t *answers)
+/* What the server would do with one key changed: a new list of {change, answer}. */
+static json_t *changes_of(const struct explanation *explanation, const struct hello *hello,
+                          const json_t *cause, const json_t *answers)
 {
 	json_t *changes = json_made(json_array());
 
 	add_tries(explanation, hello, cause, changes);
 	infer_changes(json_object_get(cause, "answers"), answers, changes);
+	return changes;
+}
+
+static void put_changes(struct explanation *explanation, const struct hello *hello,
+                        const json_t *cause, const json_t *answers)
+{
+	json_t *changes = changes_of(explanation, hello, cause, answers);
+
 	put_those(explanation, "Accepted", changes, true);
 	put_those(explanation, "Refused", changes, false);
 	json_decref(changes);
@@ -272,6 +281,85 @@ static void put_causes(struct explanation *explanation, const struct hello *hell
 	json_decref(causes);
 }
 
+/* --- as JSON ---------------------------------------------------------------------------------- */
+
+/* Which of the servers that were asked give the captured answer, and have this cause. */
+static json_t *cases_of(const json_t *answers)
+{
+	json_t *cases = json_made(json_array());
+	const json_t *answer;
+	size_t i;
+
+	json_array_foreach(answers, i, answer)
+		json_array_append_new(cases, json_made(json_pack("s++", json_text(answer, "suite"),
+		                                                 "/", json_text(answer, "case"))));
+	return cases;
+}
+
+static json_t *causes_told(const struct explanation *explanation, const struct hello *hello,
+                           const json_t *answers)
+{
+	json_t *causes = infer_causes(explanation->rules, hello->connection, answers), *cause;
+	json_t *told = json_made(json_array());
+	size_t i;
+
+	json_array_foreach(causes, i, cause) {
+		json_t *one = json_made(json_pack("{s:O, s:o}", "diagnosis",
+		                                  json_object_get(cause, "diagnosis"), "servers",
+		                                  cases_of(json_object_get(cause, "answers"))));
+
+		if (json_object_get(hello->connection, "server_hello") == NULL)
+			json_object_set_new(one, "changes",
+			                    changes_of(explanation, hello, cause, answers));
+		json_array_append_new(told, one);
+	}
+	json_decref(causes);
+	return told;
+}
+
+/* What happened, in one line. */
+static json_t *course_told(struct explanation *explanation, const struct hello *hello)
+{
+	struct buf *text = &explanation->text;
+
+	buf_clear(text);
+	infer_course(hello->connection, text);
+	while (text->len > 0 && text->data[text->len - 1] == '\n')
+		text->data[--text->len] = '\0';
+	for (size_t i = 0; i < text->len; i++)
+		if (text->data[i] == '\n')
+			text->data[i] = ' ';
+	return json_made(json_string(buf_string(text)));
+}
+
+static json_t *hello_told(struct explanation *explanation, const struct hello *hello, size_t number,
+                          json_t *answers)
+{
+	json_t *told = command_hello(hello, number);
+	json_t *faults = json_object_get(hello->connection, "faults");
+
+	if (json_array_size(faults) > 0)
+		json_object_set(told, "faults", faults);
+	json_object_set_new(told, "lint", hello_lint(hello));
+	if (hello->numbers[0] != 0)
+		json_object_set_new(told, "happened", course_told(explanation, hello));
+	json_object_set_new(told, "causes", causes_told(explanation, hello, answers));
+	json_object_set(told, "answers", answers);
+	return told;
+}
+
+static void print_told(struct explanation *explanation, const struct hellos *hellos,
+                       json_t **answers)
+{
+	json_t *told = json_made(json_array());
+
+	for (size_t i = 0; i < hellos->n; i++)
+		json_array_append_new(told,
+		                      hello_told(explanation, &hellos->items[i], i, answers[i]));
+	command_print_lines(told);
+	json_decref(told);
+}
+
 /* --- the whole -------------------------------------------------------------------------------- */
 
 static void explain_hello(struct explanation *explanation, const struct hello *hello,
@@ -292,7 +380,16 @@ static void explain_hello(struct explanation *explanation, const struct hello *h
 	buf_char(&explanation->out, '\n');
 }
 
-static int explain_all(struct explanation *explanation, const struct hellos *hellos,
+static void print_text(struct explanation *explanation, const struct hellos *hellos,
+                       json_t **answers)
+{
+	for (size_t i = 0; i < hellos->n; i++)
+		explain_hello(explanation, &hellos->items[i], answers[i]);
+	put_text(explanation, "Note", command_caveat);
+	fputs(buf_string(&explanation->out), stdout);
+}
+
+static int explain_all(struct explanation *explanation, const struct hellos *hellos, bool as_json,
                        struct error *error)
 {
 	json_t **answers = command_ask(explanation->suites, explanation->n_suites, hellos,
@@ -300,12 +397,9 @@ static int explain_all(struct explanation *explanation, const struct hellos *hel
 
 	if (answers == NULL)
 		return error->code;
-	for (size_t i = 0; i < hellos->n; i++) {
-		explain_hello(explanation, &hellos->items[i], answers[i]);
+	(as_json ? print_told : print_text)(explanation, hellos, answers);
+	for (size_t i = 0; i < hellos->n; i++)
 		json_decref(answers[i]);
-	}
-	put_text(explanation, "Note", command_caveat);
-	fputs(buf_string(&explanation->out), stdout);
 	free(answers);
 	return 0;
 }
@@ -349,6 +443,7 @@ int command_explain(char **arguments, struct error *error)
 		[EXPLAIN_KEYLOG] = {.name = "--keylog", .one = "a key log (SSLKEYLOGFILE)"},
 		[EXPLAIN_KEY] = {.name = "--key", .one = "a file with a private RSA key"},
 		[EXPLAIN_RULES] = {.name = "--rules", .one = "the file of a diagnosis rule"},
+		[EXPLAIN_JSON] = {.name = "--json", .flag = true},
 		{0},
 	};
 	struct explanation explanation = {0};
@@ -368,7 +463,7 @@ int command_explain(char **arguments, struct error *error)
 		rc = prepare(&explanation, &options[EXPLAIN_SUITE], &options[EXPLAIN_RULES],
 		             error);
 	if (rc == 0)
-		rc = explain_all(&explanation, &hellos, error);
+		rc = explain_all(&explanation, &hellos, options[EXPLAIN_JSON].given, error);
 	explanation_fini(&explanation);
 	hellos_fini(&hellos);
 	return -rc;

@@ -7,25 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A new object for the hello, without its answers. */
-static json_t *hello_told(const struct hello *hello, size_t number)
-{
-	json_t *told = json_made(json_pack("{s:I, s:I}", "hello", (json_int_t)number + 1, "count",
-	                                   (json_int_t)hello->n));
-	json_t *connections = json_made(json_array());
-	static const char *const kept[] = {"client", "server", "client_hello"};
-
-	for (uint64_t i = 0; i < hello->n && i < HELLOS_NUMBERS_MAX; i++)
-		if (hello->numbers[i] != 0)
-			json_array_append_new(connections,
-			                      json_integer((json_int_t)hello->numbers[i]));
-	json_object_set_new(told, "connections", connections);
-	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-		if (json_object_get(hello->connection, kept[i]) != NULL)
-			json_object_set(told, kept[i], json_object_get(hello->connection, kept[i]));
-	return told;
-}
-
 /* The hellos as objects, each with its answers; a new list, NULL with the error set. */
 static json_t *ask(const struct option_words *suite_words, struct suite *const suites[],
                    const struct hellos *hellos, struct error *error)
@@ -38,7 +19,7 @@ static json_t *ask(const struct option_words *suite_words, struct suite *const s
 	if (answers != NULL)
 		told = json_made(json_array());
 	for (size_t i = 0; answers != NULL && i < hellos->n; i++) {
-		json_t *hello = hello_told(&hellos->items[i], i);
+		json_t *hello = command_hello(&hellos->items[i], i);
 
 		json_object_set_new(hello, "answers", answers[i]);
 		json_array_append_new(told, hello);
@@ -46,17 +27,6 @@ static json_t *ask(const struct option_words *suite_words, struct suite *const s
 	free(answers);
 	free(certificates);
 	return told;
-}
-
-static void print_json(const json_t *told)
-{
-	const json_t *hello;
-	size_t i;
-
-	json_array_foreach(told, i, hello) {
-		json_dumpf(hello, stdout, JSON_COMPACT);
-		putchar('\n');
-	}
 }
 
 /* "ClientHello 1 of 2, 3 times: connections 1, 4, 7" */
@@ -109,7 +79,7 @@ static int explain_hellos(const struct option_words *suite_words, const struct h
 		rc = told != NULL ? 0 : error->code;
 	}
 	if (rc == 0 && as_json)
-		print_json(told);
+		command_print_lines(told);
 	else if (rc == 0)
 		print_text(told);
 	for (size_t i = 0; i < suite_words->n; i++)

@@ -29,7 +29,8 @@ static const struct command {
 	 "print the TLS connections of a capture", command_decode},
 	{"whatif", "CAPTURE|HELLO.bin --suite SUITE... [--json]",
 	 "tell what each server of suites would answer to captured ClientHellos", command_whatif},
-	{"explain", "CAPTURE [--suite SUITE...] [--keylog FILE] [--key FILE] [--rules FILE]",
+	{"explain", "CAPTURE [--suite SUITE...] [--keylog FILE] [--key FILE] [--rules FILE]\n"
+	            "                   [--json]",
 	 "tell why the connections of a capture failed, and what would help", command_explain},
 	{"board", "list | check NAME | try NAME | reset NAME | learn NAME\n"
 	          "                   [--port PORT] [--baud N] [--address ADDRESS] [--lab FILE]",

@@ -109,12 +109,13 @@ static json_t *cell_of(const json_t *answer, const json_t *connection)
 		"board"));
 }
 
-static void forget_board(json_t *diagnosis)
+/* What these witnesses did not say is no evidence. */
+static void forget_witness(json_t *diagnosis, const char *witness)
 {
 	json_t *evidence = json_object_get(diagnosis, "evidence");
 
 	for (size_t i = json_array_size(evidence); i-- > 0;)
-		if (strcmp(json_text(json_array_get(evidence, i), "witness"), "board") == 0)
+		if (strcmp(json_text(json_array_get(evidence, i), "witness"), witness) == 0)
 			json_array_remove(evidence, i);
 }
 
@@ -151,7 +152,9 @@ static void add_cause(json_t *causes, json_t *diagnosis, json_t *answer)
 	cause = find_cause(causes, json_text(told, "id"));
 	if (cause == NULL) {
 		cause = json_made(json_pack("{s:O, s:[]}", "diagnosis", told, "answers"));
-		forget_board(told);
+		forget_witness(told, "board");
+		if (json_object_get(answer, "error") == NULL)
+			forget_witness(told, "server");
 		json_array_append_new(causes, cause);
 	}
 	json_array_append(json_object_get(cause, "answers"), answer);

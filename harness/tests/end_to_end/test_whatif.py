@@ -149,6 +149,22 @@ class Explanations(Lab):
         self.assertNotIn("Cause", out)
         self.assertNotIn("Nobody sent an alert", out)
 
+    def test_certificate_that_the_client_lacks_shows_on_the_wire(self) -> None:
+        out = self.explained(str(ROOT / "captures/golden/mutual-tls-1.2-without-certificate/in.pcapng"))
+        self.assertIn("The server demands a client certificate, and the board has none", out)
+        self.assertNotIn("OpenSSL says", out)
+
+    def test_json_has_what_the_text_tells(self) -> None:
+        lines = self.explained(str(FORUM), "--json").splitlines()
+        self.assertEqual(len(lines), 1)
+        told = json.loads(lines[0])
+        self.assertEqual([told["connections"], told["causes"][0]["diagnosis"]["id"]], [[1], "tls13-rsa-cert-no-pss"])
+        self.assertTrue(told["happened"].startswith("The server sends handshake_failure (40)"))
+        changes = {json.dumps(one["change"]): one["answer"]["answer"] for one in told["causes"][0]["changes"]}
+        self.assertEqual([changes[key] for key in ('{"certificate": ["ecdsa-p256"]}', '{"versions": ["1.2"]}')],
+                         ["server_hello", "server_hello"])
+        self.assertIn("sigalgs-no-pss", [one["id"] for one in told["lint"]])
+
     def test_alert_of_the_client_is_told(self) -> None:
         out = self.explained(str(ROOT / "captures/golden/unknown-ca-in-tls-1.3/in.pcapng"))
         self.assertIn("The client sends unknown_ca (48)", out)
