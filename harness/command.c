@@ -158,6 +158,13 @@ int command_results_of_run(const char *command, const char *folder, json_t **res
 	return rc;
 }
 
+int command_baseline(const char *folder, json_t **base, struct error *error)
+{
+	int rc = results_check_ended(folder, error);
+
+	return rc != 0 ? rc : command_results_of_run("--baseline", folder, base, error);
+}
+
 void command_print(const json_t *results)
 {
 	struct terminal_options options = terminal_options_for(stdout);

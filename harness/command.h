@@ -77,6 +77,12 @@ int command_results(const char *folder, json_t **results, struct error *error);
 int command_results_of_run(const char *command, const char *folder, json_t **results,
                            struct error *error);
 
+/*
+ * Reads the results.json of `folder` as a base to compare with; an ERR_INPUT tells what --baseline
+ * takes. The caller owns *base.
+ */
+int command_baseline(const char *folder, json_t **base, struct error *error);
+
 /* Prints the matrix of `results` and what failed. */
 void command_print(const json_t *results);
 
@@ -88,6 +94,7 @@ int command_run(char **arguments, struct error *error);
 int command_plan(char **arguments, struct error *error);
 int command_report(char **arguments, struct error *error);
 int command_merge(char **arguments, struct error *error);
+int command_compare(char **arguments, struct error *error);
 int command_accept(char **arguments, struct error *error);
 int command_decode(char **arguments, struct error *error);
 int command_whatif(char **arguments, struct error *error);

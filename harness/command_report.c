@@ -1,6 +1,7 @@
 #include "command.h"
 
 #include "base/json.h"
+#include "verdict/baseline.h"
 #include "verdict/confirm.h"
 #include "verdict/rules.h"
 #include "view/results.h"
@@ -8,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REPORT_FOLDER, REPORT_RULES };
+enum { REPORT_FOLDER, REPORT_RULES, REPORT_BASELINE };
 
 static const json_t *board_of(const json_t *results, const json_t *cell)
 {
@@ -45,9 +46,10 @@ int command_report(char **arguments, struct error *error)
 	struct option_words options[] = {
 		[REPORT_FOLDER] = {0},
 		[REPORT_RULES] = {.name = "--rules", .one = "the file of a diagnosis rule"},
+		[REPORT_BASELINE] = {.name = "--baseline", .one = "the folder of an earlier run"},
 		{0},
 	};
-	json_t *results = NULL;
+	json_t *results = NULL, *base = NULL;
 	int rc = command_sort(arguments, options, error);
 
 	if (rc == 0 && options[0].n != 1)
@@ -56,6 +58,10 @@ int command_report(char **arguments, struct error *error)
 		fputs("This run never came to its end; the report is of what was done.\n", stderr);
 	if (rc == 0)
 		rc = command_results_of_run("report", options[0].words[0], &results, error);
+	if (rc == 0 && options[REPORT_BASELINE].given)
+		rc = command_baseline(command_word(&options[REPORT_BASELINE]), &base, error);
+	if (base != NULL)
+		json_object_set_new(results, "baseline", baseline_compare(base, results));
 	if (rc == 0 && options[REPORT_RULES].given)
 		rc = explain_anew(results, &options[REPORT_RULES], error);
 	if (rc == 0)
@@ -63,5 +69,6 @@ int command_report(char **arguments, struct error *error)
 	if (rc == 0)
 		command_print(results);
 	json_decref(results);
+	json_decref(base);
 	return -rc;
 }

@@ -4,6 +4,8 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "client.h"
+#include "verdict/baseline.h"
+#include "view/results.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +14,8 @@
 #define TRIES_DEFAULT 6 /* one-factor changes that a failing cell may cost */
 #define TRIES_MAX 100
 
-enum { RUN_SUITES, RUN_BOARDS, RUN_OUT, RUN_CONTROL, RUN_TRIES, RUN_RULES, RUN_SHARD, RUN_DURATIONS };
+enum { RUN_SUITES, RUN_BOARDS, RUN_OUT, RUN_CONTROL, RUN_TRIES, RUN_RULES, RUN_SHARD, RUN_DURATIONS,
+       RUN_BASELINE };
 
 /* reports/<time>-<suite> where the user named no folder. */
 static char *default_folder(const char *suite)
@@ -55,7 +58,30 @@ static json_t *make_request(const struct option_words *options, const char *out,
 	                           command_word(&options[RUN_DURATIONS])));
 }
 
-static int run_suites(const struct option_words *options, const char *out, struct error *error)
+/*
+ * Puts the comparison with `base` into the reports. A run that came to its end is then judged by
+ * that alone: `status` and *error stand for what the base does not know.
+ */
+static int compare(const char *out, json_t *results, const json_t *base, int status,
+                   struct error *error)
+{
+	json_t *comparison = baseline_compare(base, results);
+	int rc;
+
+	json_object_set_new(results, "baseline", comparison);
+	rc = results_write(out, results, error);
+	if (rc != 0)
+		return -rc;
+	if (!json_flag(json_object_get(results, "run"), "complete"))
+		return status;
+	status = baseline_exit_status(comparison);
+	if (status != -ERR_ENVIRONMENT)
+		*error = (struct error){0};
+	return status;
+}
+
+static int run_suites(const struct option_words *options, const char *out, const json_t *base,
+                      struct error *error)
 {
 	json_t *request = make_request(options, out, error);
 	struct certs_made made = {0};
@@ -76,6 +102,8 @@ static int run_suites(const struct option_words *options, const char *out, struc
 			*error = unread; /* else *error tells why nothing was reported */
 		return status;
 	}
+	if (base != NULL)
+		status = compare(out, results, base, status, error);
 	command_print(results);
 	printf("\nReport: %s/index.html\n", out);
 	json_decref(results);
@@ -102,9 +130,11 @@ int command_run(char **arguments, struct error *error)
 		[RUN_RULES] = {.name = "--rules", .one = "the file of a diagnosis rule"},
 		[RUN_SHARD] = {.name = "--shard", .one = "K/N, the part K of N"},
 		[RUN_DURATIONS] = {.name = "--durations", .one = "the folder of a former run"},
+		[RUN_BASELINE] = {.name = "--baseline", .one = "the folder of an earlier run"},
 		{0},
 	};
 	int status = -refuse_foreign_bytes(arguments, error);
+	json_t *base = NULL;
 	char *folder = NULL;
 
 	if (status == 0)
@@ -121,10 +151,15 @@ int command_run(char **arguments, struct error *error)
 			"run needs --board and at least one board: a profile's file or name");
 	if (options[RUN_OUT].given && options[RUN_OUT].n != 1)
 		return -error_set(error, ERR_INPUT, "--out takes one folder");
+	if (options[RUN_BASELINE].given)
+		status = -command_baseline(command_word(&options[RUN_BASELINE]), &base, error);
+	if (status != 0)
+		return status;
 	if (!options[RUN_OUT].given)
 		folder = default_folder(options[RUN_SUITES].words[0]);
 	status = run_suites(options, folder != NULL ? folder : command_word(&options[RUN_OUT]),
-	                    error);
+	                    base, error);
+	json_decref(base);
 	free(folder);
 	return status;
 }

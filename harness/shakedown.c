@@ -14,13 +14,16 @@ static const struct command {
 } commands[] = {
 	{"run", "SUITE... --board NAME... [--out FOLDER]\n"
 	        "                   [--control always|on-failure|never] [--tries N]\n"
-	        "                   [--rules FILE] [--shard K/N [--durations FOLDER]]",
+	        "                   [--rules FILE] [--shard K/N [--durations FOLDER]]\n"
+	        "                   [--baseline FOLDER]",
 	 "run suites on boards and report", command_run},
 	{"plan", "SUITE...", "list the cases of suites without running them", command_plan},
-	{"report", "FOLDER [--rules FILE]", "print a run's matrix and write its reports again",
+	{"report", "FOLDER [--rules FILE] [--baseline FOLDER]", "print a run's matrix and write its reports again",
 	 command_report},
 	{"merge", "FOLDER... --out FOLDER", "join the runs of all shards of a plan into one report",
 	 command_merge},
+	{"compare", "BASE NEW", "tell what differs between two runs, and end with 1 on a regression",
+	 command_compare},
 	{"accept", "FOLDER", "propose entries of known.json for a run's failures, to be reviewed",
 	 command_accept},
 	{"decode", "FILE [--json | --fields PATH,...] [--lint] [--keylog FILE] [--key FILE]\n"

@@ -1,9 +1,12 @@
 #include "view/junit.h"
 
+#include "base/file.h"
 #include "base/json.h"
+#include "view/comparison.h"
 #include "view/report.h"
 #include "view/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The element that an outcome becomes; NULL: none, it passed. */
@@ -12,6 +15,14 @@ static const char *const elements[OUTCOME_MAX] = {
 	[OUTCOME_INCONCLUSIVE] = "error", [OUTCOME_ERROR] = "error",
 	[OUTCOME_UNSUPPORTED] = "skipped", [OUTCOME_XFAIL] = "skipped",
 	[OUTCOME_SKIP] = "skipped",
+};
+
+struct document {
+	struct buf *out;
+	const struct report *report;
+	const char *folder;
+	const json_t *baseline; /* NULL: there is none */
+	json_t *compared;       /* owned: its cells by their id */
 };
 
 static void put_attribute(struct buf *out, const char *name, const char *value)
@@ -70,6 +81,15 @@ static void put_line(const char *label, const char *line, struct buf *text)
 		buf_printf(text, "%s: %s\n", label, line);
 }
 
+static void put_comparison(const struct document *document, const json_t *cell, struct buf *text)
+{
+	struct buf line = {0};
+
+	comparison_of(document->baseline, document->compared, json_text(cell, "id"), &line);
+	put_line("Against the base", buf_string(&line), text);
+	buf_fini(&line);
+}
+
 static void put_diagnosis(const json_t *diagnosis, struct buf *text)
 {
 	const json_t *fix = json_object_get(diagnosis, "fix");
@@ -87,29 +107,44 @@ static void put_diagnosis(const json_t *diagnosis, struct buf *text)
 		put_line("Read", json_string_value(item), text);
 }
 
-static void put_body(struct buf *out, const json_t *cell)
+static void put_body(const struct document *document, const json_t *cell)
 {
-	const char *capture = json_text(json_object_get(cell, "evidence"), "capture");
 	const json_t *diagnosis;
 	struct buf text = {0};
 	size_t i;
 
-	buf_printf(&text, "%s: %s\n%s\n", json_text(cell, "outcome"), json_text(cell, "reason"),
-	           json_text(cell, "detail"));
+	buf_printf(&text, "%s\n%s: %s\n", json_text(cell, "detail"), json_text(cell, "outcome"),
+	           json_text(cell, "reason"));
+	put_comparison(document, cell, &text);
 	put_line("Known", json_text(json_object_get(cell, "known"), "reason"), &text);
 	put_line("See", json_text(json_object_get(cell, "known"), "link"), &text);
 	json_array_foreach(json_object_get(cell, "diagnosis"), i, diagnosis)
 		put_diagnosis(diagnosis, &text);
-	put_line("Capture", capture, &text);
-	text_xml(out, buf_string(&text));
+	text_xml(document->out, buf_string(&text));
 	buf_fini(&text);
 }
 
 /* --- the document ----------------------------------------------------------------------------- */
 
-static void put_case(struct buf *out, const json_t *cell, const char *classname)
+/* Jenkins and GitLab take the file, and find it from where the job's files are. */
+static void put_attachment(const struct document *document, const json_t *cell)
+{
+	const char *capture = json_text(json_object_get(cell, "evidence"), "capture");
+	char *path;
+
+	if (capture[0] == '\0')
+		return;
+	path = file_join(document->folder, capture);
+	buf_text(document->out, "      <system-out>[[ATTACHMENT|");
+	text_xml(document->out, path);
+	buf_text(document->out, "]]</system-out>\n");
+	free(path);
+}
+
+static void put_case(const struct document *document, const json_t *cell, const char *classname)
 {
 	const char *element = elements[report_outcome(cell)];
+	struct buf *out = document->out;
 
 	buf_text(out, "    <testcase");
 	put_attribute(out, "classname", classname);
@@ -123,8 +158,10 @@ static void put_case(struct buf *out, const json_t *cell, const char *classname)
 	put_attribute(out, "type", json_text(cell, "reason"));
 	put_attribute(out, "message", json_text(cell, "detail"));
 	buf_char(out, '>');
-	put_body(out, cell);
-	buf_printf(out, "</%s>\n    </testcase>\n", element);
+	put_body(document, cell);
+	buf_printf(out, "</%s>\n", element);
+	put_attachment(document, cell);
+	buf_text(out, "    </testcase>\n");
 }
 
 /* What is to be said of the board's ClientHellos in the suite: errors and warnings, a line each. */
@@ -156,9 +193,11 @@ static void put_lint(struct buf *out, const json_t *cells)
 	json_decref(seen);
 }
 
-static void put_suite(struct buf *out, const struct report *report,
-                      const struct report_suite *suite, size_t board)
+static void put_suite(const struct document *document, const struct report_suite *suite,
+                      size_t board)
 {
+	const struct report *report = document->report;
+	struct buf *out = document->out;
 	json_t *cells = json_made(json_array());
 	struct buf name = {0};
 	json_t *cell;
@@ -176,7 +215,7 @@ static void put_suite(struct buf *out, const struct report *report,
 		put_counts(out, cells);
 		buf_text(out, ">\n");
 		json_array_foreach(cells, i, cell)
-			put_case(out, cell, buf_string(&name));
+			put_case(document, cell, buf_string(&name));
 		put_lint(out, cells);
 		buf_text(out, "  </testsuite>\n");
 	}
@@ -184,9 +223,16 @@ static void put_suite(struct buf *out, const struct report *report,
 	json_decref(cells);
 }
 
-void junit_render(struct buf *out, const json_t *results)
+void junit_render(struct buf *out, const json_t *results, const char *folder)
 {
 	struct report report;
+	struct document document = {
+		.out = out,
+		.report = &report,
+		.folder = folder,
+		.baseline = json_object_get(results, "baseline"),
+		.compared = comparison_index(json_object_get(results, "baseline")),
+	};
 
 	report_init(&report, results);
 	buf_text(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites");
@@ -195,7 +241,8 @@ void junit_render(struct buf *out, const json_t *results)
 	buf_text(out, ">\n");
 	for (size_t i = 0; i < report.n_suites; i++)
 		for (size_t k = 0; k < report.n_boards; k++)
-			put_suite(out, &report, &report.suites[i], k);
+			put_suite(&document, &report.suites[i], k);
 	buf_text(out, "</testsuites>\n");
+	json_decref(document.compared);
 	report_fini(&report);
 }

@@ -5,8 +5,8 @@
  * cell, named by the cell's id, which is unique and stays the same from run to run (GitLab drops
  * duplicate names). A failure, or a known one that passes, is a <failure>; what is inconclusive or
  * went wrong in the harness an <error>, so that no CI takes it for a success; what is unsupported,
- * known to fail or not run is <skipped>. The body says why and what helps, as GitLab shows only
- * that.
+ * known to fail or not run is <skipped>. The body, as GitLab shows only that, begins with the
+ * verdict and says why and what helps.
  */
 #ifndef SHAKEDOWN_VIEW_JUNIT_H
 #define SHAKEDOWN_VIEW_JUNIT_H
@@ -15,7 +15,10 @@
 
 #include <jansson.h>
 
-/* Appends the document for `results`, a checked results.json. */
-void junit_render(struct buf *out, const json_t *results);
+/*
+ * Appends the document for `results`, a checked results.json. `folder` is that of the run as the
+ * CI system reaches it: what a cell left is attached from there.
+ */
+void junit_render(struct buf *out, const json_t *results, const char *folder);
 
 #endif

@@ -1,6 +1,7 @@
 #include "view/markdown.h"
 
 #include "base/json.h"
+#include "view/comparison.h"
 #include "view/report.h"
 #include "view/shared.h"
 #include "view/text.h"
@@ -9,7 +10,8 @@
 #include <string.h>
 
 #define ROOM_FOR_LINT 16000 /* kept free by the groups */
-#define ROOM_FOR_GROUPS (MARKDOWN_MAX / 2) /* kept free by the matrices */
+#define ROOM_FOR_MATRICES (MARKDOWN_MAX / 4) /* kept free by the causes */
+#define COMPARED_MOST 20 /* cells named for each change against the base */
 #define LOG_LINES 4
 #define CUT "\n*The rest is left out here, as it would be too long; results.json has all of it.*\n"
 
@@ -64,11 +66,14 @@ static void put_matrices(struct buf *out, const struct report *report)
 		buf_text(out, "\n\n");
 		put_heads(out, report);
 		for (size_t k = 0; k < suite->n_rows; k++) {
-			if (out->len > MARKDOWN_MAX - ROOM_FOR_GROUPS) {
+			size_t before = out->len;
+
+			put_row(out, report, &suite->rows[k]);
+			if (out->len + sizeof(CUT) > MARKDOWN_MAX) {
+				out->len = before;
 				buf_text(out, CUT);
 				return;
 			}
-			put_row(out, report, &suite->rows[k]);
 		}
 	}
 }
@@ -218,6 +223,34 @@ static void put_lint(struct buf *out, const struct report *report)
 	json_decref(findings);
 }
 
+static void put_comparison(struct buf *out, const json_t *baseline)
+{
+	struct buf lines = {0};
+
+	if (baseline == NULL)
+		return;
+	buf_text(out, "\n## Against the base\n\n");
+	comparison_summary(baseline, &lines);
+	put_items(out, "", &lines);
+	for (int i = 0; i < BASELINE_CHANGES; i++) {
+		buf_clear(&lines);
+		comparison_lines(baseline, (enum baseline_change)i, COMPARED_MOST, &lines);
+		put_items(out, comparison_title((enum baseline_change)i), &lines);
+	}
+	buf_fini(&lines);
+}
+
+/* However much there is to say, the page keeps its limit and a part of the matrix. */
+static void keep_room(struct buf *out)
+{
+	if (out->len <= MARKDOWN_MAX - ROOM_FOR_MATRICES / 2)
+		return;
+	out->len = MARKDOWN_MAX - ROOM_FOR_MATRICES / 2;
+	while (out->data[out->len - 1] != '\n')
+		out->len--;
+	buf_text(out, CUT);
+}
+
 void markdown_render(struct buf *out, const json_t *results)
 {
 	struct report report;
@@ -234,9 +267,11 @@ void markdown_render(struct buf *out, const json_t *results)
 	if (!json_flag(report.run, "complete"))
 		buf_text(out, "\nThe run was interrupted: what is here is what was done.\n");
 	put_notices(out, &report);
-	put_matrices(out, &report);
-	put_remarks(out, &report);
+	put_comparison(out, json_object_get(results, "baseline"));
 	put_groups(out, &report);
+	put_remarks(out, &report);
 	put_lint(out, &report);
+	keep_room(out);
+	put_matrices(out, &report);
 	report_fini(&report);
 }

@@ -244,6 +244,37 @@ static void group(struct report *report)
 	json_decref(seen);
 }
 
+static bool is_unsafe(const struct report_group *group)
+{
+	for (size_t i = 0; i < group->n_cells; i++)
+		if (strcmp(json_text(group->cells[i], "reason"), "unsafe") == 0 &&
+		    report_outcome(group->cells[i]) == OUTCOME_FAIL)
+			return true;
+	return false;
+}
+
+/* What is unsafe first, then what most cells have, then as they came. */
+static int compare_groups(const void *a, const void *b)
+{
+	const struct report_group *one = a, *other = b;
+
+	if (one->is_unsafe != other->is_unsafe)
+		return one->is_unsafe ? -1 : 1;
+	if (one->n_cells != other->n_cells)
+		return one->n_cells > other->n_cells ? -1 : 1;
+	return one->place < other->place ? -1 : 1;
+}
+
+static void sort_groups(struct report *report)
+{
+	for (size_t i = 0; i < report->n_groups; i++) {
+		report->groups[i].is_unsafe = is_unsafe(&report->groups[i]);
+		report->groups[i].place = i;
+	}
+	if (report->n_groups > 1)
+		qsort(report->groups, report->n_groups, sizeof(*report->groups), compare_groups);
+}
+
 void report_init(struct report *report, const json_t *results)
 {
 	*report = (struct report){
@@ -252,6 +283,7 @@ void report_init(struct report *report, const json_t *results)
 	};
 	arrange(report);
 	group(report);
+	sort_groups(report);
 }
 
 void report_fini(struct report *report)

@@ -26,13 +26,18 @@ struct report_suite {
 	size_t n_rows;
 };
 
-/* Cells with the same cause: the same rule, or, unexplained, the same words. */
+/*
+ * Cells with the same cause: the same rule, or, unexplained, the same words. The unsafe ones come
+ * first, then those of most cells.
+ */
 struct report_group {
 	const json_t *diagnosis; /* of the first cell whose cause says most */
 	const json_t *cell;      /* that cell */
 	const json_t **cells;
 	size_t n_cells;
 	size_t n_confirmed;
+	bool is_unsafe; /* one of the failures is that the board accepted what it must refuse */
+	size_t place;   /* among the groups as they first came */
 };
 
 struct report {

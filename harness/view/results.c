@@ -326,6 +326,29 @@ static void put_member(struct buf *out, const char *key, const json_t *value, si
 	free(text);
 }
 
+/* Behind the cells, and like them one line for each. */
+static void put_baseline(struct buf *out, const json_t *baseline)
+{
+	json_t *head = json_made(json_copy((json_t *)baseline));
+	char *text;
+	const json_t *cell;
+	size_t i;
+
+	json_object_del(head, "cells");
+	text = json_dumps(head, JSON_COMPACT);
+	CHECK(text != NULL);
+	buf_printf(out, ",\n\"baseline\": %.*s, \"cells\": [", (int)(strlen(text) - 1), text);
+	free(text);
+	json_array_foreach(json_object_get(baseline, "cells"), i, cell) {
+		text = json_dumps(cell, JSON_COMPACT);
+		CHECK(text != NULL);
+		buf_printf(out, "%s\n%s", i > 0 ? "," : "", text);
+		free(text);
+	}
+	buf_text(out, "\n]}");
+	json_decref(head);
+}
+
 /* Readable at its head, and one line for each cell. */
 static void put_results(struct buf *out, const json_t *results)
 {
@@ -344,7 +367,20 @@ static void put_results(struct buf *out, const json_t *results)
 		buf_printf(out, "%s\n%s", i > 0 ? "," : "", text);
 		free(text);
 	}
-	buf_text(out, "\n]\n}\n");
+	buf_text(out, "\n]");
+	if (json_object_get(results, "baseline") != NULL)
+		put_baseline(out, json_object_get(results, "baseline"));
+	buf_text(out, "\n}\n");
+}
+
+static int write_file(const char *folder, const char *name, const struct buf *text,
+                      struct error *error)
+{
+	char *path = file_join(folder, name);
+	int rc = file_write(path, buf_view(text), 0666, error);
+
+	free(path);
+	return rc;
 }
 
 int results_write(const char *folder, const json_t *results, struct error *error)
@@ -354,7 +390,6 @@ int results_write(const char *folder, const json_t *results, struct error *error
 		void (*put)(struct buf *out, const json_t *results);
 	} reports[] = {
 		{"results.json", put_results},
-		{"junit.xml", junit_render},
 		{"summary.md", markdown_render},
 		{"index.html", html_render},
 	};
@@ -362,13 +397,14 @@ int results_write(const char *folder, const json_t *results, struct error *error
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < sizeof(reports) / sizeof(reports[0]); i++) {
-		char *path = file_join(folder, reports[i].name);
-
 		buf_clear(&out);
 		reports[i].put(&out, results);
-		rc = file_write(path, buf_view(&out), 0666, error);
-		free(path);
+		rc = write_file(folder, reports[i].name, &out, error);
 	}
+	buf_clear(&out);
+	junit_render(&out, results, folder);
+	if (rc == 0)
+		rc = write_file(folder, "junit.xml", &out, error);
 	buf_fini(&out);
 	return rc;
 }

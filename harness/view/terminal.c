@@ -1,6 +1,7 @@
 #include "view/terminal.h"
 
 #include "base/json.h"
+#include "view/comparison.h"
 #include "view/report.h"
 #include "view/shared.h"
 #include "view/text.h"
@@ -20,6 +21,7 @@
 #define LABEL 9          /* columns of "Fix", "Proof", ... */
 #define COUNTS_GAP 3     /* between two counts */
 #define LOG_LINES 4      /* of the board's UART, where nothing explains a failure */
+#define COMPARED_MOST 20 /* cells named for each change against the base */
 #define LINES_MOST 8     /* of one list in a group; the rest is counted */
 
 /* ANSI SGR parameters. */
@@ -429,6 +431,17 @@ static void put_paragraph(const struct screen *screen, const char *text)
 	buf_fini(&clean);
 }
 
+/* The lines of `text`, each as a paragraph. */
+static void put_indented(const struct screen *screen, const struct buf *text)
+{
+	char *copy = strdup(buf_string(text));
+	char *rest = copy, *line;
+
+	while (rest != NULL && (line = strsep(&rest, "\n")) != NULL && line[0] != '\0')
+		put_paragraph(screen, line);
+	free(copy);
+}
+
 /* `text` beside a label; neither if there is no text. */
 static void put_beside(const struct screen *screen, const char *label, const char *text)
 {
@@ -609,17 +622,48 @@ static void put_title(const struct screen *screen)
 	buf_fini(&clean);
 }
 
-void terminal_render(const json_t *results, const struct terminal_options *options, struct buf *out)
+static struct screen screen_for(const struct report *report, const struct terminal_options *options,
+                                struct buf *out)
 {
 	size_t width = options->width > 0 ? (size_t)options->width : TERMINAL_WIDTH_USUAL;
-	struct report report;
-	struct screen screen = {
+
+	return (struct screen){
 		.out = out,
-		.report = &report,
+		.report = report,
 		.options = options,
 		.charset = options->unicode ? TEXT_UTF8 : TEXT_ASCII,
 		.width = larger(width, TERMINAL_WIDTH_LEAST),
 	};
+}
+
+void terminal_comparison(const json_t *baseline, const struct terminal_options *options,
+                         struct buf *out)
+{
+	struct screen screen = screen_for(NULL, options, out);
+	struct buf text = {0};
+
+	comparison_summary(baseline, &text);
+	put_sentences(&screen, &text);
+	for (int i = 0; baseline != NULL && i < BASELINE_CHANGES; i++) {
+		enum baseline_change change = (enum baseline_change)i;
+
+		buf_clear(&text);
+		comparison_lines(baseline, change, COMPARED_MOST, &text);
+		if (text.len > 0) {
+			colour(&screen, BOLD);
+			buf_printf(out, "%s\n", comparison_title(change));
+			colour(&screen, PLAIN);
+		}
+		put_indented(&screen, &text);
+	}
+	buf_fini(&text);
+}
+
+void terminal_render(const json_t *results, const struct terminal_options *options, struct buf *out)
+{
+	struct report report;
+	struct screen screen = screen_for(&report, options, out);
+	const json_t *baseline = json_object_get(results, "baseline");
 
 	report_init(&report, results);
 	put_title(&screen);
@@ -628,6 +672,9 @@ void terminal_render(const json_t *results, const struct terminal_options *optio
 	put_legend(&screen);
 	put_remarks(&screen);
 	put_notices(&screen);
+	if (baseline != NULL)
+		buf_char(out, '\n');
+	terminal_comparison(baseline, options, out);
 	for (size_t i = 0; i < report.n_groups; i++)
 		put_group(&screen, &report.groups[i], i + 1);
 	put_lint(&screen);

@@ -36,4 +36,8 @@ void terminal_render(const json_t *results, const struct terminal_options *optio
 /* The same, written to `file`. */
 void view_terminal(const json_t *results, FILE *file, const struct terminal_options *options);
 
+/* Appends what differs from the base: `baseline` of results.json, or nothing if NULL. */
+void terminal_comparison(const json_t *baseline, const struct terminal_options *options,
+                         struct buf *out);
+
 #endif

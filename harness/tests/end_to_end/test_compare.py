@@ -1,0 +1,75 @@
+"""A run against an earlier one: what is worse counts, what was so before does not."""
+
+from __future__ import annotations
+
+import json
+import sys
+import unittest
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from lab import Lab  # noqa: E402
+
+OPTIONS = ["--tries", "0", "--control", "never"]
+WORSE = ["story/ecdsa-certificate-in-tls-1.3/own", "story/ecdsa-certificate-in-tls-1.2-and-1.3/own"]
+
+
+class Compare(Lab):
+    def setUp(self) -> None:
+        super().setUp()
+        self.options = OPTIONS
+
+    def board(self, state: str) -> str:
+        return self.write("own.json", {
+            "name": "own", "why": "A test.", "stack": "netxduo", "stack_version": "6.2.0",
+            "virtual": ["shakedown-board", "--stack", "netx", "--state", state]})
+
+    def stored(self, out: Path) -> Any:
+        return json.loads((out / "results.json").read_text(encoding="utf-8"))
+
+    def test_only_what_is_worse_than_the_base_fails_the_run(self) -> None:
+        good, bad, again = (self.folder / name for name in ("good", "bad", "again"))
+        self.assertEqual(self.run_suite("story", self.board("fixed"), out=good).status, 1)
+
+        self.options = [*OPTIONS, "--baseline", str(good)]
+        done = self.run_suite("story", self.board("fixed"), out=again)
+        self.assertEqual(done.status, 0, "old failures fail no run")
+        self.assertIn("No regression against the run", done.out)
+
+        done = self.run_suite("story", self.board("unallocated"), out=bad)
+        self.assertEqual(done.status, 1)
+        baseline = self.stored(bad)["baseline"]
+        self.assertEqual([cell["id"] for cell in baseline["cells"] if cell["regression"]], sorted(WORSE, reverse=True))
+        self.assertEqual({cell["change"] for cell in baseline["cells"]}, {"newly-failing", "still-failing"})
+        first = "2 regressions against the run "
+        for report in ("summary.md", "junit.xml"):
+            self.assertIn("newly failing", (bad / report).read_text(encoding="utf-8"))
+        self.assertIn(first, (bad / "summary.md").read_text(encoding="utf-8"))
+        self.assertIn(f"   {WORSE[0]}: fail alert-from-board 80→, was pass\n", done.out)
+
+        done = self.shakedown("compare", str(good), str(bad))
+        self.assertEqual((done.status, done.err), (1, ""))
+        self.assertTrue(done.out.startswith(first), done.out)
+        done = self.shakedown("compare", str(bad), str(good))
+        self.assertEqual(done.status, 0)
+        self.assertIn("2 fixed", done.out)
+        kept = self.stored(bad)
+        self.assertEqual(self.shakedown("report", str(bad)).status, 0)
+        self.assertEqual(self.stored(bad), kept, "a report made again keeps its comparison")
+
+    def test_wrong_input_is_said_before_anything_runs(self) -> None:
+        self.assertEqual(self.shakedown("compare", "one").complaint,
+                         "compare takes the folders of two runs, the earlier one first")
+        absent = self.folder / "absent"
+        for arguments, who in ((("compare", str(absent), str(absent)), "compare"),
+                               (("run", "story", "--board", self.board("fixed"), "--baseline", str(absent)), "--baseline")):
+            done = self.shakedown(*arguments)
+            self.assertEqual((done.status, done.out, done.complaint), (
+                2, "", f"cannot open {absent}/results.json: No such file or directory; {who} takes the folder that a "
+                       "run names at its end"))
+
+
+if __name__ == "__main__":
+    unittest.main()
