@@ -1,7 +1,7 @@
 # make demo    install what is missing, build, run the story on virtual boards
 # make check   install what only the tests need, build, run all tests
 # make         build only
-# make firmware   build the agent for microcontrollers, print and check its size
+# make firmware   build the agent for microcontrollers, print and check its size; compile glue
 # Also: certs, bench, accuracy, fuzz (each target 60 s), golden (rewrites the expected decodes), clean
 
 MAKEFLAGS += --no-builtin-rules
@@ -135,8 +135,15 @@ $(B)/firmware/%.o: harness/firmware/agent.c harness/firmware/agent.h Makefile
 	@mkdir -p $(@D)
 	arm-none-eabi-gcc -std=c99 -ffreestanding -Os -mthumb -mcpu=$* $(WARNINGS) -pedantic -c $< -o $@
 
-firmware: $(CORES:%=$(B)/firmware/%.o)
-	@harness/tests/firmware/size.sh $^
+# The glue for NetX Duo Secure, with declarations of its API in the place of its headers.
+NETXDUO  := $(B)/firmware/stack_netxduo.o $(B)/firmware/link_netxduo.o
+$(NETXDUO): $(B)/firmware/%.o: harness/firmware/glue/%.c $(wildcard harness/firmware/*.h \
+		harness/firmware/glue/*.h harness/tests/firmware/netxduo/*.h) Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=c17 -Iharness -Iharness/tests/firmware/netxduo $(WARNINGS) $(CFLAGS) -c $< -o $@
+
+firmware: $(CORES:%=$(B)/firmware/%.o) $(NETXDUO)
+	@harness/tests/firmware/size.sh $(filter-out $(NETXDUO),$^)
 
 certs: $(B)/shakedown
 	$(B)/shakedown certs

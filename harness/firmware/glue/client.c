@@ -150,6 +150,8 @@ static enum agent_state op_status(void *context, struct agent_report *report)
 void client_abort(void)
 {
 	atomic_store(&client.aborted, true);
+	if (atomic_load(&client.running) && client.stack->abort != NULL)
+		client.stack->abort();
 }
 
 static void op_abort(void *context)

@@ -28,7 +28,7 @@ enum link_end {
 };
 
 struct link {
-	int fd;                     /* owned; -1 while not connected */
+	int fd;                     /* owned; -1 while not connected, or without descriptors */
 	void *addresses;            /* owned, between link_resolve and link_connect */
 	const atomic_bool *aborted; /* borrowed; set once the run is to end */
 	uint32_t deadline_ms;       /* on port_now_ms() */

@@ -76,6 +76,12 @@ struct stack {
 
 	/* The board restarts: forgets what the next run could resume. NULL: it keeps nothing. */
 	void (*forget)(void);
+
+	/*
+	 * Ends the call that the task for TLS waits in; from the agent's task, after `aborted` was
+	 * set. NULL: all waiting is done by a link that looks at that flag.
+	 */
+	void (*abort)(void);
 };
 
 /* Those that firmware can have; each is in the file of its name. */
