@@ -69,7 +69,7 @@ class Console:
         self._asked = ""  # the command that was sent last
         self._steps = [
             _step(entry, kind)
-            for kind in ("before", "command", "after")
+            for kind in ("before", "roots", "command", "after")
             for entry in ([self._settings[kind]] if kind == "command" else self._settings.get(kind, []))
         ]
         try:
@@ -110,15 +110,36 @@ class Console:
         values = self._values.of(command)
         self._patterns.clear()
         self._get_ready()
-        for step in self._steps:
-            if step["kind"] == "before":
-                self._do(step, values)
+        self._bring(values, self._values.of_roots(command))
         try:
             self._connect(values, command["timeout_ms"] / 1000 + MARGIN_S, started)
             board = self._testimony()
         finally:
             self._leave(values)
         return board
+
+    def _bring(self, values: dict[str, str], roots: list[dict[str, str]]) -> None:
+        """All that comes before the command that connects."""
+        if len(roots) > 1 and self._brings_one_root():
+            raise Failed(
+                "unable", f"the server's certificates lead to {len(roots)} roots, and the profile brings the first over"
+                " alone: $.console.roots does it for each"
+            )
+        for step in self._steps:
+            if step["kind"] == "before":
+                self._do(step, values)
+        for root in roots:
+            for step in self._steps:
+                if step["kind"] == "roots":
+                    self._do(step, {**values, **root})
+
+    def _brings_one_root(self) -> bool:
+        """Whether forms that hold one root are used where all should be."""
+        forms = ("ca_base64", "ca_hex", "ca_der_size")
+        return any(
+            step.get("each") in forms or any(name in forms for name in template.places(step["send"]))
+            for step in self._steps if step["kind"] != "roots"
+        )
 
     # --- the dialogue ----------------------------------------------------------------------------
 
@@ -208,7 +229,7 @@ class Console:
             raise Failed("reboot", f"the board wrote {fatal.line!r} ({fatal.place})")
         if "refused" in matches and not step.get("may_fail"):
             refused = matches["refused"]
-            raise Failed("upload" if step["kind"] == "before" else "refused",
+            raise Failed("upload" if step["kind"] in ("before", "roots") else "refused",
                          f"the board refused {self._asked[:60]!r}: it wrote {refused.line!r} ({refused.place})")
 
     def _connect(

@@ -16,7 +16,7 @@ NAMES = (
     "host", "port", "sni", "alpn", "min", "max", "psk_identity", "psk_key", "ca", "cert", "key",
     "ca_pem", "cert_pem", "key_pem", "ca_base64", "cert_base64", "key_base64", "ca_hex", "cert_hex",
     "key_hex", "ca_size", "cert_size", "key_size", "ca_der_size", "cert_der_size", "key_der_size",
-    "session", "resume", "id", "send", "time",
+    "ca_root", "session", "resume", "id", "send", "time",
 )
 # What a case may ask of the client, and the place that a command must have for it.
 DEMANDS = (

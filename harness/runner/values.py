@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import time
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 from . import template
 from .driver import Failed
@@ -29,6 +29,21 @@ def _first_block(pem: str) -> str:
     """The base64 lines of the first certificate or key, which are its DER."""
     block = pem.partition("-----BEGIN ")[2].partition("-----\n")[2]
     return block.partition("-----END ")[0]
+
+
+def _roots(command: Message) -> list[str]:
+    """The roots to trust, each once: several certificates of a server may have one in common."""
+    return list(dict.fromkeys(_read(path) for path in command.get("ca_pem", [])))
+
+
+def _forms(name: str, pem: str) -> dict[str, str]:
+    """The forms in which shells take a certificate or key."""
+    block = _first_block(pem)
+    der = base64.b64decode(block)
+    return {
+        f"{name}_size": str(len(pem)), f"{name}_base64": block, f"{name}_der_size": str(len(der)),
+        f"{name}_hex": der.hex("\n", -HEX_LINE).upper(),
+    }
 
 
 class Values:
@@ -55,10 +70,10 @@ class Values:
         return values
 
     def _certificates(self, command: Message) -> dict[str, str]:
-        roots: List[str] = command.get("ca_pem", [])
+        roots = _roots(command)
         values = {}
         if roots:
-            values["ca_pem"] = "".join(_read(path) for path in roots)
+            values["ca_pem"] = "".join(roots)
             values["ca"] = os.path.join(self._folder, "ca.pem")
             with open(values["ca"], "w", encoding="ascii") as file:
                 file.write(values["ca_pem"])
@@ -66,15 +81,13 @@ class Values:
             values.update((name, _read(command[name])) for name in _FILES)
             values["cert"], values["key"] = (command[name] for name in _FILES)
         for name in ("ca", "cert", "key"):
-            pem = values.get(f"{name}_pem")
-            if pem:
-                values[f"{name}_size"] = str(len(pem))
-                block = _first_block(pem)
-                der = base64.b64decode(block)
-                values[f"{name}_base64"] = block
-                values[f"{name}_hex"] = der.hex("\n", -HEX_LINE).upper()
-                values[f"{name}_der_size"] = str(len(der))
+            if f"{name}_pem" in values:
+                values.update(_forms(name, values[f"{name}_pem"]))
         return values
+
+    def of_roots(self, command: Message) -> list[dict[str, str]]:
+        """What each root alone is in all its forms."""
+        return [{"ca_pem": pem, "ca_root": str(i), **_forms("ca", pem)} for i, pem in enumerate(_roots(command))]
 
 
 def refuse_unmet(words: list[Word], command: Message, where: str) -> None:

@@ -10,12 +10,17 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lab import ROOT, Lab  # noqa: E402
+from lab import ROOT, Lab, outcomes  # noqa: E402
 
 SHELLS = str(ROOT / "harness/tests/runner/shells.py")
 DIALECTS = {"zephyr-shell": "zephyr", "esp-idf-console": "esp-idf", "s-client-prompt": "s-client", "at-modem": "at"}
 GOOD = {"name": "good", "why": "w", "server": {"certificate": "ecdsa-p256"}}
 ONE = {"suite": "one", "why": "w", "scenarios": [GOOD]}
+TWO = {"certificate": ["rsa-2048", "ecdsa-p256"]}
+BOTH = {"suite": "both", "why": "w", "scenarios": [
+    {"name": "ecdsa", "why": "w", "server": {**TWO, "versions": ["1.3"]}},
+    {"name": "rsa", "why": "w", "server": {**TWO, "versions": ["1.2"], "cipher_list": "ECDHE-RSA-AES128-GCM-SHA256"}},
+]}
 MIXED = {"suite": "mixed", "why": "w", "scenarios": [
     GOOD, {"name": "expired", "why": "w", "server": {"certificate": "expired"}},
     {"name": "no-version", "why": "w", "server": {"certificate": "ecdsa-p256", "faults": [
@@ -56,6 +61,16 @@ class Consoles(Lab):
         status = {name: cells[f"mixed/no-version/{name}"]["witnesses"]["board"]["status"] for name in DIALECTS}
         self.assertEqual(status, {"zephyr-shell": "113", "esp-idf-console": "-0x7780", "s-client-prompt": "0x0A000410",
                                   "at-modem": "579"}, done.out)
+
+    def test_each_root_is_brought_over_or_the_case_is_not_run(self) -> None:
+        self.options = ["--control", "never"]
+        steps = json.loads((ROOT / "scenarios/boards/zephyr-shell.json").read_text(encoding="utf-8"))["console"]["before"]
+        each = self.profile("zephyr-shell", console={"before": steps[:1], "roots": steps[1:]})
+        both = self.write("both.json", BOTH)
+        self.run_suite(both, each)
+        self.assertEqual(set(outcomes(self.cells()).values()), {("pass", "connected")})
+        self.run_suite(both, self.profile("zephyr-shell"), out=self.folder / "first-alone")
+        self.assertEqual(set(outcomes(self.cells(self.folder / "first-alone")).values()), {("skip", "unable")})
 
     def test_crash_and_restart_are_inconclusive_with_the_line(self) -> None:
         crashed, restarted = self.each(self.profile("zephyr-shell", "crash"), self.profile("esp-idf-console", "reboot"))

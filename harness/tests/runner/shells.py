@@ -179,9 +179,10 @@ class Zephyr(Shell):
             self.buffer = "" if words[2] == "clear" else self.buffer + words[2]
         elif words[:2] == ["cred", "add"]:
             base64.b64decode(self.buffer, validate=True)
-            self.client.roots = PEM.format("\n".join(re.findall(".{1,64}", self.buffer)) + "\n")
+            self.client.roots += PEM.format("\n".join(re.findall(".{1,64}", self.buffer)) + "\n")
             self.say("Added TLS credential, tag 4711\r\n")
         elif words[:2] == ["cred", "del"]:
+            self.client.roots = ""
             self.say("There is no TLS credential with this tag\r\n")
         elif words[:2] == ["sock", "connect"]:
             self.connect(dict(zip(words[2::1], words[3::1])))
