@@ -208,12 +208,31 @@ static void on_virtual_message(void *context, json_t *message, struct bytes atta
 		go_down(board, "runner", error.text);
 }
 
+/* What a program that left before it was a board said is all there is; most say nothing. */
+static void tell_early_end(struct board *board, const char *why)
+{
+	const json_t *command = json_object_get(board->profile, "virtual");
+	char text[2 * SENTENCE_MAX];
+
+	if (strstr(why, ": ") != NULL) {
+		go_down(board, "board", why);
+		return;
+	}
+	snprintf(text, sizeof(text),
+	         "%s before it named its device, which is the first that a virtual board does; is "
+	         "\"%s\" one, as shakedown-board is?",
+	         why, json_string_value(json_array_get(command, 0)));
+	go_down(board, "board", text);
+}
+
 static void on_virtual_exited(void *context, const char *why)
 {
 	struct board *board = context;
 
 	board->virtual = NULL;
-	if (is_up(board))
+	if (board->state == STATE_VIRTUAL)
+		tell_early_end(board, why);
+	else if (is_up(board))
 		go_down(board, "board", why);
 	proceed_if_alone(board);
 }

@@ -129,7 +129,13 @@ class Boards(WrongInput):
 
     def test_program_that_is_no_board(self) -> None:
         self.boards = [self.write("own.json", profile("own", virtual=["false"]))]
-        self.refused(3, "the virtual board own ended with status 1")
+        self.refused(3, "the virtual board own ended with status 1 before it named its device, which is the first "
+                        "that a virtual board does; is \"false\" one, as shakedown-board is?")
+
+    def test_program_that_ends_at_once(self) -> None:
+        self.boards = [self.write("own.json", profile("own", virtual=["/bin/true"]))]
+        self.refused(3, "the virtual board own ended with status 0 before it named its device, which is the first "
+                        "that a virtual board does; is \"/bin/true\" one, as shakedown-board is?")
 
     def test_absent_program(self) -> None:
         self.boards = [self.write("own.json", profile("own", virtual=["shakedown-board-none"]))]
