@@ -161,8 +161,13 @@ check:
 	@$(MAKE) --no-print-directory -s tests certs
 	@$(MAKE) --no-print-directory -s B=$(B)-san CFLAGS="-O1 -g $(SANITIZE)" tests
 	@$(MAKE) --no-print-directory fuzz-build
+	@$(MAKE) --no-print-directory -s analyse
 	@harness/tests/run.sh $(B) $(B)-san
 	@harness/tests/fuzz/run.sh $(B)-fuzz 3
+
+# What checkers find without running anything.
+analyse:
+	@harness/tests/analyse.sh -std=c17 $(CPPFLAGS) $(WARNINGS)
 
 golden: $(B)/tests/flow/test_golden
 	$< --write
@@ -183,6 +188,6 @@ accuracy: all certs
 clean:
 	rm -rf $(B) $(B)-san $(B)-fuzz
 
-.PHONY: all tests firmware certs demo check fuzzers fuzz-build fuzz golden bench bench-decode bench-memory accuracy clean
+.PHONY: all analyse tests firmware certs demo check fuzzers fuzz-build fuzz golden bench bench-decode bench-memory accuracy clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -50,7 +50,7 @@ static const char *label_of(const char *key, char made[LABEL_MAX])
 
 	if (row != NULL)
 		return row->label;
-	for (i = 0; key[i] != '\0' && i < LABEL_MAX - 1; i++) {
+	for (i = 0; i < LABEL_MAX - 1 && key[i] != '\0'; i++) {
 		made[i] = key[i];
 		if (start && key[i] >= 'a' && key[i] <= 'z')
 			made[i] = (char)(key[i] - 'a' + 'A');

@@ -637,12 +637,11 @@ void capture_close(struct capture *capture)
 /* What was read up to `pos`: else all of a large file would count as memory in use. */
 static void give_back_pages(struct capture *capture, size_t pos)
 {
-	uint8_t *start = (uint8_t *)capture->mapped + capture->n_given_back;
+	uint8_t *mapped = capture->mapped;
 
-	if (!capture->kept || capture->mapped == NULL ||
-	    pos < capture->n_given_back + 2 * PAGES_HELD)
+	if (!capture->kept || mapped == NULL || pos < capture->n_given_back + 2 * PAGES_HELD)
 		return;
-	if (madvise(start, PAGES_HELD, MADV_DONTNEED) == 0)
+	if (madvise(mapped + capture->n_given_back, PAGES_HELD, MADV_DONTNEED) == 0)
 		capture->n_given_back += PAGES_HELD;
 }
 

@@ -169,9 +169,12 @@ static void take_sorted(struct pass *pass, struct capture *capture)
 
 	while (capture_next(capture, &packet)) {
 		if (n == size) {
+			struct place *more;
+
 			size = size > 0 ? size * 2 : QUEUE_FIRST;
-			places = reallocarray(places, size, sizeof(*places));
-			CHECK(places != NULL);
+			more = reallocarray(places, size, sizeof(*places));
+			CHECK(more != NULL);
+			places = more;
 		}
 		places[n] = (struct place){packet, n};
 		n++;

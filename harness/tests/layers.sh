@@ -3,6 +3,8 @@
 # Usage: layers.sh HARNESS_FOLDER
 set -eu
 cd "$1"
+# names of layers and files are words
+# shellcheck disable=SC2046
 awk '
 FILENAME == "LAYERS" { for (i = 1; i <= NF; i++) rank[$i] = ++n; next }
 /^[ \t]*#[ \t]*include[ \t]*["<]/ {

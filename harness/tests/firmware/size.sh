@@ -13,6 +13,8 @@ char measured[sizeof(struct agent)];' >"$measure/ram.c"
 verdict=0
 for object in "$@"; do
 	core=$(basename "$object" .o)
+	# its columns are words
+	# shellcheck disable=SC2046
 	set -- $(arm-none-eabi-size "$object" | tail -n 1)
 	text=$1 state=$(($2 + $3))
 	arm-none-eabi-gcc -ffreestanding -mthumb -mcpu="$core" -Iharness/firmware -c "$measure/ram.c" -o "$measure/ram.o"

@@ -129,7 +129,7 @@ static int forbid(int number, unsigned argument_1)
 	unsigned n_arguments = argument_1 != 0;
 
 	return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), number, n_arguments,
-	                        SCMP_A1(SCMP_CMP_EQ, argument_1)) != 0 ||
+	                        SCMP_A1(SCMP_CMP_EQ, argument_1, 0)) != 0 ||
 	       seccomp_load(filter) != 0;
 }
 

@@ -75,5 +75,7 @@ for folder in harness/tests/fuzz/corpus/*/; do
 	plant "$(basename "$folder")" "$folder"*
 done
 
+# names of targets are words
+# shellcheck disable=SC2046
 [ $# -gt 0 ] || set -- $(ls "$build"/fuzz | sed -n 's/^fuzz_//p')
 printf '%s\n' "$@" | xargs -P 2 -I '{}' harness/tests/fuzz/run.sh --one "$build" "$seconds" '{}'

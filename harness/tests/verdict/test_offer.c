@@ -345,8 +345,8 @@ static void what_is_not_the_offers_fault_is_not_claimed(void **state)
 		/* a server that has nothing to sign with in TLS 1.3, whatever is offered */
 		"{'versions': ['1.3'], 'signature_algorithms': ['RSA+SHA512']}",
 		"{'groups': ['X25519', 'curve-of-tomorrow']}",
-		"{'certificate': ['my-own-rsa'], 'versions': ['1.3'], 'signature_algorithms':"
-		" ['ed25519']}",
+		("{'certificate': ['my-own-rsa'], 'versions': ['1.3'], "
+		 "'signature_algorithms': ['ed25519']}"),
 		"{'certificate': ['ed25519'], 'signature_algorithms': ['mldsa65']}",
 		"{'versions': ['1.2'], 'cipher_list': ['NO-SUCH-SUITE']}",
 		"{'versions': ['1.2'], 'certificate': ['my-own-rsa'], 'cipher_list': ['kRSA']}",

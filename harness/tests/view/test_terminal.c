@@ -165,8 +165,7 @@ static void poison(json_t *value, const char *text)
 static void nothing_in_a_run_reaches_the_terminal_as_a_control(void **state)
 {
 	static const char *const evil[] = {"\x1b]0;owned\x07", "a\rb\nc\td",
-	                                   "\u202e\u2066\xc2\x9b"
-	                                   "1m\u200b",
+	                                   "\u202e\u2066\302\2331m\u200b",
 	                                   "\x7f\x01\x08"};
 	struct terminal_options options = {.unicode = true};
 	struct buf out = {0};

@@ -1,0 +1,20 @@
+#!/bin/sh
+# What compilers and checkers say of the sources without running them: clang's warnings, cppcheck,
+# and shellcheck. Usage: analyse.sh FLAG..., with the flags of the compiler. What one of them finds without
+# cause is excused where it stands, with the reason.
+set -eu
+cd "$(dirname "$0")/../.."
+for tool in clang cppcheck shellcheck; do
+	command -v "$tool" >/dev/null || {
+		echo "The analysis needs $tool: make check installs it." >&2
+		exit 1
+	}
+done
+
+git ls-files '*.c' | grep -v '^harness/firmware/glue/netx' |
+	xargs -P 2 -n 20 clang -fsyntax-only -DSTACK_LIST= "$@"
+cppcheck -q -j 2 --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+	--library=harness/tests/cppcheck.cfg --inline-suppr --suppress=missingIncludeSystem \
+	-D_GNU_SOURCE -Iharness harness
+git ls-files | xargs grep -lE '^#!/(bin/sh|usr/bin/env bash)' | xargs shellcheck --severity=warning
+echo "clang, cppcheck and shellcheck have nothing to say"
