@@ -25,7 +25,7 @@ static void render(const json_t *results)
 	struct buf text = {0};
 
 	terminal_render(results, &options, &text);
-	junit_render(&text, results);
+	junit_render(&text, results, "reports/fuzz");
 	markdown_render(&text, results);
 	results_exit_status(results);
 	buf_fini(&text);
