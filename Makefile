@@ -75,8 +75,9 @@ $(B)/libshakedown.a: $(LIB_OBJ) $(B)/obj/view/page.o
 	@rm -f $@
 	ar rcs $@ $^
 
-$(B)/shakedown: $(B)/obj/client.o $(B)/obj/rehearsal.o $(patsubst harness/%.c,$(B)/obj/%.o,$(wildcard harness/command*.c))
-$(B)/shakedownd: $(B)/obj/run.o $(B)/obj/agenda.o $(B)/obj/station.o $(B)/obj/trial.o $(B)/obj/control.o
+$(B)/shakedown: $(patsubst %,$(B)/obj/%.o,client lab_socket rehearsal) \
+		$(patsubst harness/%.c,$(B)/obj/%.o,$(wildcard harness/command*.c))
+$(B)/shakedownd: $(patsubst %,$(B)/obj/%.o,worker run agenda station trial control)
 $(PROGRAMS): $(B)/%: $(B)/obj/%.o $(B)/libshakedown.a
 	$(CC) $(CFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -o $@
 

@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/version.h"
 #include "flow/interface.h"
-#include "view/results.h"
+#include "peer/certs.h"
 
 #include <libgen.h>
 #include <openssl/crypto.h>
@@ -15,21 +15,52 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int load_suites(struct agenda *agenda, const json_t *names, struct error *error)
+/* Who asks may be of another installation, on another machine. */
+static int check_version(const json_t *request, struct error *error)
 {
-	const json_t *name;
+	const char *version = json_text(request, "version");
+
+	if (strcmp(version, SHAKEDOWN_VERSION) == 0)
+		return 0;
+	return error_set(error, ERR_INPUT,
+	                 "the command is Shakedown %s, the daemon %s: install the same version of "
+	                 "both",
+	                 version, SHAKEDOWN_VERSION);
+}
+
+static int load_suites(struct agenda *agenda, const json_t *documents, struct error *error)
+{
+	const json_t *document;
 	size_t i;
 	int rc = 0;
 
-	agenda->suites = calloc(json_array_size(names) + 1, sizeof(*agenda->suites));
+	agenda->suites = calloc(json_array_size(documents) + 1, sizeof(*agenda->suites));
 	CHECK(agenda->suites != NULL);
-	json_array_foreach(names, i, name) {
-		rc = suite_load(&agenda->suites[i], json_string_value(name), error);
+	json_array_foreach(documents, i, document) {
+		rc = suite_take(&agenda->suites[i], document, error);
 		if (rc != 0)
 			return rc;
 		agenda->plan.n_suites++;
 	}
 	return suite_check_set(agenda->suites, agenda->plan.n_suites, error);
+}
+
+/* The boards of a lab, whose daemon has checked them. */
+static void take_profiles(struct agenda *agenda, const json_t *documents)
+{
+	const json_t *document;
+	size_t i;
+
+	agenda->profiles = calloc(json_array_size(documents) + 1, sizeof(*agenda->profiles));
+	CHECK(agenda->profiles != NULL);
+	json_array_foreach(documents, i, document) {
+		struct profile *profile = &agenda->profiles[agenda->plan.n_profiles++];
+
+		profile->file = strdup(json_text(document, "file"));
+		CHECK(profile->file != NULL);
+		profile->json = json_incref(json_object_get(document, "json"));
+		profile->local = json_flag(document, "local");
+	}
 }
 
 static int load_profiles(struct agenda *agenda, const json_t *names, struct error *error)
@@ -103,27 +134,6 @@ static bool owns_known(const struct agenda *agenda, size_t index)
 
 /* --- a part of the plan ----------------------------------------------------------------------- */
 
-/* Adds what each case of a former run took on its boards: {"<id of the case>": milliseconds}. */
-static json_t *former_durations(const json_t *results)
-{
-	json_t *durations = json_made(json_object());
-	const json_t *cell;
-	size_t i;
-
-	json_array_foreach(json_object_get(results, "cells"), i, cell) {
-		char *id = strdup(json_text(cell, "id")), *board = strrchr(id, '/');
-		double total = json_number_value(
-			json_object_get(json_object_get(cell, "timings_ms"), "total"));
-
-		if (board != NULL)
-			*board = '\0';
-		total += json_number_value(json_object_get(durations, id));
-		json_object_set_new(durations, id, json_made(json_real(total)));
-		free(id);
-	}
-	return durations;
-}
-
 /* A case that the former run did not have takes as long as its average one. */
 static double average(const json_t *durations)
 {
@@ -136,7 +146,7 @@ static double average(const json_t *durations)
 	return sum > 0 ? sum / (double)json_object_size(durations) : 1;
 }
 
-/* How long each case takes, by the former run in `folder`, or all alike without one. New. */
+/* How long each case takes, by what is known of a former run, or all alike. New. */
 static double *expected_durations(const struct plan *plan, const json_t *known)
 {
 	size_t n_cases = plan_n_all_cases(plan);
@@ -153,45 +163,23 @@ static double *expected_durations(const struct plan *plan, const json_t *known)
 	return durations;
 }
 
-static int load_former(const char *folder, json_t **results, struct error *error)
-{
-	char *path = file_join(folder, "results.json");
-	char *schema = file_join(file_data_root(error), "scenarios/schema/results.schema.json");
-	int rc = results_load(path, schema, results, error);
-
-	free(schema);
-	free(path);
-	if (rc != 0)
-		error_append(error, "; --durations takes the folder of a run");
-	return rc;
-}
-
 /* Leaves the run its shard of the plan, if it is to have one. */
 static int take_shard(struct agenda *agenda, const json_t *request, struct error *error)
 {
-	const char *text = json_text(request, "shard"), *folder = json_text(request, "durations");
-	json_t *former = NULL, *known;
+	const char *text = json_text(request, "shard");
 	double *durations;
 	int rc;
 
-	if (text[0] == '\0' && folder[0] == '\0')
-		return 0;
 	if (text[0] == '\0')
-		return error_set(error, ERR_INPUT,
-		                 "--durations serves --shard, which was not given");
+		return 0;
 	rc = shard_read(&agenda->shard, text, error);
-	if (rc == 0 && folder[0] != '\0')
-		rc = load_former(folder, &former, error);
 	if (rc != 0)
 		return rc;
-	known = former_durations(former);
-	durations = expected_durations(&agenda->plan, known);
+	durations = expected_durations(&agenda->plan, json_object_get(request, "durations"));
 	agenda->cases = shard_pick(&agenda->shard, durations, plan_n_all_cases(&agenda->plan),
 	                           &agenda->plan.n_cases);
 	agenda->plan.cases = agenda->cases;
 	free(durations);
-	json_decref(known);
-	json_decref(former);
 	if (agenda->plan.n_cases == 0)
 		return error_set(error, ERR_INPUT,
 		                 "the shard %s is empty, as the plan has %zu cases: make fewer shards",
@@ -325,21 +313,39 @@ static int read_control(struct agenda *agenda, const json_t *request, struct err
 	                 json_text(request, "control"));
 }
 
+/* What was run in an earlier part of the run. */
+static void take_done(struct agenda *agenda, const json_t *done)
+{
+	size_t n = plan_n_cells(&agenda->plan), len = json_string_length(done);
+
+	agenda->done = malloc(n + 1);
+	CHECK(agenda->done != NULL);
+	memset(agenda->done, '0', n);
+	agenda->done[n] = '\0';
+	memcpy(agenda->done, len > 0 ? json_string_value(done) : "", len < n ? len : n);
+	agenda->is_rest = len > 0;
+}
+
 int agenda_load(struct agenda *agenda, const json_t *request, struct error *error)
 {
 	const char *root = file_data_root(error);
+	const json_t *profiles = json_object_get(request, "profiles");
 	int rc;
 
 	*agenda = (struct agenda){0};
 	if (root == NULL)
 		return error->code;
-	agenda->out = strdup(json_text(request, "out"));
-	CHECK(agenda->out != NULL);
-	agenda->certificates = file_join(root, "certs/out");
-	rc = read_control(agenda, request, error);
+	agenda->certificates = certs_folder(error);
+	if (agenda->certificates == NULL)
+		return error->code;
+	rc = check_version(request, error);
+	if (rc == 0)
+		rc = read_control(agenda, request, error);
 	if (rc == 0)
 		rc = load_suites(agenda, json_object_get(request, "suites"), error);
-	if (rc == 0)
+	if (rc == 0 && profiles != NULL)
+		take_profiles(agenda, profiles);
+	else if (rc == 0)
 		rc = load_profiles(agenda, json_object_get(request, "boards"), error);
 	agenda->plan.suites = agenda->suites;
 	agenda->plan.profiles = agenda->profiles;
@@ -356,6 +362,8 @@ int agenda_load(struct agenda *agenda, const json_t *request, struct error *erro
 		rc = load_known(agenda, root, error);
 	if (rc == 0)
 		describe_boards(agenda);
+	if (rc == 0)
+		take_done(agenda, json_object_get(request, "done"));
 	return rc;
 }
 
@@ -374,7 +382,7 @@ void agenda_fini(struct agenda *agenda)
 	free(agenda->profiles);
 	json_decref(agenda->boards);
 	rules_free(agenda->rules);
-	free(agenda->out);
+	free(agenda->done);
 	free(agenda->certificates);
 }
 
@@ -386,30 +394,31 @@ bool agenda_is_local(const struct agenda *agenda)
 	return true;
 }
 
-/* What results.json says of the run before its first cell. */
-static json_t *describe_run(const struct agenda *agenda)
+json_t *agenda_run(const struct agenda *agenda)
 {
-	char started[CLOCK_TEXT_MAX], *name = strdup(agenda->out);
-	json_t *header;
+	char started[CLOCK_TEXT_MAX];
 
-	CHECK(name != NULL);
-	header = json_made(
-		json_pack("{s:s, s:o, s:s, s:{s:s, s:s}}", "id", basename(name), "suites",
-	                  suite_names(agenda),
-	                  "started", clock_text(clock_wall_ns(), started), "versions", "shakedown",
-	                  SHAKEDOWN_VERSION, "openssl", OpenSSL_version(OPENSSL_VERSION_STRING)));
-	free(name);
+	json_t *described = json_made(json_pack(
+		"{s:o, s:s, s:{s:s, s:s}}", "suites", suite_names(agenda), "started",
+		clock_text(clock_wall_ns(), started), "versions", "shakedown", SHAKEDOWN_VERSION,
+		"openssl", OpenSSL_version(OPENSSL_VERSION_STRING)));
+
 	if (agenda->shard.count > 0)
-		json_object_set_new(header, "shard", describe_shard(agenda));
-	return header;
+		json_object_set_new(described, "shard", describe_shard(agenda));
+	return described;
 }
 
-json_t *agenda_header(const struct agenda *agenda)
+json_t *agenda_profiles(const struct agenda *agenda)
 {
-	json_t *cells = json_made(json_array());
+	json_t *profiles = json_made(json_array());
 
-	for (size_t i = 0; i < plan_n_cells(&agenda->plan); i++)
-		json_array_append_new(cells, plan_cell(&agenda->plan, i));
-	return json_made(json_pack("{s:o, s:O, s:o}", "run", describe_run(agenda), "boards",
-	                           agenda->boards, "plan", cells));
+	for (size_t i = 0; i < agenda->plan.n_profiles; i++) {
+		const json_t *json = agenda->profiles[i].json;
+
+		json_array_append_new(profiles,
+		                      json_made(json_pack("{s:s, s:O*}", "name",
+		                                          json_text(json, "name"), "application",
+		                                          json_object_get(json, "application"))));
+	}
+	return profiles;
 }

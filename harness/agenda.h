@@ -1,6 +1,6 @@
 /*
  * agenda.h: what a run is to do, loaded and checked before anything starts: suites, boards, the
- * plan of their cells, rules, where to sniff and where to report. A program's part, above all
+ * plan of their cells, rules, where to sniff. A program's part, above all
  * layers.
  */
 #ifndef SHAKEDOWN_AGENDA_H
@@ -18,8 +18,7 @@
 #include <stdbool.h>
 
 struct agenda {
-	char *out;                   /* the folder of the report */
-	char *certificates;          /* the folder certs/out */
+	char *certificates;          /* the folder of peer/certs.h */
 	char interface[IF_NAMESIZE]; /* to sniff on: it carries the boards' connections */
 	struct suite **suites;
 	struct profile *profiles;
@@ -30,14 +29,20 @@ struct agenda {
 	struct known **known; /* one for each profile; those of a folder share theirs */
 	enum control_policy control;
 	unsigned n_tries;
+	char *done;     /* a character for each cell of the plan: '1' if it is not to be run */
+	bool is_rest;   /* of a run that was begun before */
 	json_t *boards; /* as in results.json, in the order of the profiles */
 };
 
 /*
- * Loads what `request` names ({"suites": [..], "boards": [..], "out": "<folder>", "control":
- * "always" | "on-failure" | "never", "tries": N}, and, for a part of the plan, "shard": "K/N" and
- * "durations": "<folder of a former run>"). The caller ends it with agenda_fini, after a
- * failure too: ERR_INPUT or ERR_ENVIRONMENT.
+ * Loads what `request` names:
+ *   {"version": as in version.h, "suites": [documents (suite.h)], "boards": [profiles by name or
+ *    path], "rules": [as for rules_load_shipped], "control": "always" | "on-failure" | "never",
+ *    "tries": N}
+ * and perhaps "profiles", [{"file", "json", "local"}] that were loaded elsewhere, in place of
+ * "boards"; "done", as agenda.done; and, for a part of the plan, "shard": "K/N" and "durations":
+ * {"<id of a case>": milliseconds that it took before}. The caller ends it with agenda_fini, after
+ * a failure too: ERR_INPUT or ERR_ENVIRONMENT.
  */
 int agenda_load(struct agenda *agenda, const json_t *request, struct error *error);
 void agenda_fini(struct agenda *agenda);
@@ -51,7 +56,10 @@ bool agenda_is_local(const struct agenda *agenda);
  */
 json_t *agenda_stale(const struct agenda *agenda);
 
-/* What results_open (view/results.h) takes of a run that starts now; the caller releases it. */
-json_t *agenda_header(const struct agenda *agenda);
+/* What results.json says of a run that starts now: {suites, started, versions}. New. */
+json_t *agenda_run(const struct agenda *agenda);
+
+/* What the plan takes from the boards' profiles: [{"name", "application"}]. New. */
+json_t *agenda_profiles(const struct agenda *agenda);
 
 #endif

@@ -5,9 +5,11 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/message.h"
+#include "lab_socket.h"
+#include "verdict/outcome.h"
 #include "view/results.h"
 
-#include <errno.h>
+#include <libgen.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -17,33 +19,41 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CONNECT_TRIES 500 /* of 10 ms: how long the daemon may take to listen */
 #define BURY_STEP_MS 10   /* between looks at whether the last process of a run is gone */
 
 struct client {
-	pid_t daemon;
-	int control; /* the socket to the daemon */
+	pid_t daemon; /* the process of a run of our own; -1: there is none */
+	int control;  /* the socket to it, or to a lab's daemon */
 	int signals; /* signalfd */
 	struct message_reader reader;
 	bool terminal; /* stderr is one: progress is one line that changes */
 	bool cancelled;
 	long long n_cells, n_done;
-	const char *out;
+	const char *out, *lab; /* `lab`: the daemon's socket, or NULL */
+	json_t *request;
+	json_t *header;          /* of a run that goes on; else NULL */
+	struct results *results; /* NULL before the plan is known */
+	struct error trouble;    /* in keeping the results: the run is stopped for it */
+	int worst;               /* exit status that a cell asks for */
 	int status; /* the run's exit status once it has finished; -1 before */
+	bool begun, complete, unkept;
 };
 
-/* --- a private daemon ------------------------------------------------------------------------- */
+/* --- a process of our own ------------------------------------------------------------------------- */
 
-/* The daemon has a session of its own: a Ctrl-C reaches it through us alone, as a cancellation. */
-static int spawn_daemon(struct client *client, const char *socket_path, struct error *error)
+/*
+ * It has a session of its own: a Ctrl-C reaches it through us alone, as a cancellation. `end` is
+ * its end of the socket.
+ */
+static int spawn_daemon(struct client *client, int end, struct error *error)
 {
 	extern char **environ;
 	char *program = file_sibling_program("shakedownd");
-	char *const arguments[] = {program, "--socket", (char *)socket_path, NULL};
+	char *const arguments[] = {program, "--run", NULL};
+	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t none;
 	int rc;
@@ -52,7 +62,10 @@ static int spawn_daemon(struct client *client, const char *socket_path, struct e
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
 	posix_spawnattr_setsigmask(&attributes, &none);
-	rc = posix_spawn(&client->daemon, program, NULL, &attributes, arguments, environ);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, end, STDIN_FILENO);
+	rc = posix_spawn(&client->daemon, program, &actions, &attributes, arguments, environ);
+	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
 	if (rc != 0)
 		error_system(error, ERR_ENVIRONMENT, rc, "cannot start the daemon %s", program);
@@ -60,53 +73,23 @@ static int spawn_daemon(struct client *client, const char *socket_path, struct e
 	return rc == 0 ? 0 : ERR_ENVIRONMENT;
 }
 
-static int connect_daemon(struct client *client, const char *socket_path, struct error *error)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	if (strlen(socket_path) >= sizeof(address.sun_path))
-		return error_set(error, ERR_ENVIRONMENT,
-		                 "the path %s is too long for a Unix socket", socket_path);
-	strcpy(address.sun_path, socket_path);
-	client->control = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	for (int i = 0; i < CONNECT_TRIES; i++) {
-		if (connect(client->control, (struct sockaddr *)&address, sizeof(address)) == 0)
-			return 0;
-		if (waitpid(client->daemon, NULL, WNOHANG) == client->daemon) {
-			client->daemon = -1;
-			return error_set(error, ERR_ENVIRONMENT,
-			                 "the daemon ended before it listened on %s", socket_path);
-		}
-		poll(NULL, 0, 10);
-	}
-	return error_system(error, ERR_ENVIRONMENT, errno, "cannot reach the daemon at %s",
-	                    socket_path);
-}
-
-/* The socket's folder is gone again as soon as we are connected: nothing is left behind. */
 static int start_daemon(struct client *client, struct error *error)
 {
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	char *folder = file_join(runtime != NULL && access(runtime, W_OK) == 0 ? runtime : "/tmp",
-	                         "shakedown-XXXXXX");
-	char *socket_path = NULL;
-	int rc;
+	int ends[2], rc;
 
-	if (mkdtemp(folder) == NULL) {
-		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot make the folder %s",
-		                  folder);
-		goto out;
-	}
-	socket_path = file_join(folder, "control");
-	rc = spawn_daemon(client, socket_path, error);
-	if (rc == 0)
-		rc = connect_daemon(client, socket_path, error);
-	unlink(socket_path);
-	rmdir(folder);
-out:
-	free(socket_path);
-	free(folder);
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+	client->control = ends[0];
+	rc = spawn_daemon(client, ends[1], error);
+	close(ends[1]);
 	return rc;
+}
+
+static int reach_daemon(struct client *client, struct error *error)
+{
+	if (client->lab == NULL)
+		return start_daemon(client, error);
+	client->control = lab_socket_connect(client->lab, error);
+	return client->control >= 0 ? 0 : client->control;
 }
 
 /*
@@ -148,55 +131,174 @@ static void show_cell(struct client *client, const json_t *event)
 	fflush(stderr);
 }
 
-static void on_plan(struct client *client, const json_t *event, struct error *error)
+static void stop(struct client *client)
 {
-	(void)error;
-	client->n_cells = json_number(event, "cells");
+	json_t *message = json_made(json_pack("{s:s}", "op", "cancel"));
+
+	message_write(client->control, message, (struct bytes){0}, NULL);
+	json_decref(message);
 }
 
-static void on_notice(struct client *client, const json_t *event, struct error *error)
+/* The results cannot be kept: there is no use in going on. */
+static void stop_if_failed(struct client *client, int rc)
 {
-	(void)error;
+	if (rc == 0)
+		return;
+	client->unkept = true;
+	stop(client);
+}
+
+static struct error *first_trouble(struct client *client)
+{
+	return client->trouble.code == 0 ? &client->trouble : NULL;
+}
+
+static json_t *names_of(const json_t *boards)
+{
+	json_t *names = json_made(json_array()), *board;
+	size_t i;
+
+	json_array_foreach(boards, i, board)
+		json_array_append(names, json_object_get(board, "name"));
+	return names;
+}
+
+/* In a lab, which boards these are is known only now: the run goes on with the same. */
+static json_t *make_header(struct client *client, const json_t *event)
+{
+	json_t *run = json_made(json_deep_copy(json_object_get(event, "run")));
+	const json_t *boards = json_object_get(event, "boards");
+	json_t *request = json_made(json_copy(client->request));
+	char *name = strdup(client->out);
+
+	CHECK(name != NULL);
+	json_object_set_new(run, "id", json_made(json_string(basename(name))));
+	if (client->lab != NULL) {
+		json_object_set_new(request, "boards", names_of(boards));
+		json_object_set_new(request, "daemon", json_made(json_string(client->lab)));
+	}
+	free(name);
+	return json_made(json_pack("{s:o, s:O, s:O, s:o}", "run", run, "boards", boards,
+	                           "profiles", json_object_get(event, "profiles"), "request",
+	                           request));
+}
+
+static int open_results(struct client *client, const json_t *event)
+{
+	json_t *header = make_header(client, event);
+	int rc = results_open(&client->results, client->out, header, &client->trouble);
+
+	if (rc == ERR_ENVIRONMENT)
+		error_append(&client->trouble, "; name another folder with --out");
+	json_decref(header);
+	return rc;
+}
+
+/* The boards of a run that goes on are those of before. */
+static int check_boards(struct client *client, const json_t *event)
+{
+	json_t *before = names_of(json_object_get(client->header, "boards"));
+	json_t *now = names_of(json_object_get(event, "boards"));
+	int rc = 0;
+
+	if (!json_equal(before, now))
+		rc = error_set(&client->trouble, ERR_INPUT,
+		               "the run in %s was on other boards: it cannot go on with these",
+		               client->out);
+	json_decref(before);
+	json_decref(now);
+	return rc;
+}
+
+static void on_plan(struct client *client, const json_t *event, struct bytes attached)
+{
+	(void)attached;
+	client->n_cells = json_number(event, "cells");
+	if (client->header != NULL)
+		stop_if_failed(client, check_boards(client, event));
+	else if (client->results == NULL)
+		stop_if_failed(client, open_results(client, event));
+}
+
+static void on_board(struct client *client, const json_t *event, struct bytes attached)
+{
+	(void)attached;
+	if (client->results != NULL)
+		results_board(client->results, json_object_get(event, "board"), NULL);
+}
+
+static void on_notice(struct client *client, const json_t *event, struct bytes attached)
+{
+	(void)attached;
+	clear_line(client);
+	fprintf(stderr, "%s\n", json_text(event, "text"));
+	if (client->results != NULL) /* a full disk shows with the next cell */
+		results_notice(client->results, json_text(event, "text"), NULL);
+}
+
+/* What a lab's daemon says of the queue; no matter of the results. */
+static void on_queued(struct client *client, const json_t *event, struct bytes attached)
+{
+	(void)attached;
 	clear_line(client);
 	fprintf(stderr, "%s\n", json_text(event, "text"));
 }
 
-static void on_cell(struct client *client, const json_t *event, struct error *error)
+static void on_capture(struct client *client, const json_t *event, struct bytes attached)
 {
-	(void)error;
+	if (client->results != NULL && client->trouble.code == 0)
+		stop_if_failed(client, results_capture(client->results, json_text(event, "name"),
+		                                       attached, first_trouble(client)));
+}
+
+static void on_cell(struct client *client, const json_t *event, struct bytes attached)
+{
+	int status = outcome_exit_status(outcome_named(json_text(event, "outcome")));
+
+	if (client->results == NULL || client->trouble.code != 0)
+		return;
+	stop_if_failed(client,
+	               results_add(client->results, (size_t)json_number(event, "index"), attached,
+	                           first_trouble(client)));
+	client->worst = status > client->worst ? status : client->worst;
 	show_cell(client, event);
 }
 
-static void on_finished(struct client *client, const json_t *event, struct error *error)
+static void on_finished(struct client *client, const json_t *event, struct bytes attached)
 {
+	(void)attached;
 	clear_line(client);
 	client->status = (int)json_number(event, "status");
+	client->begun = json_flag(event, "begun");
+	client->complete = json_flag(event, "complete");
 	if (json_text(event, "error")[0] != '\0')
-		error_set(error, -client->status, "%s", json_text(event, "error"));
+		error_set(first_trouble(client), -client->status, "%s", json_text(event, "error"));
 }
 
 static const struct {
 	const char *event;
-	void (*show)(struct client *client, const json_t *event, struct error *error);
+	void (*take)(struct client *client, const json_t *event, struct bytes attached);
 } events[] = {
 	{"plan", on_plan},
+	{"board", on_board},
 	{"notice", on_notice},
+	{"queued", on_queued},
+	{"capture", on_capture},
 	{"cell", on_cell},
 	{"finished", on_finished},
 };
 
-static void take_event(struct client *client, const json_t *event, struct error *error)
+static void take_event(struct client *client, const json_t *event, struct bytes attached)
 {
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (strcmp(json_text(event, "event"), events[i].event) == 0)
-			events[i].show(client, event, error);
+			events[i].take(client, event, attached);
 }
 
 /* --- the conversation ------------------------------------------------------------------------- */
 
 static void cancel(struct client *client)
 {
-	json_t *message = json_made(json_pack("{s:s}", "op", "cancel"));
 	struct signalfd_siginfo signal;
 
 	if (read(client->signals, &signal, sizeof(signal)) != sizeof(signal))
@@ -204,19 +306,23 @@ static void cancel(struct client *client)
 	clear_line(client);
 	if (client->cancelled) {
 		fputs("Stopping at once.\n", stderr);
-		kill(-client->daemon, SIGKILL);
+		if (client->daemon > 0)
+			kill(-client->daemon, SIGKILL);
+		shutdown(client->control, SHUT_RDWR);
 	} else {
 		fputs("Stopping: the boards are released and the report of what was done is "
 		      "written.\n",
 		      stderr);
-		message_write(client->control, message, (struct bytes){0}, NULL);
+		stop(client);
 	}
 	client->cancelled = true;
-	json_decref(message);
 }
 
-/* Until the run has finished, or the daemon is gone. */
-static void converse(struct client *client, struct error *error)
+/*
+ * Until the run has finished, or the daemon is gone. What came is made safe when there is nothing
+ * to take at once, so that a slow disk is asked once for several cells.
+ */
+static void converse(struct client *client)
 {
 	struct pollfd ready[] = {{.fd = client->control, .events = POLLIN},
 	                         {.fd = client->signals, .events = POLLIN}};
@@ -227,30 +333,61 @@ static void converse(struct client *client, struct error *error)
 	while (client->status < 0 && rc >= 0) {
 		rc = message_read(client->control, &client->reader, 0, &event, &attached, NULL);
 		if (rc == 1) {
-			take_event(client, event, error);
+			take_event(client, event, attached);
 			json_decref(event);
-		} else if (rc == 0 && poll(ready, 2, -1) > 0 && ready[1].revents != 0) {
-			cancel(client);
+			continue;
 		}
+		if (client->results != NULL)
+			results_sync(client->results);
+		if (rc == 0 && poll(ready, 2, -1) > 0 && ready[1].revents != 0)
+			cancel(client);
 	}
 }
 
-/* The daemon is gone without a last word: what it had done stands in its journal. */
-static int recover(struct client *client, struct error *error)
+/* --- the end ---------------------------------------------------------------------------------- */
+
+/* The daemon is gone without a last word. */
+static void explain_silence(struct client *client)
+{
+	if (client->status >= 0)
+		return;
+	client->begun = true;
+	client->status = -ERR_ENVIRONMENT;
+	error_set(first_trouble(client), ERR_ENVIRONMENT,
+	          client->cancelled ? "the run was stopped"
+	                            : "the daemon died in the middle of the run");
+}
+
+/* Nothing was done, and nobody asked for a report of nothing. */
+static bool is_nothing(const struct client *client)
+{
+	return !client->begun && client->n_done == 0 && client->header == NULL;
+}
+
+static void close_results(struct client *client)
 {
 	struct error unwritten = {0};
-	int rc = results_recover(client->out, &unwritten);
+	bool complete = client->complete && !client->unkept;
 
-	if (client->cancelled)
-		error_set(error, ERR_ENVIRONMENT, "the run was stopped");
-	else
-		error_set(error, ERR_ENVIRONMENT, "the daemon died in the middle of the run");
-	if (rc == 0)
-		error_append(error, "; the report of what was done is in %s", client->out);
-	else
-		error_append(error, "; no report could be made of what was done (%s)",
-		             unwritten.text);
-	return -ERR_ENVIRONMENT;
+	if (client->results == NULL)
+		return;
+	if (is_nothing(client)) {
+		results_discard(client->results);
+		return;
+	}
+	if (results_close(client->results, complete, &unwritten) != 0) {
+		if (client->trouble.code == 0)
+			client->trouble = unwritten;
+		error_append(&client->trouble,
+		             "; the report could not be written: see to that, then "
+		             "`shakedown report %s` does it",
+		             client->out);
+	} else if (!complete) {
+		error_append(&client->trouble,
+		             "; the report of what was done is in %s, and `shakedown run --resume %s` "
+		             "goes on",
+		             client->out, client->out);
+	}
 }
 
 static void take_signals(struct client *client)
@@ -267,28 +404,67 @@ static void take_signals(struct client *client)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-int client_run(const json_t *request, struct error *error)
+/* What is asked for: a new run, or the rest of one. */
+static int prepare(struct client *client, const struct client_order *order, struct error *error)
+{
+	struct buf done = {0};
+	int rc;
+
+	if (order->request != NULL) {
+		client->request = json_made(json_copy((json_t *)order->request));
+		return results_check_unused(order->out, error);
+	}
+	rc = results_resume(&client->results, order->out, &client->header, &done, error);
+	if (rc != 0)
+		return rc;
+	client->request = json_made(json_copy(json_object_get(client->header, "request")));
+	if (client->lab == NULL && json_object_get(client->request, "daemon") != NULL)
+		client->lab = json_text(client->request, "daemon");
+	json_object_set_new(client->request, "done",
+	                    json_made(json_stringn(buf_string(&done), done.len)));
+	for (size_t i = 0; i < done.len; i++)
+		client->n_done += done.data[i] == '1';
+	buf_fini(&done);
+	return 0;
+}
+
+static void client_fini(struct client *client)
+{
+	if (client->control >= 0)
+		close(client->control);
+	bury_daemon(client);
+	message_reader_fini(&client->reader);
+	json_decref(client->request);
+	json_decref(client->header);
+	close(client->signals);
+}
+
+int client_run(const struct client_order *order, struct error *error)
 {
 	struct client client = {.daemon = -1,
 	                        .control = -1,
 	                        .terminal = isatty(STDERR_FILENO),
-	                        .out = json_text(request, "out"),
+	                        .out = order->out,
+	                        .lab = order->daemon,
 	                        .status = -1};
 	int rc;
 
 	take_signals(&client);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	rc = start_daemon(&client, error);
+	rc = prepare(&client, order, &client.trouble);
 	if (rc == 0)
-		rc = message_write(client.control, request, (struct bytes){0}, error);
+		rc = reach_daemon(&client, &client.trouble);
 	if (rc == 0)
-		converse(&client, error);
-	if (client.control >= 0)
-		close(client.control);
-	bury_daemon(&client);
-	if (rc == 0)
-		rc = client.status >= 0 ? client.status : recover(&client, error);
-	close(client.signals);
-	message_reader_fini(&client.reader);
-	return rc < 0 ? -rc : rc;
+		rc = message_write(client.control, client.request, (struct bytes){0},
+		                   &client.trouble);
+	if (rc == 0) {
+		converse(&client);
+		explain_silence(&client);
+	}
+	close_results(&client);
+	client_fini(&client);
+	*error = client.trouble;
+	if (client.trouble.code != 0)
+		return -client.trouble.code;
+	return client.status > client.worst ? client.status : client.worst;
 }

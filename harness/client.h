@@ -1,6 +1,6 @@
 /*
- * client.h: the command's side of a run: starts a private daemon, gives it the request, shows
- * progress. A program's part, above all layers.
+ * client.h: the command's side of a run: has it done by a process of its own or by the daemon of a
+ * lab, keeps what comes of it, shows progress. A program's part, above all layers.
  */
 #ifndef SHAKEDOWN_CLIENT_H
 #define SHAKEDOWN_CLIENT_H
@@ -8,13 +8,20 @@
 #include "base/error.h"
 
 #include <jansson.h>
+#include <stdbool.h>
+
+struct client_order {
+	const json_t *request; /* {"op": "run", ...} (agenda.h); NULL to go on with the run in `out` */
+	const char *out;       /* the folder of the results */
+	const char *daemon;    /* the socket of a lab's daemon, or NULL */
+};
 
 /*
- * Runs `request` ({"op": "run", "suites": [..], "boards": [..], "out": "<folder>"}) on a private
- * shakedownd, prints progress on stderr and passes SIGINT, SIGTERM and SIGHUP on as a cancellation:
- * the report of what was done is written all the same. If the daemon dies, writes the report from
- * its journal. Returns the exit status of `shakedown run`; 2 and 3 with the error set.
+ * Does a run, prints progress on stderr and passes SIGINT, SIGTERM and SIGHUP on as a cancellation:
+ * the report of what was done is written all the same, also if the daemon dies. A run that was cut
+ * short, in whatever way, can go on. Returns the exit status of `shakedown run`, as far as this part
+ * of the run goes; 2 and 3 with the error set.
  */
-int client_run(const json_t *request, struct error *error);
+int client_run(const struct client_order *order, struct error *error);
 
 #endif

@@ -71,13 +71,12 @@ json_t *command_words(const struct option_words *option)
 int command_certificates(struct certs_made *made, struct error *error)
 {
 	const char *root = file_data_root(error);
-	char *recipes, *out;
+	char *recipes, *out = certs_folder(error);
 	int rc;
 
-	if (root == NULL)
+	if (out == NULL)
 		return error->code;
 	recipes = file_join(root, "certs/recipes.json");
-	out = file_join(root, "certs/out");
 	rc = certs_make(recipes, out, made, error);
 	free(recipes);
 	free(out);
@@ -90,7 +89,7 @@ char *command_certificates_folder(struct error *error)
 
 	if (command_certificates(&made, error) != 0)
 		return NULL;
-	return file_join(file_data_root(error), "certs/out");
+	return certs_folder(error);
 }
 
 int command_suites(const struct option_words *option, struct suite *suites[], struct error *error)

@@ -1,9 +1,13 @@
 #include "command.h"
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "base/version.h"
 #include "client.h"
+#include "lab_socket.h"
+#include "scenario/shipped.h"
 #include "verdict/baseline.h"
 #include "view/results.h"
 
@@ -14,8 +18,19 @@
 #define TRIES_DEFAULT 6 /* one-factor changes that a failing cell may cost */
 #define TRIES_MAX 100
 
-enum { RUN_SUITES, RUN_BOARDS, RUN_OUT, RUN_CONTROL, RUN_TRIES, RUN_RULES, RUN_SHARD, RUN_DURATIONS,
-       RUN_BASELINE };
+enum {
+	RUN_SUITES,
+	RUN_BOARDS,
+	RUN_OUT,
+	RUN_CONTROL,
+	RUN_TRIES,
+	RUN_RULES,
+	RUN_SHARD,
+	RUN_DURATIONS,
+	RUN_RESUME,
+	RUN_DAEMON,
+	RUN_BASELINE,
+};
 
 /* reports/<time>-<suite> where the user named no folder. */
 static char *default_folder(const char *suite)
@@ -34,28 +49,138 @@ static char *default_folder(const char *suite)
 	return folder;
 }
 
+/* The suites as documents: who runs them may be on another machine. */
+static int put_suites(const struct option_words *option, json_t *request, struct error *error)
+{
+	struct suite *suites[COMMAND_WORDS_MAX] = {0};
+	int rc = command_suites(option, suites, error);
+	json_t *documents = json_made(json_array());
+
+	for (size_t i = 0; i < option->n; i++) {
+		if (rc == 0)
+			json_array_append_new(documents, suite_document(suites[i]));
+		suite_free(suites[i]);
+	}
+	json_object_set_new(request, "suites", documents);
+	return rc;
+}
+
+/* Files of JSON as [{"file", "json"}], under `key`. */
+static int put_files(const struct option_words *option, const char *key, json_t *request,
+                     struct error *error)
+{
+	json_t *documents = json_made(json_array());
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < option->n; i++) {
+		json_t *json = NULL;
+
+		rc = json_load_path(option->words[i], &json, error);
+		if (rc == 0)
+			json_array_append_new(documents,
+			                      json_made(json_pack("{s:s, s:o}", "file",
+			                                          option->words[i], "json", json)));
+	}
+	json_object_set_new(request, key, documents);
+	return rc;
+}
+
+/* Paths are made absolute: the run may go on from another folder. */
+static json_t *name_boards(const struct option_words *option)
+{
+	json_t *names = json_made(json_array());
+
+	for (size_t i = 0; i < option->n; i++) {
+		const char *name = option->words[i];
+		char *path = shipped_is_path(name) ? realpath(name, NULL) : NULL;
+
+		json_array_append_new(names, json_made(json_string(path != NULL ? path : name)));
+		free(path);
+	}
+	return names;
+}
+
+static int read_number(const struct option_words *option, long min, long max, long otherwise,
+                       long *number, struct error *error)
+{
+	const char *word = command_word(option);
+	char *end = NULL;
+
+	*number = word != NULL ? strtol(word, &end, 10) : otherwise;
+	if (word != NULL && (end == word || *end != '\0' || *number < min || *number > max))
+		return error_set(error, ERR_INPUT, "%s takes a number from %ld to %ld, not %s",
+		                 option->name, min, max, word);
+	return 0;
+}
+
+/* Adds what each case of a former run took on its boards: {"<id of the case>": milliseconds}. */
+static json_t *former_durations(const json_t *results)
+{
+	json_t *durations = json_made(json_object());
+	const json_t *cell;
+	size_t i;
+
+	json_array_foreach(json_object_get(results, "cells"), i, cell) {
+		char *id = strdup(json_text(cell, "id")), *board = strrchr(id, '/');
+		double total = json_number_value(
+			json_object_get(json_object_get(cell, "timings_ms"), "total"));
+
+		if (board != NULL)
+			*board = '\0';
+		total += json_number_value(json_object_get(durations, id));
+		json_object_set_new(durations, id, json_made(json_real(total)));
+		free(id);
+	}
+	return durations;
+}
+
+/* What the cases of the former run in the folder took. */
+static int put_durations(const struct option_words *options, json_t *request, struct error *error)
+{
+	const char *folder = command_word(&options[RUN_DURATIONS]);
+	json_t *former = NULL;
+	int rc;
+
+	if (folder == NULL)
+		return 0;
+	if (!options[RUN_SHARD].given)
+		return error_set(error, ERR_INPUT,
+		                 "--durations serves --shard, which was not given");
+	rc = command_results(folder, &former, error);
+	if (rc != 0) {
+		error_append(error, "; --durations takes the folder of a run");
+		return rc;
+	}
+	json_object_set_new(request, "durations", former_durations(former));
+	json_decref(former);
+	return 0;
+}
+
 /* What the daemon is asked for; the caller releases it. NULL with the error set on failure. */
-static json_t *make_request(const struct option_words *options, const char *out,
-                            struct error *error)
+static json_t *make_request(const struct option_words *options, struct error *error)
 {
 	const char *control = command_word(&options[RUN_CONTROL]);
-	const char *tries = command_word(&options[RUN_TRIES]);
-	char *end = NULL;
-	long n_tries = tries != NULL ? strtol(tries, &end, 10) : TRIES_DEFAULT;
+	json_t *request = NULL;
+	long n_tries;
+	int rc = read_number(&options[RUN_TRIES], 0, TRIES_MAX, TRIES_DEFAULT, &n_tries, error);
 
-	if (tries != NULL && (end == tries || *end != '\0' || n_tries < 0 || n_tries > TRIES_MAX)) {
-		error_set(error, ERR_INPUT, "--tries takes a number from 0 to %d, not %s",
-		          TRIES_MAX, tries);
+	if (rc != 0)
 		return NULL;
-	}
-	return json_made(json_pack("{s:s, s:o, s:o, s:o, s:s, s:s, s:I, s:s*, s:s*}", "op", "run", "suites",
-	                           command_words(&options[RUN_SUITES]), "boards",
-	                           command_words(&options[RUN_BOARDS]), "rules",
-	                           command_words(&options[RUN_RULES]), "out", out, "control",
-	                           control != NULL ? control : "on-failure", "tries",
-	                           (json_int_t)n_tries, "shard",
-	                           command_word(&options[RUN_SHARD]), "durations",
-	                           command_word(&options[RUN_DURATIONS])));
+	request = json_made(json_pack("{s:s, s:s, s:o, s:s, s:I, s:s*}", "op", "run", "version",
+	                              SHAKEDOWN_VERSION, "boards",
+	                              name_boards(&options[RUN_BOARDS]), "control",
+	                              control != NULL ? control : "on-failure", "tries",
+	                              (json_int_t)n_tries, "shard",
+	                              command_word(&options[RUN_SHARD])));
+	rc = put_suites(&options[RUN_SUITES], request, error);
+	if (rc == 0)
+		rc = put_files(&options[RUN_RULES], "rules", request, error);
+	if (rc == 0)
+		rc = put_durations(options, request, error);
+	if (rc == 0)
+		return request;
+	json_decref(request);
+	return NULL;
 }
 
 /*
@@ -80,34 +205,73 @@ static int compare(const char *out, json_t *results, const json_t *base, int sta
 	return status;
 }
 
-static int run_suites(const struct option_words *options, const char *out, const json_t *base,
-                      struct error *error)
+/* What came of it, compared and printed. `status` is that of this part of the run. */
+static int show(const char *out, const json_t *base, int status, struct error *error)
 {
-	json_t *request = make_request(options, out, error);
-	struct certs_made made = {0};
 	struct error unread = {0};
 	json_t *results = NULL;
-	int status;
+	int whole;
 
-	if (request == NULL)
-		return -error->code;
-	status = -command_certificates(&made, error);
-	if (status == 0)
-		status = client_run(request, error);
-	json_decref(request);
-	if (error->code == ERR_INPUT)
-		return status;
 	if (command_results(out, &results, &unread) != 0) {
 		if (error->code == 0)
 			*error = unread; /* else *error tells why nothing was reported */
 		return status;
 	}
+	whole = results_exit_status(results);
+	status = whole > status ? whole : status;
 	if (base != NULL)
 		status = compare(out, results, base, status, error);
 	command_print(results);
 	printf("\nReport: %s/index.html\n", out);
 	json_decref(results);
 	return status;
+}
+
+static int carry_out(const struct client_order *order, const struct option_words *options,
+                     struct error *error)
+{
+	struct certs_made made = {0};
+	json_t *base = NULL;
+	int status = 0;
+
+	if (options[RUN_BASELINE].given)
+		status = -command_baseline(command_word(&options[RUN_BASELINE]), &base, error);
+	if (status == 0 && order->daemon == NULL)
+		status = -command_certificates(&made, error);
+	if (status == 0)
+		status = client_run(order, error);
+	if (error->code != ERR_INPUT)
+		status = show(order->out, base, status, error);
+	json_decref(base);
+	return status;
+}
+
+static int run_suites(const struct option_words *options, const char *out, const char *daemon,
+                      struct error *error)
+{
+	struct client_order order = {.out = out, .daemon = daemon};
+	json_t *request = make_request(options, error);
+	int status;
+
+	if (request == NULL)
+		return -error->code;
+	order.request = request;
+	status = carry_out(&order, options, error);
+	json_decref(request);
+	return status;
+}
+
+/* The rest of a run: all of it was said when it was begun. */
+static int resume(const struct option_words *options, const char *daemon, struct error *error)
+{
+	struct client_order order = {.out = command_word(&options[RUN_RESUME]), .daemon = daemon};
+
+	for (size_t i = 0; i < RUN_RESUME; i++)
+		if (options[i].n > 0)
+			return -error_set(error, ERR_INPUT,
+			                  "--resume goes on with the run as it was begun: it takes "
+			                  "no suite, and no option but --daemon and --baseline");
+	return carry_out(&order, options, error);
 }
 
 /* All names of a run stand in its report, which is JSON. */
@@ -117,6 +281,35 @@ static int refuse_foreign_bytes(char **arguments, struct error *error)
 		if (!utf8_is_valid(*arguments))
 			return error_set(error, ERR_INPUT, "the name %s is not UTF-8", *arguments);
 	return 0;
+}
+
+static int begin(const struct option_words *options, const char *daemon, struct error *error)
+{
+	char *folder = NULL;
+	int status;
+
+	if (options[RUN_SUITES].n == 0)
+		return -error_set(error, ERR_INPUT,
+		                  "run takes a suite, before its options: a file, or a name "
+		                  "such as story");
+	if (options[RUN_BOARDS].n == 0)
+		return -error_set(
+			error, ERR_INPUT,
+			"run needs --board and at least one board: a profile's file or name");
+	if (options[RUN_OUT].given && options[RUN_OUT].n != 1)
+		return -error_set(error, ERR_INPUT, "--out takes one folder");
+	if (!options[RUN_OUT].given)
+		folder = default_folder(options[RUN_SUITES].words[0]);
+	status = run_suites(options, folder != NULL ? folder : command_word(&options[RUN_OUT]),
+	                    daemon, error);
+	free(folder);
+	return status;
+}
+
+/* --daemon alone means the one that is found. */
+static bool is_socket(const char *word)
+{
+	return strncmp(word, "--", 2) != 0;
 }
 
 int command_run(char **arguments, struct error *error)
@@ -130,36 +323,21 @@ int command_run(char **arguments, struct error *error)
 		[RUN_RULES] = {.name = "--rules", .one = "the file of a diagnosis rule"},
 		[RUN_SHARD] = {.name = "--shard", .one = "K/N, the part K of N"},
 		[RUN_DURATIONS] = {.name = "--durations", .one = "the folder of a former run"},
-		[RUN_BASELINE] = {.name = "--baseline", .one = "the folder of an earlier run"},
+		[RUN_RESUME] = {.name = "--resume", .one = "the folder of a run"},
+		[RUN_DAEMON] = {.name = "--daemon", .optional = is_socket},
 		{0},
 	};
 	int status = -refuse_foreign_bytes(arguments, error);
-	json_t *base = NULL;
-	char *folder = NULL;
+	char *daemon = NULL;
 
 	if (status == 0)
 		status = -command_sort(arguments, options, error);
 	if (status != 0)
 		return status;
-	if (options[RUN_SUITES].n == 0)
-		return -error_set(error, ERR_INPUT,
-		                  "run takes a suite, before its options: a file, or a name "
-		                  "such as story");
-	if (options[RUN_BOARDS].n == 0)
-		return -error_set(
-			error, ERR_INPUT,
-			"run needs --board and at least one board: a profile's file or name");
-	if (options[RUN_OUT].given && options[RUN_OUT].n != 1)
-		return -error_set(error, ERR_INPUT, "--out takes one folder");
-	if (options[RUN_BASELINE].given)
-		status = -command_baseline(command_word(&options[RUN_BASELINE]), &base, error);
-	if (status != 0)
-		return status;
-	if (!options[RUN_OUT].given)
-		folder = default_folder(options[RUN_SUITES].words[0]);
-	status = run_suites(options, folder != NULL ? folder : command_word(&options[RUN_OUT]),
-	                    base, error);
-	json_decref(base);
-	free(folder);
+	if (options[RUN_DAEMON].given)
+		daemon = lab_socket_path(command_word(&options[RUN_DAEMON]), false);
+	status = options[RUN_RESUME].given ? resume(options, daemon, error)
+	                                   : begin(options, daemon, error);
+	free(daemon);
 	return status;
 }

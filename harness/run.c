@@ -13,7 +13,6 @@
 #include "trial.h"
 #include "verdict/outcome.h"
 #include "verdict/rules.h"
-#include "view/results.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +37,6 @@ struct run {
 	struct agenda agenda;
 	struct seat *seats; /* one a board, in the same order */
 	size_t n_seats;
-	struct results *results;
 	struct apparatus apparatus;
 	struct control *control; /* NULL once it is gone */
 	struct sniffer *sniffer; /* in apparatus only when it is ready */
@@ -47,7 +45,7 @@ struct run {
 	size_t n_open; /* stations, server and sniffer that are not gone yet */
 	int status;   /* the exit status so far */
 	bool begun; /* all boards have answered: there is something to report */
-	bool ending, cancelled;
+	bool held, yielding, ending, cancelled;
 	struct error trouble; /* why the run ends early */
 };
 
@@ -59,15 +57,19 @@ static void close_trial(struct seat *seat);
 
 /* --- what the client is told ------------------------------------------------------------------ */
 
+static void tell_with(struct run *run, json_t *event, struct bytes attached)
+{
+	run->event(run->context, json_made(event), attached);
+	json_decref(event);
+}
+
 static void tell(struct run *run, json_t *event)
 {
-	run->event(run->context, json_made(event));
-	json_decref(event);
+	tell_with(run, event, (struct bytes){0});
 }
 
 static void notice(struct run *run, const char *text)
 {
-	results_notice(run->results, text, NULL); /* a full disk shows with the next cell */
 	tell(run, json_pack("{s:s, s:s}", "event", "notice", "text", text));
 }
 
@@ -75,25 +77,13 @@ static void notice(struct run *run, const char *text)
 
 static void keep_capture(struct run *run, json_t *cell, struct bytes capture)
 {
-	char *name = NULL, *path, *folder;
-	struct error error = {0};
+	char *name = NULL;
 
 	if (capture.len == 0)
 		return;
 	CHECK(asprintf(&name, "cells/%s.pcapng", json_text(cell, "id")) > 0);
-	path = file_join(run->agenda.out, name);
-	folder = strdup(path);
-	CHECK(folder != NULL);
-	*strrchr(folder, '/') = '\0';
-	if (file_make_folder(folder, &error) == 0 && file_write(path, capture, 0666, &error) == 0) {
-		json_object_set_new(cell, "evidence",
-		                    json_made(json_pack("{s:s}", "capture", name)));
-	} else if (run->trouble.code == 0) {
-		run->trouble = error;
-		end(run);
-	}
-	free(folder);
-	free(path);
+	tell_with(run, json_pack("{s:s, s:s}", "event", "capture", "name", name), capture);
+	json_object_set_new(cell, "evidence", json_made(json_pack("{s:s}", "capture", name)));
 	free(name);
 }
 
@@ -102,9 +92,34 @@ static const json_t *board_of(const struct seat *seat)
 	return json_array_get(seat->run->agenda.boards, (size_t)(seat - seat->run->seats));
 }
 
-/* Keeps a judged cell and tells of it. Takes `cell`. */
-static void settle(struct run *run, json_t *cell)
+static void tell_cell(struct run *run, size_t index, const json_t *cell)
 {
+	char *text = json_dumps(cell, JSON_COMPACT);
+
+	CHECK(text != NULL);
+	tell_with(run,
+	          json_pack("{s:s, s:I, s:O, s:O, s:O}", "event", "cell", "index",
+	                    (json_int_t)index, "id", json_object_get(cell, "id"), "outcome",
+	                    json_object_get(cell, "outcome"), "reason",
+	                    json_object_get(cell, "reason")),
+	          (struct bytes){(const uint8_t *)text, strlen(text)});
+	free(text);
+}
+
+/* The next cell of the board, from its present one on, that is to be run. */
+static void pass_done(struct seat *seat)
+{
+	const struct agenda *agenda = &seat->run->agenda;
+	size_t n_cells = plan_n_cells(&agenda->plan);
+
+	while (seat->next < n_cells && agenda->done[seat->next] == '1')
+		seat->next += seat->run->n_seats;
+}
+
+/* Tells of the judged cell of the seat, which goes on to its next. Takes `cell`. */
+static void settle(struct seat *seat, json_t *cell)
+{
+	struct run *run = seat->run;
 	int status;
 
 	if (json_object_get(cell, "attempts") == NULL)
@@ -116,12 +131,9 @@ static void settle(struct run *run, json_t *cell)
 	json_object_set_new(cell, "flaky", json_boolean(json_flag(cell, "flaky")));
 	status = outcome_exit_status(outcome_named(json_text(cell, "outcome")));
 	run->status = status > run->status ? status : run->status;
-	if (results_add(run->results, cell, run->trouble.code == 0 ? &run->trouble : NULL) != 0)
-		end(run);
-	tell(run, json_pack("{s:s, s:O, s:O, s:O}", "event", "cell",
-	                    "id", json_object_get(cell, "id"),
-	                    "outcome", json_object_get(cell, "outcome"),
-	                    "reason", json_object_get(cell, "reason")));
+	tell_cell(run, seat->next, cell);
+	run->agenda.done[seat->next] = '1';
+	pass_done(seat);
 	json_decref(cell);
 }
 
@@ -135,12 +147,12 @@ static void skip_the_rest(struct seat *seat, const char *why)
 
 	if (seat->next < n_cells && seat->run->status == 0)
 		seat->run->status = 1;
-	for (; seat->next < n_cells && !seat->run->ending; seat->next += seat->run->n_seats) {
+	while (seat->next < n_cells && !seat->run->ending) {
 		json_t *cell = plan_cell(&seat->run->agenda.plan, seat->next);
 
 		json_object_set_new(cell, "skipped", json_string(why));
 		trial_skip(cell, board_of(seat), seat->run->agenda.rules);
-		settle(seat->run, cell);
+		settle(seat, cell);
 	}
 }
 
@@ -172,7 +184,7 @@ static void learn_version(struct seat *seat, const struct station *station)
 	seat->version_known = true;
 	if (profile[0] == '\0') {
 		json_object_set_new(board, "stack_version", json_string(slash + 1));
-		results_board(seat->run->results, board, NULL);
+		tell(seat->run, json_pack("{s:s, s:O}", "event", "board", "board", board));
 	} else if (strncmp(profile, slash + 1, strlen(profile)) != 0) {
 		snprintf(text, sizeof(text),
 		         "%s: the profile says stack_version %s, the board itself %s; "
@@ -188,14 +200,15 @@ static void on_station_ready(void *context, struct station *station)
 	struct run *run = seat->run;
 
 	learn_version(seat, station);
-	if (run->ending || !ready_to_begin(run))
+	if (run->ending || run->held || !ready_to_begin(run))
 		return;
 	if (!run->begun) {
 		run->begun = true;
 		begin_where_possible(run);
 		return;
 	}
-	if (seat->trial == NULL && seat->next >= plan_n_cells(&run->agenda.plan)) {
+	if (seat->trial == NULL &&
+	    (run->yielding || seat->next >= plan_n_cells(&run->agenda.plan))) {
 		station_stop(station);
 		return;
 	}
@@ -232,8 +245,7 @@ static void end_trial(struct seat *seat)
 	json_t *cell = trial_end(seat->trial);
 
 	seat->trial = NULL;
-	seat->next += seat->run->n_seats;
-	settle(seat->run, cell);
+	settle(seat, cell);
 }
 
 /* What the board, or the control, made of the trial's present run. */
@@ -246,8 +258,7 @@ static void take(struct seat *seat, struct observation *observation)
 	seat->run->n_sniffer_restarts = 0;
 	if (is_case)
 		keep_capture(seat->run, trial_cell(seat->trial), observation->capture);
-	/* A full disk may have ended the run by now, and with it the trial. */
-	if (seat->trial != NULL && trial_turn(seat->trial) == TRIAL_OVER)
+	if (trial_turn(seat->trial) == TRIAL_OVER)
 		end_trial(seat);
 }
 
@@ -570,29 +581,32 @@ static void tell_stale(struct run *run)
 	json_decref(stale);
 }
 
-static void write_report(struct run *run)
+static bool is_all_done(const struct run *run)
 {
-	struct error unwritten = {0};
-
-	if (!run->begun && !run->cancelled && run->trouble.code != 0) {
-		results_discard(run->results);
-		return;
-	}
-	if (run->cancelled && run->trouble.code == 0)
-		error_set(&run->trouble, ERR_ENVIRONMENT, "the run was stopped");
-	if (run->trouble.code == 0)
-		tell_stale(run);
-	if (results_close(run->results, run->trouble.code == 0, &unwritten) == 0)
-		return;
-	if (run->trouble.code == 0)
-		run->trouble = unwritten;
-	error_append(&run->trouble,
-	             "; the report could not be written: see to that, then "
-	             "`shakedown report %s` does it",
-	             run->agenda.out);
+	return strchr(run->agenda.done, '0') == NULL;
 }
 
-/* When the boards are done the apparatus goes; when that is gone too the report is written. */
+static void tell_end(struct run *run)
+{
+	bool complete = run->trouble.code == 0;
+
+	if (run->yielding && complete && !is_all_done(run)) {
+		tell(run, json_pack("{s:s, s:s}", "event", "yielded", "done", run->agenda.done));
+		return;
+	}
+	if (complete && !run->agenda.is_rest)
+		tell_stale(run);
+	if (!complete)
+		run->status = -run->trouble.code;
+	else if (run->status == -ERR_ENVIRONMENT)
+		error_set(&run->trouble, ERR_ENVIRONMENT,
+		          "the harness itself failed in some cells: see those marked \"error\"");
+	tell(run, json_pack("{s:s, s:i, s:b, s:b, s:s}", "event", "finished", "status",
+	                    run->status, "begun", run->begun || run->cancelled, "complete",
+	                    complete, "error", run->trouble.text));
+}
+
+/* When the boards are done the apparatus goes; when that is gone too the run is over. */
 static void finish_when_all_is_gone(struct run *run)
 {
 	bool boards_done = true;
@@ -603,37 +617,36 @@ static void finish_when_all_is_gone(struct run *run)
 		end(run);
 	if (!run->ending || run->n_open > 0 || run->control != NULL)
 		return;
-	write_report(run);
-	if (run->trouble.code != 0)
-		run->status = -run->trouble.code;
-	else if (run->status == -ERR_ENVIRONMENT)
-		error_set(&run->trouble, ERR_ENVIRONMENT,
-		          "the harness itself failed in some cells: see those marked \"error\"");
-	tell(run, json_pack("{s:s, s:i, s:s}", "event", "finished", "status", run->status, "error",
-	                    run->trouble.text));
+	tell_end(run);
 	run_free(run);
 }
 
-void run_cancel(struct run *run)
+void run_cancel(struct run *run, const char *why)
 {
 	if (run->ending) /* by itself: nothing is cut short any more */
 		return;
+	error_set(&run->trouble, ERR_ENVIRONMENT, "%s", why);
 	run->cancelled = true;
 	end(run);
 }
 
-/* --- the beginning ---------------------------------------------------------------------------- */
-
-static int open_results(struct run *run, struct error *error)
+void run_yield(struct run *run)
 {
-	json_t *header = agenda_header(&run->agenda);
-	int rc = results_open(&run->results, run->agenda.out, header, error);
-
-	if (rc == ERR_ENVIRONMENT)
-		error_append(error, "; name another folder with --out");
-	json_decref(header);
-	return rc;
+	run->yielding = true;
+	if (run->begun)
+		begin_where_possible(run);
+	else
+		end(run);
 }
+
+void run_hold(struct run *run, bool held)
+{
+	run->held = held;
+	if (!held)
+		begin_where_possible(run);
+}
+
+/* --- the beginning ---------------------------------------------------------------------------- */
 
 static void start_stations(struct run *run)
 {
@@ -644,6 +657,7 @@ static void start_stations(struct run *run)
 	for (size_t i = 0; i < run->n_seats; i++) {
 		run->seats[i].run = run;
 		run->seats[i].next = i;
+		pass_done(&run->seats[i]);
 		run->seats[i].bench = (struct trial_bench){.rules = run->agenda.rules,
 		                                           .known = run->agenda.known[i],
 		                                           .control = run->agenda.control,
@@ -672,16 +686,16 @@ int run_start(struct run **started, uv_loop_t *loop, const json_t *request, run_
 	run->event = event;
 	run->context = context;
 	rc = agenda_load(&run->agenda, request, error);
-	if (rc == 0)
-		rc = open_results(run, error);
 	if (rc != 0) {
 		run_free(run);
 		return rc;
 	}
 	run->apparatus.certificates = run->agenda.certificates;
 	*started = run;
-	tell(run, json_pack("{s:s, s:I}", "event", "plan", "cells",
-	                    (json_int_t)plan_n_cells(&run->agenda.plan)));
+	tell(run, json_pack("{s:s, s:I, s:o, s:O, s:o}", "event", "plan", "cells",
+	                    (json_int_t)plan_n_cells(&run->agenda.plan), "run",
+	                    agenda_run(&run->agenda), "boards", run->agenda.boards, "profiles",
+	                    agenda_profiles(&run->agenda)));
 	if (agenda_is_local(&run->agenda) && private_network_enter(&no_network) != 0) {
 		error_prefix(&no_network, "No private network");
 		notice(run, no_network.text);

@@ -15,9 +15,9 @@
  */
 #include "base/assert.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/message.h"
+#include "peer/certs.h"
 #include "peer/context.h"
 #include "peer/serve.h"
 #include "peer/testimony.h"
@@ -396,15 +396,14 @@ int main(void)
 {
 	struct message_reader reader = {0};
 	struct error error = {0};
-	const char *root = file_data_root(&error);
 
-	if (root == NULL) {
+	contexts.certificates = certs_folder(&error);
+	if (contexts.certificates == NULL) {
 		fprintf(stderr, "%s\n", error.text);
 		return -error.code;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* Ctrl-C is the daemon's to hear; it closes our standard input */
-	contexts.certificates = file_join(root, "certs/out");
 	reached = mmap(NULL, sizeof(*reached) * CASES_MAX, PROT_READ | PROT_WRITE,
 	               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(reached != MAP_FAILED);

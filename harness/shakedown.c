@@ -15,8 +15,10 @@ static const struct command {
 	{"run", "SUITE... --board NAME... [--out FOLDER]\n"
 	        "                   [--control always|on-failure|never] [--tries N]\n"
 	        "                   [--rules FILE] [--shard K/N [--durations FOLDER]]\n"
-	        "                   [--baseline FOLDER]",
+	        "                   [--baseline FOLDER] [--daemon [SOCKET]]",
 	 "run suites on boards and report", command_run},
+	{"run", "--resume FOLDER [--daemon [SOCKET]]", "go on with a run that was cut short",
+	 command_run},
 	{"plan", "SUITE...", "list the cases of suites without running them", command_plan},
 	{"report", "FOLDER [--rules FILE] [--baseline FOLDER]", "print a run's matrix and write its reports again",
 	 command_report},

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SEEN_MAX 4096 /* experiments that are remembered; then all are forgotten */
 #define AGAIN_MAX 2 /* for boards that fail every second time, too */
 
 enum step {
@@ -57,6 +58,8 @@ static void remember(struct trial *trial, const json_t *ran)
 {
 	char *key = confirm_key(ran);
 
+	if (json_object_size(trial->bench->seen) >= SEEN_MAX)
+		json_object_clear(trial->bench->seen);
 	json_object_set_new(trial->bench->seen, key, brief(ran));
 	free(key);
 }

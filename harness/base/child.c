@@ -235,7 +235,7 @@ static char **whole_environment(char *const added[])
 }
 
 static int spawn(struct child *child, uv_loop_t *loop, char *const arguments[],
-                 char *const environment[])
+                 char *const environment[], int passed)
 {
 	uv_stdio_container_t stdio[] = {
 		{.flags = UV_CREATE_PIPE | UV_READABLE_PIPE,
@@ -244,12 +244,13 @@ static int spawn(struct child *child, uv_loop_t *loop, char *const arguments[],
 		 .data.stream = (uv_stream_t *)&child->output},
 		{.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE,
 		 .data.stream = (uv_stream_t *)&child->errors},
+		{.flags = UV_INHERIT_FD, .data.fd = passed},
 	};
 	uv_process_options_t options = {.exit_cb = on_exit_of_child,
 	                                .file = arguments[0],
 	                                .args = (char **)arguments,
 	                                .stdio = stdio,
-	                                .stdio_count = 3};
+	                                .stdio_count = passed >= 0 ? 4 : 3};
 	int rc;
 
 	if (environment != NULL)
@@ -262,6 +263,14 @@ static int spawn(struct child *child, uv_loop_t *loop, char *const arguments[],
 int child_start(struct child **started, uv_loop_t *loop, const char *name, char *const arguments[],
                 char *const environment[], const struct child_events *events, void *context,
                 struct error *error)
+{
+	return child_start_with(started, loop, name, arguments, environment, -1, events, context,
+	                        error);
+}
+
+int child_start_with(struct child **started, uv_loop_t *loop, const char *name,
+                     char *const arguments[], char *const environment[], int passed,
+                     const struct child_events *events, void *context, struct error *error)
 {
 	struct child *child = calloc(1, sizeof(*child));
 	int rc;
@@ -278,7 +287,7 @@ int child_start(struct child **started, uv_loop_t *loop, const char *name, char 
 	CHECK(uv_timer_init(loop, &child->grace) == 0);
 	child->grace.data = child;
 	child->n_open += 2; /* the timer, and the process even if it did not start */
-	rc = spawn(child, loop, arguments, environment);
+	rc = spawn(child, loop, arguments, environment, passed);
 	if (rc != 0) {
 		error_set(error, ERR_ENVIRONMENT, "cannot start %s (%s): %s", name, arguments[0],
 		          uv_strerror(rc));
@@ -299,7 +308,7 @@ void child_send(struct child *child, const json_t *message)
 		kill_now(child);
 		return;
 	}
-	message_stream_write((uv_stream_t *)&child->input, message);
+	message_stream_write((uv_stream_t *)&child->input, message, (struct bytes){0});
 }
 
 void child_stop(struct child *child)

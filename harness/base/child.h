@@ -17,6 +17,7 @@
 #include <uv.h>
 
 #define CHILD_GRACE_MS 1000
+#define CHILD_PASSED 3       /* the descriptor of a file that a child is given */
 #define CHILD_STDERR_MAX 2048       /* bytes of the child's last words that are kept */
 #define CHILD_UNSENT_MAX (64u << 20) /* bytes; a child that reads nothing is killed at this cap */
 
@@ -42,6 +43,14 @@ struct child_events {
 int child_start(struct child **child, uv_loop_t *loop, const char *name, char *const arguments[],
                 char *const environment[], const struct child_events *events, void *context,
                 struct error *error);
+
+/*
+ * The same for a child that gets the open file `passed` (-1: none) as its descriptor CHILD_PASSED;
+ * the caller keeps its own.
+ */
+int child_start_with(struct child **child, uv_loop_t *loop, const char *name,
+                     char *const arguments[], char *const environment[], int passed,
+                     const struct child_events *events, void *context, struct error *error);
 
 /*
  * Sends a message; `message` is borrowed for the call. Does nothing once the child is being

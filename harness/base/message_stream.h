@@ -5,14 +5,16 @@
 #ifndef SHAKEDOWN_BASE_MESSAGE_STREAM_H
 #define SHAKEDOWN_BASE_MESSAGE_STREAM_H
 
+#include "base/reader.h"
+
 #include <jansson.h>
 #include <uv.h>
 
 /*
- * Writes one message without an attachment, and returns before it is sent. `message` is borrowed
- * for the call. That nobody reads any more is no failure here: whoever reads from the other end
+ * Writes one message with its attachment (message.h), which may be empty, and returns before it is
+ * sent. Both are borrowed for the call. That nobody reads any more is no failure here: whoever reads from the other end
  * finds out.
  */
-void message_stream_write(uv_stream_t *stream, const json_t *message);
+void message_stream_write(uv_stream_t *stream, const json_t *message, struct bytes attached);
 
 #endif

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOCK ".lock"
@@ -255,6 +256,44 @@ int certs_names(const char *recipes, enum cert_role role, json_t **names, struct
 	*names = recipes_names(&loaded, role);
 	recipes_fini(&loaded);
 	return 0;
+}
+
+/* A checkout, not an installation, that the user may write to. */
+static bool is_own_checkout(const char *root)
+{
+	char *layers = file_join(root, "harness/LAYERS"), *certs = file_join(root, "certs");
+	char *out = file_join(root, "certs/out");
+	struct stat status;
+	bool own = access(layers, F_OK) == 0;
+
+	if (own && (stat(out, &status) == 0 || stat(certs, &status) == 0))
+		own = geteuid() == 0 || status.st_uid == geteuid();
+	own = own && access(access(out, F_OK) == 0 ? out : certs, W_OK) == 0;
+	free(layers);
+	free(certs);
+	free(out);
+	return own;
+}
+
+char *certs_folder(struct error *error)
+{
+	const char *named = getenv("SHAKEDOWN_STATE"), *state = getenv("XDG_STATE_HOME");
+	const char *home = getenv("HOME"), *root = file_data_root(error);
+
+	if (root == NULL)
+		return NULL;
+	if (named != NULL && named[0] != '\0')
+		return file_join(named, "certs");
+	if (is_own_checkout(root))
+		return file_join(root, "certs/out");
+	if (state != NULL && state[0] == '/')
+		return file_join(state, "shakedown/certs");
+	if (home != NULL && home[0] == '/')
+		return file_join(home, ".local/state/shakedown/certs");
+	error_set(error, ERR_ENVIRONMENT,
+	          "there is no folder for certificates: neither HOME nor XDG_STATE_HOME is set; name "
+	          "one by SHAKEDOWN_STATE");
+	return NULL;
 }
 
 static bool lists(const json_t *index, enum cert_role role, const char *name)

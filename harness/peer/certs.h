@@ -18,6 +18,14 @@
 
 #include <time.h>
 
+/*
+ * A new string: the folder for the certificates of this user. $SHAKEDOWN_STATE/certs if that is set;
+ * certs/out in a checkout of the user's own (or root's); else certs in the user's folder for state,
+ * $XDG_STATE_HOME/shakedown or ~/.local/state/shakedown: keys are not shared between users. NULL
+ * with the error set if there is none of these.
+ */
+char *certs_folder(struct error *error);
+
 struct certs_made {
 	size_t n_made; /* certificates made in this call */
 	size_t n_kept; /* certificates that were as they should be */

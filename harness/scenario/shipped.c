@@ -88,30 +88,39 @@ int shipped_path(const char *what, const char *folder, const char *name, char **
 	return rc;
 }
 
-int shipped_load_checked(const char *path, const char *schema, json_t **json, struct error *error)
+int shipped_check(const char *file, const char *schema, json_t *json, struct error *error)
 {
 	const char *root = file_data_root(error);
 	struct schema *rules = NULL;
-	char *folder = NULL, *file = NULL;
+	char *folder, *path;
 	int rc;
 
-	*json = NULL;
 	if (root == NULL)
 		return ERR_ENVIRONMENT;
 	folder = file_join(root, "scenarios/schema");
-	file = file_join(folder, schema);
-	rc = schema_load(&rules, file, error);
+	path = file_join(folder, schema);
+	rc = schema_load(&rules, path, error);
+	if (rc == 0)
+		rc = schema_check(rules, file, json, error);
+	schema_free(rules);
+	free(path);
+	free(folder);
+	return rc;
+}
+
+int shipped_load_checked(const char *path, const char *schema, json_t **json, struct error *error)
+{
+	int rc = file_data_root(error) != NULL ? 0 : ERR_ENVIRONMENT;
+
+	*json = NULL;
 	if (rc == 0)
 		rc = json_load_path(path, json, error);
 	if (rc == 0)
-		rc = schema_check(rules, path, *json, error);
+		rc = shipped_check(path, schema, *json, error);
 	if (rc != 0) {
 		json_decref(*json);
 		*json = NULL;
 	}
-	schema_free(rules);
-	free(file);
-	free(folder);
 	return rc;
 }
 

@@ -28,6 +28,9 @@ int shipped_path(const char *what, const char *folder, const char *name, char **
  */
 int shipped_load_checked(const char *path, const char *schema, json_t **json, struct error *error);
 
+/* Checks `json`, which came from `file`, against the schema `schema`. Errors as above. */
+int shipped_check(const char *file, const char *schema, json_t *json, struct error *error);
+
 /* Reads certs/recipes.json of the data root; the caller frees with recipes_fini. */
 int shipped_recipes(struct recipes *recipes, struct error *error);
 

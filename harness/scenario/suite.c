@@ -426,6 +426,32 @@ int suite_load(struct suite **suite, const char *name, struct error *error)
 	return rc;
 }
 
+int suite_take(struct suite **suite, const json_t *document, struct error *error)
+{
+	struct suite *made = calloc(1, sizeof(*made));
+	int rc;
+
+	CHECK(made != NULL);
+	made->file = strdup(json_text(document, "file"));
+	CHECK(made->file != NULL);
+	made->json = json_incref(json_object_get(document, "json"));
+	rc = made->json != NULL
+	             ? shipped_check(made->file, "suite.schema.json", made->json, error)
+	             : error_set(error, ERR_INPUT, "%s: there is no suite in it", made->file);
+	if (rc == 0)
+		rc = add_scenarios(made, error);
+	if (rc == 0)
+		*suite = made;
+	else
+		suite_free(made);
+	return rc;
+}
+
+json_t *suite_document(const struct suite *suite)
+{
+	return json_made(json_pack("{s:s, s:O}", "file", suite->file, "json", suite->json));
+}
+
 void suite_free(struct suite *suite)
 {
 	if (suite == NULL)

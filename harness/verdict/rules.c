@@ -42,17 +42,18 @@ static int is_rule_file(const struct dirent *entry)
 	return entry->d_name[0] != '.' && len > 5 && strcmp(entry->d_name + len - 5, ".json") == 0;
 }
 
-/* `file` is taken over. */
-static int load_file(struct rules *rules, char *file, const struct schema *schema,
-                     struct error *error)
+/* `file` and `json` are taken over; the latter is read from the file if it is NULL. */
+static int add_rule(struct rules *rules, char *file, json_t *json, const struct schema *schema,
+                    struct error *error)
 {
 	struct rule *rule = &rules->rules[rules->n_rules];
-	int rc;
+	int rc = 0;
 
-	rule->file = file;
-	rule->json = NULL;
+	CHECK(file != NULL);
+	*rule = (struct rule){file, json};
 	rules->n_rules++;
-	rc = json_load_path(rule->file, &rule->json, error);
+	if (json == NULL)
+		rc = json_load_path(rule->file, &rule->json, error);
 	return rc != 0 ? rc : schema_check(schema, rule->file, rule->json, error);
 }
 
@@ -72,7 +73,8 @@ static int load_files(struct rules *rules, const char *folder, size_t n_more,
 	CHECK(rules->rules != NULL);
 	for (int i = 0; i < n; i++) {
 		if (rc == 0)
-			rc = load_file(rules, file_join(folder, entries[i]->d_name), schema, error);
+			rc = add_rule(rules, file_join(folder, entries[i]->d_name), NULL, schema,
+			              error);
 		free(entries[i]);
 	}
 	free(entries);
@@ -82,17 +84,16 @@ static int load_files(struct rules *rules, const char *folder, size_t n_more,
 static int load_own(struct rules *rules, const json_t *own, const struct schema *schema,
                     struct error *error)
 {
-	const json_t *path;
+	json_t *one;
 	size_t i;
 	int rc = 0;
 
-	json_array_foreach(own, i, path) {
-		char *file = strdup(json_string_value(path));
-
-		CHECK(file != NULL);
-		rc = load_file(rules, file, schema, error);
-		if (rc != 0)
-			break;
+	json_array_foreach(own, i, one) {
+		if (rc == 0 && json_is_string(one))
+			rc = add_rule(rules, strdup(json_string_value(one)), NULL, schema, error);
+		else if (rc == 0)
+			rc = add_rule(rules, strdup(json_text(one, "file")),
+			              json_incref(json_object_get(one, "json")), schema, error);
 	}
 	return rc;
 }

@@ -27,8 +27,9 @@ struct rules;
 int rules_load(struct rules **rules, const char *folder, const char *schema, struct error *error);
 
 /*
- * The same with Shakedown's own rules, which are not compiled yet, and one more from each
- * file that `own` names (a list of paths, or NULL).
+ * The same with Shakedown's own rules, which are not compiled yet, and one more for each element
+ * of `own` (a list, or NULL): the path of its file, or {"file", "json"} of one that was read
+ * elsewhere.
  */
 int rules_load_shipped(struct rules **rules, const json_t *own, struct error *error);
 

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/schema.h"
+#include "scenario/plan.h"
 #include "verdict/confirm.h"
 #include "verdict/lint_cells.h"
 #include "verdict/outcome.h"
@@ -12,8 +13,10 @@
 #include "view/junit.h"
 #include "view/markdown.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -22,6 +25,8 @@
 
 #define JOURNAL "journal.jsonl"
 #define JOURNAL_MAX ((size_t)4 << 30) /* bytes; of results.json, too */
+#define INDEX_MAX 100000000 /* of a cell: no plan is as large */
+#define CAPTURES "cells/"
 #define NOT_RUN "The run ended before it came to this cell."
 
 struct results {
@@ -29,8 +34,21 @@ struct results {
 	char *path; /* of the journal */
 	int fd;
 	off_t length; /* of what is whole in it */
+	bool synced;
 	bool own_folder; /* it was not there before */
 };
+
+static struct results *results_new(const char *folder)
+{
+	struct results *results = calloc(1, sizeof(*results));
+
+	CHECK(results != NULL);
+	results->fd = -1;
+	results->folder = strdup(folder);
+	CHECK(results->folder != NULL);
+	results->path = file_join(folder, JOURNAL);
+	return results;
+}
 
 static void results_free(struct results *results)
 {
@@ -43,32 +61,41 @@ static void results_free(struct results *results)
 
 /* --- the journal ------------------------------------------------------------------------------ */
 
-/* One line {"<kind>": value}. What did not get in whole is taken back. */
+/* What did not get in whole is taken back. */
+static int append_line(struct results *results, struct bytes line, struct error *error)
+{
+	int rc;
+
+	if (file_write_all(results->fd, line) == 0) {
+		results->length += (off_t)line.len;
+		results->synced = false;
+		return 0;
+	}
+	rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot write to %s", results->path);
+	if (ftruncate(results->fd, results->length) == 0)
+		lseek(results->fd, results->length, SEEK_SET);
+	return rc;
+}
+
+/* One line {"<kind>": value}. */
 static int append(struct results *results, const char *kind, const json_t *value,
                   struct error *error)
 {
 	json_t *entry = json_made(json_pack("{s:O}", kind, (json_t *)value));
 	char *text = json_dumps(entry, JSON_COMPACT);
 	struct buf line = {0};
-	int rc = 0;
+	int rc;
 
 	CHECK(text != NULL);
 	buf_printf(&line, "%s\n", text);
-	if (file_write_all(results->fd, buf_view(&line)) == 0) {
-		results->length += (off_t)line.len;
-	} else {
-		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot write to %s",
-		                  results->path);
-		if (ftruncate(results->fd, results->length) == 0)
-			lseek(results->fd, results->length, SEEK_SET);
-	}
+	rc = append_line(results, buf_view(&line), error);
 	free(text);
 	json_decref(entry);
 	buf_fini(&line);
 	return rc;
 }
 
-/* Whether the journal `path` is held by a daemon at work. */
+/* Whether the journal `path` is held by a run at work. */
 static bool is_held(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -79,35 +106,51 @@ static bool is_held(const char *path)
 	return held;
 }
 
-int results_check_ended(const char *folder, struct error *error)
+/* Whether the folder holds a journal, or a report, of a run that does not go on any more. */
+static int check_not_at_work(const char *folder, bool *journal, bool *report, struct error *error)
 {
-	char *path = file_join(folder, JOURNAL);
+	char *path = file_join(folder, JOURNAL), *results = file_join(folder, "results.json");
 	int rc = 0;
 
-	if (access(path, F_OK) == 0 && is_held(path))
+	*journal = access(path, F_OK) == 0;
+	*report = access(results, F_OK) == 0;
+	if (*journal && is_held(path))
 		rc = error_set(error, ERR_INPUT, "the run in %s goes on: wait for its end", folder);
-	else if (access(path, F_OK) == 0)
+	free(path);
+	free(results);
+	return rc;
+}
+
+int results_check_ended(const char *folder, struct error *error)
+{
+	bool journal, report;
+	int rc = check_not_at_work(folder, &journal, &report, error);
+
+	if (rc == 0 && journal && !report)
 		rc = error_set(error, ERR_INPUT,
 		               "the run in %s never came to its end: `shakedown report %s` makes a "
 		               "report of what was done",
 		               folder, folder);
-	free(path);
 	return rc;
 }
 
 int results_check_unused(const char *folder, struct error *error)
 {
-	char *path = file_join(folder, "results.json");
-	int rc = results_check_ended(folder, error);
+	bool journal, report;
+	int rc = check_not_at_work(folder, &journal, &report, error);
 
 	if (rc != 0)
 		error_append(error, "; or name another folder");
-	else if (access(path, F_OK) == 0)
+	else if (journal)
+		rc = error_set(error, ERR_INPUT,
+		               "%s holds a run that was cut short: `shakedown run --resume %s` goes on "
+		               "with it; or name another folder",
+		               folder, folder);
+	else if (report)
 		rc = error_set(error, ERR_INPUT,
 		               "%s holds a run already (results.json): name another folder, or "
 		               "remove it first",
 		               folder);
-	free(path);
 	return rc;
 }
 
@@ -122,12 +165,8 @@ int results_open(struct results **out, const char *folder, const json_t *header,
 		rc = file_make_folder(folder, error);
 	if (rc != 0)
 		return rc;
-	results = calloc(1, sizeof(*results));
-	CHECK(results != NULL);
+	results = results_new(folder);
 	results->own_folder = own_folder;
-	results->folder = strdup(folder);
-	results->path = file_join(folder, JOURNAL);
-	CHECK(results->folder != NULL);
 	results->fd = open(results->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (results->fd < 0)
 		rc = error_system(error, ERR_ENVIRONMENT, errno,
@@ -167,17 +206,69 @@ int results_notice(struct results *results, const char *text, struct error *erro
 	return rc;
 }
 
-int results_add(struct results *results, const json_t *cell, struct error *error)
+int results_add(struct results *results, size_t index, struct bytes cell, struct error *error)
 {
-	return append(results, "cell", cell, error);
+	struct buf line = {0};
+	int rc;
+
+	if (cell.len == 0 || memchr(cell.data, '\n', cell.len) != NULL)
+		return error_set(error, ERR_ENVIRONMENT, "cell %zu is not one line of JSON", index);
+	buf_printf(&line, "{\"index\": %zu, \"cell\": ", index);
+	buf_add(&line, cell.data, cell.len);
+	buf_text(&line, "}\n");
+	rc = append_line(results, buf_view(&line), error);
+	buf_fini(&line);
+	return rc;
+}
+
+/* A relative path below cells/ that leads nowhere else. */
+static bool is_name_of_capture(const char *name)
+{
+	const char *c = name + strlen(CAPTURES);
+
+	if (strncmp(name, CAPTURES, strlen(CAPTURES)) != 0)
+		return false;
+	for (; *c != '\0'; c++)
+		if (!isalnum((unsigned char)*c) && strchr("._+=,~/-", *c) == NULL)
+			return false;
+	return strstr(name, "/.") == NULL;
+}
+
+int results_capture(struct results *results, const char *name, struct bytes capture,
+                    struct error *error)
+{
+	char *path, *folder;
+	int rc;
+
+	if (!is_name_of_capture(name))
+		return error_set(error, ERR_ENVIRONMENT, "%s is no name of a capture", name);
+	path = file_join(results->folder, name);
+	folder = strdup(path);
+	CHECK(folder != NULL);
+	*strrchr(folder, '/') = '\0';
+	rc = file_make_folder(folder, error);
+	if (rc == 0)
+		rc = file_write(path, capture, 0666, error);
+	free(folder);
+	free(path);
+	return rc;
+}
+
+void results_sync(struct results *results)
+{
+	if (!results->synced)
+		results->synced = fdatasync(results->fd) == 0;
 }
 
 /* --- from the journal to the results ---------------------------------------------------------- */
 
 /* A journal while it is read: the last word on each board and cell counts. */
 struct reading {
-	json_t *run, *boards, *plan;
-	json_t *cells; /* by id */
+	json_t *run, *boards;
+	json_t *suites;   /* documents (suite.h): what the plan is made of, with */
+	json_t *profiles; /* what it takes of those, in the order of the boards, and */
+	json_t *cases;    /* the indices of a shard's cases, or NULL */
+	json_t *cells;  /* by id */
 	json_t *order; /* the ids, as they came */
 	json_t *notices;
 };
@@ -209,7 +300,11 @@ static void take_header(struct reading *reading, const json_t *header)
 	json_decref(reading->run);
 	reading->run = json_deep_copy(json_object_get(header, "run"));
 	reading->boards = json_incref(json_object_get(header, "boards"));
-	reading->plan = json_incref(json_object_get(header, "plan"));
+	reading->suites = json_incref(
+		json_object_get(json_object_get(header, "request"), "suites"));
+	reading->profiles = json_incref(json_object_get(header, "profiles"));
+	reading->cases = json_incref(json_object_get(
+		json_object_get(json_object_get(header, "run"), "shard"), "cases"));
 }
 
 static void take_line(struct reading *reading, const char *line, size_t len)
@@ -235,32 +330,86 @@ static void take_lines(struct reading *reading, const struct buf *journal)
 		take_line(reading, at, (size_t)(end - at));
 }
 
-static json_t *not_run(const json_t *planned)
+/* Takes `planned`. */
+static json_t *not_run(json_t *planned)
 {
-	json_t *cell = json_made(json_deep_copy(planned));
+	json_object_set_new(planned, "outcome", json_made(json_string("skip")));
+	json_object_set_new(planned, "reason", json_made(json_string("not-run")));
+	json_object_set_new(planned, "detail", json_made(json_string(NOT_RUN)));
+	json_object_set_new(planned, "diagnosis", json_made(json_array()));
+	return planned;
+}
 
-	json_object_set_new(cell, "outcome", json_made(json_string("skip")));
-	json_object_set_new(cell, "reason", json_made(json_string("not-run")));
-	json_object_set_new(cell, "detail", json_made(json_string(NOT_RUN)));
-	json_object_set_new(cell, "diagnosis", json_made(json_array()));
-	return cell;
+/* The plan of a run, made again from what its journal says of it. */
+struct replan {
+	struct suite **suites;
+	struct profile *profiles;
+	size_t *cases;
+	struct plan plan;
+};
+
+static int replan_case(struct replan *again, size_t i, const json_t *index, struct error *error)
+{
+	again->cases[i] = (size_t)json_integer_value(index);
+	if (json_is_integer(index) && again->cases[i] < plan_n_all_cases(&again->plan))
+		return 0;
+	return error_set(error, ERR_INPUT, "the journal's shard has cases that its suites have not");
+}
+
+static int replan(struct replan *again, const struct reading *reading, struct error *error)
+{
+	size_t n_suites = json_array_size(reading->suites);
+	size_t n_boards = json_array_size(reading->profiles);
+	size_t n_cases = json_array_size(reading->cases);
+	int rc = 0;
+
+	again->suites = calloc(n_suites + 1, sizeof(struct suite *));
+	again->profiles = calloc(n_boards + 1, sizeof(struct profile));
+	again->cases = calloc(n_cases + 1, sizeof(*again->cases));
+	CHECK(again->suites != NULL && again->profiles != NULL && again->cases != NULL);
+	for (size_t i = 0; rc == 0 && i < n_suites; i++)
+		rc = suite_take(&again->suites[i], json_array_get(reading->suites, i), error);
+	for (size_t i = 0; i < n_boards; i++)
+		again->profiles[i].json = json_array_get(reading->profiles, i);
+	again->plan = (struct plan){.suites = again->suites,
+	                            .n_suites = n_suites,
+	                            .profiles = again->profiles,
+	                            .n_profiles = n_boards,
+	                            .n_cases = n_cases,
+	                            .cases = reading->cases != NULL ? again->cases : NULL};
+	for (size_t i = 0; rc == 0 && i < n_cases; i++)
+		rc = replan_case(again, i, json_array_get(reading->cases, i), error);
+	return rc;
+}
+
+static void replan_fini(struct replan *again)
+{
+	for (size_t i = 0; i < again->plan.n_suites; i++)
+		suite_free(again->suites[i]);
+	free(again->suites);
+	free(again->profiles);
+	free(again->cases);
 }
 
 /* In the order of the plan; cells that no plan knows come last, as they came. */
-static json_t *ordered_cells(const struct reading *reading)
+static json_t *ordered_cells(const struct reading *reading, const struct plan *plan)
 {
 	json_t *cells = json_made(json_array());
-	json_t *planned, *id;
+	json_t *id;
 	size_t i;
 
-	json_array_foreach(reading->plan, i, planned) {
-		json_t *cell = json_object_get(reading->cells, json_text(planned, "id"));
+	for (i = 0; i < plan_n_cells(plan); i++) {
+		json_t *planned = plan_cell(plan, i);
+		const char *name = json_text(planned, "id");
+		json_t *cell = json_object_get(reading->cells, name);
 
-		if (cell != NULL)
+		if (cell != NULL) {
 			json_array_append(cells, cell);
-		else
+			json_object_del(reading->cells, name);
+			json_decref(planned);
+		} else {
 			json_array_append_new(cells, not_run(planned));
-		json_object_del(reading->cells, json_text(planned, "id"));
+		}
 	}
 	json_array_foreach(reading->order, i, id) {
 		json_t *cell = json_object_get(reading->cells, json_string_value(id));
@@ -271,10 +420,11 @@ static json_t *ordered_cells(const struct reading *reading)
 	return cells;
 }
 
-static json_t *assemble(struct reading *reading, bool complete, uint64_t finished_ns)
+static json_t *assemble(struct reading *reading, const struct plan *plan, bool complete,
+                        uint64_t finished_ns)
 {
 	char finished[CLOCK_TEXT_MAX];
-	json_t *cells = ordered_cells(reading);
+	json_t *cells = ordered_cells(reading, plan);
 
 	confirm_diagnoses(cells);
 	lint_cells(cells);
@@ -293,6 +443,7 @@ static int read_journal(const char *path, bool complete, uint64_t finished_ns, j
 	struct reading reading = {.cells = json_made(json_object()),
 	                          .order = json_made(json_array()),
 	                          .notices = json_made(json_array())};
+	struct replan again = {0};
 	struct buf journal = {0};
 	int rc = file_read(path, JOURNAL_MAX, &journal, error);
 
@@ -303,12 +454,17 @@ static int read_journal(const char *path, bool complete, uint64_t finished_ns, j
 	if (reading.run == NULL || reading.boards == NULL)
 		rc = error_set(error, ERR_INPUT, "%s is not the journal of a run", path);
 	else
-		*results = assemble(&reading, complete, finished_ns);
+		rc = replan(&again, &reading, error);
+	if (rc == 0)
+		*results = assemble(&reading, &again.plan, complete, finished_ns);
 out:
+	replan_fini(&again);
 	buf_fini(&journal);
 	json_decref(reading.run);
 	json_decref(reading.boards);
-	json_decref(reading.plan);
+	json_decref(reading.suites);
+	json_decref(reading.profiles);
+	json_decref(reading.cases);
 	json_decref(reading.cells);
 	json_decref(reading.order);
 	json_decref(reading.notices);
@@ -417,9 +573,89 @@ static int finish(const char *folder, const char *journal, bool complete, uint64
 
 	if (rc == 0)
 		rc = results_write(folder, results, error);
-	if (rc == 0)
+	if (rc == 0 && complete)
 		unlink(journal);
 	json_decref(results);
+	return rc;
+}
+
+/* --- going on with a run ---------------------------------------------------------------------- */
+
+/* A cell whose line is whole was run, and is not run again. */
+static void mark_done(struct buf *done, const json_t *entry)
+{
+	json_int_t index = json_integer_value(json_object_get(entry, "index"));
+
+	if (json_object_get(entry, "cell") == NULL || index < 0 || index >= INDEX_MAX)
+		return;
+	while (done->len <= (size_t)index)
+		buf_char(done, '0');
+	done->data[index] = '1';
+}
+
+/* Reads line by line, so that a large journal takes no room. *length is that of whole lines. */
+static int read_progress(FILE *file, json_t **header, struct buf *done, off_t *length)
+{
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t n;
+
+	while ((n = getline(&line, &size, file)) > 0 && line[n - 1] == '\n') {
+		json_t *entry = json_loadb(line, (size_t)n, JSON_ALLOW_NUL, NULL);
+
+		if (*header == NULL)
+			*header = json_incref(json_object_get(entry, "header"));
+		mark_done(done, entry);
+		*length += n;
+		json_decref(entry);
+	}
+	free(line);
+	return *header != NULL ? 0 : ERR_INPUT;
+}
+
+static int take_up(struct results *results, json_t **header, struct buf *done, struct error *error)
+{
+	FILE *file;
+	int rc;
+
+	results->fd = open(results->path, O_RDWR | O_CLOEXEC);
+	if (results->fd < 0)
+		return error_system(error, ERR_INPUT, errno,
+		                    "there is no run to go on with in %s: %s", results->folder,
+		                    JOURNAL);
+	if (flock(results->fd, LOCK_EX | LOCK_NB) != 0)
+		return error_set(error, ERR_INPUT, "the run in %s goes on: wait for its end",
+		                 results->folder);
+	file = fopen(results->path, "re");
+	if (file == NULL)
+		return error_system(error, ERR_INPUT, errno, "cannot read %s", results->path);
+	rc = read_progress(file, header, done, &results->length);
+	fclose(file);
+	if (rc != 0)
+		return error_set(error, ERR_INPUT, "%s is not the journal of a run", results->path);
+	if (ftruncate(results->fd, results->length) != 0 ||
+	    lseek(results->fd, results->length, SEEK_SET) < 0)
+		return error_system(error, ERR_ENVIRONMENT, errno, "cannot write to %s",
+		                    results->path);
+	return 0;
+}
+
+int results_resume(struct results **out, const char *folder, json_t **header, struct buf *done,
+                   struct error *error)
+{
+	struct results *results = results_new(folder);
+	int rc;
+
+	*header = NULL;
+	rc = take_up(results, header, done, error);
+	if (rc == 0) {
+		*out = results;
+		return 0;
+	}
+	results_free(results);
+	json_decref(*header);
+	*header = NULL;
+	buf_fini(done);
 	return rc;
 }
 

@@ -2,14 +2,16 @@
  * results.h: the folder of one run, from the first cell to the finished report. Layer: view.
  *
  * While a run goes on, each judged cell is appended to journal.jsonl, so that nothing that was done
- * is lost if the daemon dies. At the end the diagnoses are confirmed by what other cells showed,
- * and results.json, junit.xml, summary.md and index.html are written, each to a temporary file that
- * is renamed; then the journal goes. results.json has one line for each cell, so that it can be
- * searched and compared.
+ * is lost if a process or the machine dies. At the end the diagnoses are confirmed by what other
+ * cells showed, and results.json, junit.xml, summary.md and index.html are written, each to a
+ * temporary file that is renamed. The journal of a run that came to its end goes then; that of one
+ * which was cut short stays, so that the run can go on. results.json has one line for each cell, so
+ * that it can be searched and compared.
  */
 #ifndef SHAKEDOWN_VIEW_RESULTS_H
 #define SHAKEDOWN_VIEW_RESULTS_H
 
+#include "base/buf.h"
 #include "base/error.h"
 
 #include <jansson.h>
@@ -21,12 +23,22 @@ struct results;
 
 /*
  * Starts the run's journal in `folder`, which is made if need be. `header` is {"run": {id, suites,
- * started, versions}, "boards": [{name, stack, stack_version, driver, unsupported}], "plan": [cells
- * as the plan made them]} and is copied. ERR_ENVIRONMENT if the folder cannot be written,
- * ERR_INPUT if it holds another run, and what became of that.
+ * started, versions}, "boards": [{name, stack, stack_version, driver, unsupported}], "profiles":
+ * [{name, application}], "request": {"suites": [documents (suite.h)], ...: what it takes to go on
+ * with the run}}. ERR_ENVIRONMENT if the folder cannot be written, ERR_INPUT if it holds another
+ * run, and what became of that.
  */
 int results_open(struct results **results, const char *folder, const json_t *header,
                  struct error *error);
+
+/*
+ * Takes up a run that was cut short: *header is as it was given to results_open, the caller's to
+ * release, and `done` (empty before) gets a character for each cell of the plan up to the last one
+ * that ran: '1' for those that did, '0' for the rest. A last line that is torn is forgotten.
+ * ERR_INPUT if there is no such run, or it goes on.
+ */
+int results_resume(struct results **results, const char *folder, json_t **header, struct buf *done,
+                   struct error *error);
 
 /* Ends a run that came to nothing before its first cell, and takes back what results_open made. */
 void results_discard(struct results *results);
@@ -38,20 +50,28 @@ int results_board(struct results *results, const json_t *board, struct error *er
 int results_notice(struct results *results, const char *text, struct error *error);
 
 /*
- * Appends a judged and diagnosed cell. On failure (a full disk) the journal is as it was before,
- * and the run can go on or be closed.
+ * Appends a judged and diagnosed cell, the `index`th of the plan: one line of JSON. On failure (a
+ * full disk) the journal is as it was before, and the run can go on or be closed.
  */
-int results_add(struct results *results, const json_t *cell, struct error *error);
+int results_add(struct results *results, size_t index, struct bytes cell, struct error *error);
+
+/* Writes a cell's capture, before the cell, as the file `name` in the folder: "cells/....pcapng". */
+int results_capture(struct results *results, const char *name, struct bytes capture,
+                    struct error *error);
+
+/* Makes what was appended safe against a loss of power. */
+void results_sync(struct results *results);
 
 /*
- * Ends the run: writes the reports and removes the journal. Planned cells that have not been added
- * become "skip", with the reason "not-run"; `complete` says whether the run came to its own end.
- * Frees `results` in any case; on failure the journal stays for results_recover.
+ * Ends the run and writes the reports. Planned cells that have not been added become "skip", with
+ * the reason "not-run"; `complete` says whether the run came to its own end: if not, the journal
+ * stays for results_resume. Frees `results` in any case; on failure the journal stays too, for
+ * results_recover.
  */
 int results_close(struct results *results, bool complete, struct error *error);
 
 /*
- * The same, for the journal that a dead daemon left in `folder`; the run counts as not complete,
+ * The same, for the journal that a process which died left in `folder`; the run counts as not complete,
  * and as finished when the journal was last written. A last line that is torn is left out.
  * ERR_INPUT if there is no journal, or its run goes on.
  */

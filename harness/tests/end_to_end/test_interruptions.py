@@ -96,6 +96,11 @@ class Interruption(Lab):
                          affected)
         return cells
 
+    def cut(self, why: str) -> str:
+        """What is said of a run that was cut short."""
+        return (f"{why}; the report of what was done is in {self.out}, "
+                f"and `shakedown run --resume {self.out}` goes on")
+
     def check_cut(self, n_min: int) -> None:
         """The run was cut short: what was done is as it should be, and the rest was not run."""
         self.assertFalse(self.results()["run"]["complete"])
@@ -123,7 +128,7 @@ class StoppedByTheUser(Interruption):
         done = run.finish()
         self.check_nothing_left(run)
         self.check_cut(N_BEFORE + N_CASES)
-        self.assertEqual((done.status, done.complaint), (3, "the run was stopped"))
+        self.assertEqual((done.status, done.complaint), (3, self.cut("the run was stopped")))
         return done
 
     def test_ctrl_c_leaves_the_report_of_what_was_done(self) -> None:
@@ -142,7 +147,7 @@ class StoppedByTheUser(Interruption):
         os.kill(run.child.pid, signal.SIGINT)
         done = run.finish()
         self.check_nothing_left(run)
-        self.assertEqual((done.status, done.complaint), (3, "the run was stopped"))
+        self.assertEqual((done.status, done.complaint), (3, self.cut("the run was stopped")))
         self.assertFalse(self.results()["run"]["complete"])
 
     def test_second_ctrl_c_stops_at_once_and_leaves_the_report(self) -> None:
@@ -154,7 +159,7 @@ class StoppedByTheUser(Interruption):
         done = run.finish()
         self.assertEqual(done.status, 3, done.err)
         self.assertEqual(done.complaint,
-                         f"the run was stopped; the report of what was done is in {self.out}")
+                         self.cut("the run was stopped"))
         self.check_nothing_left(run)
         self.check_cut(N_BEFORE + N_CASES)
 
@@ -164,6 +169,15 @@ class Killed(Interruption):
 
     def kill(self, pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
+
+    def check_resumed(self) -> None:
+        """The run goes on and has each cell once, as if nothing had been."""
+        done = self.resume()
+        self.assertEqual(done.status, 1, done.err)
+        self.check_whole({})
+        ran = [line.split(" ")[2] for line in done.err.splitlines() if line[:1].isdecimal()]
+        self.assertEqual(len(ran), len(set(ran)))
+        self.assertLess(len(ran), N_CASES * len(BOARDS))
 
     def go_on(self, run: Run) -> Done:
         self.release()
@@ -175,8 +189,10 @@ class Killed(Interruption):
         run = self.begin()
         self.kill(run.child.pid)
         until("no process of the run is left", lambda: not run.members())
+        self.assertEqual(self.shakedown("report", str(self.out)).status, 0)
         self.check_nothing_left(run)
-        self.check_cut(N_BEFORE + N_CASES)
+        self.check_cut(N_BEFORE + N_CASES - 1)  # a cell may have been on its way
+        self.check_resumed()
 
     def test_daemon(self) -> None:
         run = self.begin()
@@ -185,10 +201,11 @@ class Killed(Interruption):
         self.assertEqual(done.status, 3, done.err)
         self.assertEqual(
             done.complaint,
-            f"the daemon died in the middle of the run; the report of what was done is in {self.out}",
+            self.cut("the daemon died in the middle of the run"),
         )
         self.check_nothing_left(run)
         self.check_cut(N_BEFORE + N_CASES)
+        self.check_resumed()
 
     def test_server_program(self) -> None:
         run = self.begin()

@@ -63,26 +63,30 @@ static int remove_folder(void **state)
 	return rmdir(folder); /* fails, and with it the test, if a temporary file was left */
 }
 
-/* A journal's header for the stored run; its plan is what the cells were planned as. */
+/* The cells of the story alone: all of it on all boards, as a plan has it. */
+static json_t *story_run(void)
+{
+	json_t *run = stored_run(), *cells = json_object_get(run, "cells");
+
+	for (size_t i = json_array_size(cells); i-- > 0;)
+		if (strcmp(json_text(json_array_get(cells, i), "suite"), "story") != 0)
+			json_array_remove(cells, i);
+	return run;
+}
+
+/* A journal's header for that. */
 static json_t *header_of(const json_t *results)
 {
-	json_t *header = json_pack("{s:{s:s, s:[], s:s, s:{}}, s:o, s:[]}", "run", "id", "r",
-	                           "suites", "started", "2024-09-18T14:19:29.214Z", "versions",
-	                           "boards", json_deep_copy(json_object_get(results, "boards")),
-	                           "plan");
-	const json_t *cell;
-	size_t i;
+	json_t *suite = NULL;
+	struct error error = {0};
 
-	json_array_foreach(json_object_get(results, "cells"), i, cell) {
-		json_t *planned = json_object();
-		static const char *const keys[] = {"id",    "suite",  "scenario", "case",
-		                                   "board", "server", "expect"};
-
-		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
-			json_object_set(planned, keys[k], json_object_get(cell, keys[k]));
-		json_array_append_new(json_object_get(header, "plan"), planned);
-	}
-	return header;
+	if (json_load_path("scenarios/story.json", &suite, &error) != 0)
+		fail_msg("%s", error.text);
+	return json_pack("{s:{s:s, s:[s], s:s, s:{}}, s:o, s:O, s:{s:[{s:s, s:o}]}}", "run", "id",
+	                 "r", "suites", "story", "started", "2024-09-18T14:19:29.214Z", "versions",
+	                 "boards", json_deep_copy(json_object_get(results, "boards")), "profiles",
+	                 json_object_get(results, "boards"), "request", "suites", "file",
+	                 "story.json", "json", suite);
 }
 
 static struct results *opened(const json_t *run)
@@ -97,11 +101,21 @@ static struct results *opened(const json_t *run)
 	return results;
 }
 
+static int try_to_add(struct results *results, const json_t *run, size_t cell,
+                      struct error *error)
+{
+	char *text = json_dumps(json_array_get(json_object_get(run, "cells"), cell), JSON_COMPACT);
+	int rc = results_add(results, cell, (struct bytes){(uint8_t *)text, strlen(text)}, error);
+
+	free(text);
+	return rc;
+}
+
 static void add(struct results *results, const json_t *run, size_t cell)
 {
 	struct error error = {0};
 
-	if (results_add(results, json_array_get(json_object_get(run, "cells"), cell), &error) != 0)
+	if (try_to_add(results, run, cell, &error) != 0)
 		fail_msg("%s", error.text);
 }
 
@@ -122,7 +136,7 @@ static const json_t *cell_at(const json_t *results, size_t i)
 
 static void run_ends_with_its_cells_in_the_order_of_the_plan(void **state)
 {
-	json_t *run = stored_run(), *after;
+	json_t *run = story_run(), *after;
 	size_t n = json_array_size(json_object_get(run, "cells"));
 	struct results *results = opened(run);
 	struct error error;
@@ -147,7 +161,7 @@ static void run_ends_with_its_cells_in_the_order_of_the_plan(void **state)
 
 static void diagnoses_are_confirmed_at_the_end(void **state)
 {
-	json_t *run = stored_run(), *after;
+	json_t *run = story_run(), *after;
 	struct results *results;
 	struct error error;
 	const json_t *diagnosis;
@@ -175,7 +189,7 @@ static void diagnoses_are_confirmed_at_the_end(void **state)
 
 static void board_that_tells_its_version_later_is_in_the_results(void **state)
 {
-	json_t *run = stored_run(), *after;
+	json_t *run = story_run(), *after;
 	json_t *board = json_pack("{s:s, s:s, s:s}", "name", "wolfssl", "stack", "wolfssl",
 	                          "stack_version", "9.9");
 	struct results *results = opened(run);
@@ -197,7 +211,7 @@ static void board_that_tells_its_version_later_is_in_the_results(void **state)
 static void notice_of_the_run_stands_in_every_report(void **state)
 {
 	static const char *const reports[] = {"results.json", "summary.md", "index.html"};
-	json_t *run = stored_run();
+	json_t *run = story_run();
 	struct results *results = opened(run);
 	struct error error;
 
@@ -217,7 +231,7 @@ static void notice_of_the_run_stands_in_every_report(void **state)
 
 static void folder_that_holds_a_run_is_not_written_over(void **state)
 {
-	json_t *run = stored_run(), *header = header_of(run);
+	json_t *run = story_run(), *header = header_of(run);
 	struct results *results = opened(run);
 	struct error error = {0};
 
@@ -231,7 +245,7 @@ static void folder_that_holds_a_run_is_not_written_over(void **state)
 
 static void cell_with_a_zero_byte_in_its_log_is_kept(void **state)
 {
-	json_t *run = stored_run(), *after;
+	json_t *run = story_run(), *after;
 	json_t *cell = json_array_get(json_object_get(run, "cells"), 0);
 	json_t *board = json_object_get(json_object_get(cell, "witnesses"), "board");
 	struct results *results;
@@ -251,7 +265,7 @@ static void cell_with_a_zero_byte_in_its_log_is_kept(void **state)
 
 static void crashed_run_is_recovered_with_what_was_whole(void **state)
 {
-	json_t *run = stored_run(), *after;
+	json_t *run = story_run(), *after;
 	struct error error = {0};
 	pid_t child = fork();
 	int status;
@@ -288,9 +302,88 @@ static void crashed_run_is_recovered_with_what_was_whole(void **state)
 	                    json_text(cell_at(run, 3), "outcome"));
 	assert_string_equal(json_text(cell_at(after, 4), "outcome"), "skip");
 	assert_string_equal(json_text(cell_at(after, 4), "reason"), "not-run");
-	assert_false(exists("journal.jsonl"));
+	assert_true(exists("journal.jsonl")); /* the run can go on */
 	json_decref(run);
 	json_decref(after);
+}
+
+static void run_that_was_cut_short_goes_on_where_it_was(void **state)
+{
+	json_t *run = story_run(), *header, *after;
+	size_t n = json_array_size(json_object_get(run, "cells"));
+	struct results *results = opened(run);
+	struct buf done = {0};
+	struct error error = {0};
+
+	(void)state;
+	add(results, run, 3);
+	add(results, run, 0);
+	assert_int_equal(results_close(results, false, &error), 0);
+	assert_int_equal(results_resume(&results, folder, &header, &done, &error), 0);
+	assert_string_equal(buf_string(&done), "1001");
+	assert_string_equal(json_text(json_object_get(header, "run"), "id"), "r");
+	for (size_t i = 0; i < n; i++)
+		if (i != 0 && i != 3)
+			add(results, run, i);
+	assert_int_equal(results_close(results, true, &error), 0);
+	after = written();
+	assert_int_equal(json_array_size(json_object_get(after, "cells")), n);
+	for (size_t i = 0; i < n; i++)
+		assert_string_equal(json_text(cell_at(after, i), "outcome"),
+		                    json_text(cell_at(run, i), "outcome"));
+	assert_false(exists("journal.jsonl"));
+	assert_int_equal(results_resume(&results, folder, &header, &done, &error), ERR_INPUT);
+	buf_fini(&done);
+	json_decref(header);
+	json_decref(run);
+	json_decref(after);
+}
+
+static void half_a_line_is_forgotten_when_a_run_goes_on(void **state)
+{
+	json_t *run = story_run(), *header, *after;
+	struct results *results = opened(run);
+	struct buf done = {0};
+	struct error error = {0};
+	FILE *journal;
+
+	(void)state;
+	add(results, run, 0);
+	assert_int_equal(results_close(results, false, &error), 0);
+	journal = fopen(in_folder("journal.jsonl"), "a");
+	fputs("{\"index\": 1, \"cell\": {\"id\"", journal);
+	fclose(journal);
+	assert_int_equal(results_resume(&results, folder, &header, &done, &error), 0);
+	assert_string_equal(buf_string(&done), "1");
+	add(results, run, 1);
+	assert_int_equal(results_close(results, false, &error), 0);
+	after = written();
+	assert_string_equal(json_text(cell_at(after, 1), "outcome"),
+	                    json_text(cell_at(run, 1), "outcome"));
+	buf_fini(&done);
+	json_decref(header);
+	json_decref(run);
+	json_decref(after);
+}
+
+static void captures_lie_below_their_folder_alone(void **state)
+{
+	static const char *const bad[] = {"cells/../../x.pcapng", "/etc/x", "cells/.x",
+	                                  "results.json", "cells/a b"};
+	json_t *run = story_run();
+	struct results *results = opened(run);
+	struct bytes bytes = {(const uint8_t *)"x", 1};
+	struct error error = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(results_capture(results, bad[i], bytes, &error), ERR_ENVIRONMENT);
+	assert_int_equal(results_capture(results, "cells/a.pcapng", bytes, &error), 0);
+	assert_true(exists("cells/a.pcapng"));
+	unlink(in_folder("cells/a.pcapng"));
+	rmdir(in_folder("cells"));
+	assert_int_equal(results_close(results, true, &error), 0);
+	json_decref(run);
 }
 
 /* The disk of a test: no file may grow beyond `bytes`. */
@@ -306,7 +399,7 @@ static void limit_files(rlim_t bytes)
 
 static void full_disk_loses_nothing_that_was_written(void **state)
 {
-	json_t *run = stored_run(), *after;
+	json_t *run = story_run(), *after;
 	struct results *results = opened(run);
 	struct error error = {0};
 	struct stat status;
@@ -315,7 +408,7 @@ static void full_disk_loses_nothing_that_was_written(void **state)
 	add(results, run, 0);
 	assert_int_equal(stat(in_folder("journal.jsonl"), &status), 0);
 	limit_files((rlim_t)status.st_size + 100);
-	assert_int_equal(results_add(results, cell_at(run, 1), &error), ERR_ENVIRONMENT);
+	assert_int_equal(try_to_add(results, run, 1, &error), ERR_ENVIRONMENT);
 	assert_non_null(strstr(error.text, "journal.jsonl"));
 	assert_int_equal(results_close(results, false, &error), ERR_ENVIRONMENT);
 	assert_true(exists("journal.jsonl"));
@@ -332,7 +425,7 @@ static void full_disk_loses_nothing_that_was_written(void **state)
 
 static void journal_of_another_run_is_not_overwritten(void **state)
 {
-	json_t *run = stored_run(), *header = header_of(run);
+	json_t *run = story_run(), *header = header_of(run);
 	struct results *results = opened(run), *second = NULL;
 	struct error error = {0};
 
@@ -348,7 +441,7 @@ static void journal_of_another_run_is_not_overwritten(void **state)
 
 static void discarded_run_leaves_nothing(void **state)
 {
-	json_t *run = stored_run(), *header = header_of(run);
+	json_t *run = story_run(), *header = header_of(run);
 	char *own = file_join(folder, "own");
 	struct results *results = NULL;
 
@@ -443,6 +536,9 @@ int main(int argc, char **argv)
 		IN_FOLDER(journal_of_another_run_is_not_overwritten),
 		IN_FOLDER(discarded_run_leaves_nothing),
 		IN_FOLDER(nothing_to_recover_is_said),
+		IN_FOLDER(run_that_was_cut_short_goes_on_where_it_was),
+		IN_FOLDER(half_a_line_is_forgotten_when_a_run_goes_on),
+		IN_FOLDER(captures_lie_below_their_folder_alone),
 		IN_FOLDER(results_of_another_format_are_refused),
 		IN_FOLDER(notice_of_the_run_stands_in_every_report),
 		IN_FOLDER(folder_that_holds_a_run_is_not_written_over),
