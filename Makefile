@@ -77,7 +77,7 @@ $(B)/libshakedown.a: $(LIB_OBJ) $(B)/obj/view/page.o
 
 $(B)/shakedown: $(patsubst %,$(B)/obj/%.o,client lab_socket rehearsal) \
 		$(patsubst harness/%.c,$(B)/obj/%.o,$(wildcard harness/command*.c))
-$(B)/shakedownd: $(patsubst %,$(B)/obj/%.o,worker run agenda station trial control)
+$(B)/shakedownd: $(patsubst %,$(B)/obj/%.o,worker keeper lab_socket run agenda station trial control)
 $(PROGRAMS): $(B)/%: $(B)/obj/%.o $(B)/libshakedown.a
 	$(CC) $(CFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -o $@
 

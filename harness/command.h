@@ -91,6 +91,8 @@ int command_propose(const json_t *hellos, struct error *error);
 
 /* The subcommands. Each takes what stands behind its name and returns the exit status. */
 int command_run(char **arguments, struct error *error);
+int command_status(char **arguments, struct error *error);
+int command_cancel(char **arguments, struct error *error);
 int command_plan(char **arguments, struct error *error);
 int command_report(char **arguments, struct error *error);
 int command_merge(char **arguments, struct error *error);
