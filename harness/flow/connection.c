@@ -46,16 +46,18 @@ struct connection *connection_new(bool decode, struct keylog *keylog)
 	return connection;
 }
 
-void connection_start(struct connection *connection, const struct segment *first, enum side from,
-                      size_t *budget)
+void connection_clear(struct connection *connection)
 {
-	bool again = connection->n_packets > 0;
-
 	stream_fini(&connection->stream[SIDE_CLIENT]);
 	stream_fini(&connection->stream[SIDE_SERVER]);
 	*connection = (struct connection){.transcript = connection->transcript};
-	if (again && connection->transcript != NULL)
+	if (connection->transcript != NULL)
 		transcript_restart(connection->transcript);
+}
+
+void connection_start(struct connection *connection, const struct segment *first, enum side from,
+                      size_t *budget)
+{
 	connection->end[from] = first->from;
 	connection->end[side_other(from)] = first->to;
 	connection->start_ns = first->t_ns;

@@ -45,11 +45,16 @@ struct connection *connection_new(bool decode, struct keylog *keylog);
 
 /*
  * Begins it with the segment `first`, which comes from `from`; connection_segment still has to be
- * called with that. `budget`: see stream.h. A connection that is over may begin anew, as another
- * one: its memory is at hand, and in the CPU's cache.
+ * called with that. `budget`: see stream.h.
  */
 void connection_start(struct connection *connection, const struct segment *first, enum side from,
                       size_t *budget);
+
+/*
+ * Makes a connection that is over one for connection_start: its memory is at hand, and in the CPU's
+ * cache. What is much of it is freed.
+ */
+void connection_clear(struct connection *connection);
 void connection_free(struct connection *connection);
 
 /* True if `segment` opens another connection between the same two ends. */

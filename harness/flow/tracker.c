@@ -81,6 +81,7 @@ static void put_aside(struct tracker *tracker, struct connection *connection)
 		connection_free(connection);
 		return;
 	}
+	connection_clear(connection);
 	TAILQ_INSERT_HEAD(&tracker->spare, connection, in_order);
 	tracker->n_spare++;
 }

@@ -8,7 +8,7 @@ build=$1
 measure() {
 	"$build/tests/bench/half_open" "$1" "$2" |
 		"$build/tests/bench/measure" 1 "$build/shakedown" decode --json - |
-		awk -v kind="$1" -v n="$2" '{ printf "  %9d %-8s %8.2f s %6d MB\n", n, kind, $1, $2 }'
+		awk -v kind="$1" -v n="$2" '{ printf "  %9d %-8s %8.2f s %6d MB\n", n, kind, $1, $3 }'
 }
 
 echo "Connections that never end (CPU seconds, peak memory of shakedown decode --json):"
