@@ -14,14 +14,14 @@ static int bio_read(BIO *bio, char *data, int size)
 {
 	struct libssl_session *session = BIO_get_data(bio);
 
-	return (int)link_read(session->link, data, (size_t)size);
+	return (int)link_read(session->job.link, data, (size_t)size);
 }
 
 static int bio_write(BIO *bio, const char *data, int len)
 {
 	struct libssl_session *session = BIO_get_data(bio);
 
-	return (int)link_write(session->link, data, (size_t)len);
+	return (int)link_write(session->job.link, data, (size_t)len);
 }
 
 static long bio_control(BIO *bio, int command, long number, void *pointer)
@@ -31,7 +31,7 @@ static long bio_control(BIO *bio, int command, long number, void *pointer)
 	(void)number;
 	(void)pointer;
 	if (command == BIO_CTRL_EOF)
-		return session->link->end == LINK_CLOSED && !session->kind->quiet_at_end;
+		return session->job.link->end == LINK_CLOSED && !session->kind->quiet_at_end;
 	return command == BIO_CTRL_FLUSH;
 }
 
@@ -53,6 +53,8 @@ static BIO *link_bio(struct libssl_session *session)
 	BIO_set_init(bio, 1);
 	return bio;
 }
+
+struct libssl_session libssl_the_session;
 
 /* ---- Certificates ---- */
 
@@ -109,9 +111,9 @@ static void on_info(const SSL *ssl, int where, int value)
 	struct libssl_session *session = SSL_get_app_data(ssl);
 
 	if (where == SSL_CB_READ_ALERT)
-		stack_note_alert(session->report, 'r', value);
+		stack_note_alert(session->job.report, 'r', value);
 	else if (where == SSL_CB_WRITE_ALERT)
-		stack_note_alert(session->report, 's', value);
+		stack_note_alert(session->job.report, 's', value);
 }
 
 /* "1.2" is 0x0303. */
@@ -122,7 +124,7 @@ static int wire_version(const char *text)
 
 static bool set_up_context(struct libssl_session *session)
 {
-	const struct stack_run *run = session->run;
+	const struct stack_run *run = session->job.run;
 	SSL_CTX *context = session->context;
 	bool ok = SSL_CTX_set_min_proto_version(context, wire_version(run->min)) == 1 &&
 	          SSL_CTX_set_max_proto_version(context, wire_version(run->max)) == 1 &&
@@ -190,7 +192,7 @@ static unsigned give_psk(SSL *ssl, const char *hint, char *identity, unsigned id
                          unsigned char *key, unsigned key_max)
 {
 	const struct libssl_session *session = SSL_get_app_data(ssl);
-	const struct stack_run *run = session->run;
+	const struct stack_run *run = session->job.run;
 
 	(void)hint;
 	if (strlen(run->psk_identity) >= identity_max || run->psk_len > key_max)
@@ -202,14 +204,11 @@ static unsigned give_psk(SSL *ssl, const char *hint, char *identity, unsigned id
 
 /* ---- The session ---- */
 
-void *libssl_open(const struct libssl_kind *kind, const struct stack_run *run, struct link *link,
-                  struct stack_report *report)
+bool libssl_open(const struct libssl_kind *kind, struct libssl_session *session)
 {
-	struct libssl_session *session = OPENSSL_zalloc(sizeof(*session));
+	const struct stack_run *run = session->job.run;
 
-	CHECK(session != NULL);
-	*session =
-		(struct libssl_session){.kind = kind, .run = run, .link = link, .report = report};
+	session->kind = kind;
 	ERR_clear_error();
 	session->context = SSL_CTX_new(TLS_client_method());
 	CHECK(session->context != NULL);
@@ -217,8 +216,7 @@ void *libssl_open(const struct libssl_kind *kind, const struct stack_run *run, s
 		session->ssl = SSL_new(session->context);
 	if (session->ssl == NULL || !set_up_verification(session->ssl, run)) {
 		fail(session, SSL_ERROR_SSL);
-		libssl_free(session);
-		return NULL;
+		return false;
 	}
 	SSL_set_app_data(session->ssl, session);
 	if (run->psk_len > 0)
@@ -227,7 +225,7 @@ void *libssl_open(const struct libssl_kind *kind, const struct stack_run *run, s
 		CHECK(SSL_set_session(session->ssl, last_session) == 1);
 	SSL_set0_rbio(session->ssl, link_bio(session));
 	SSL_set0_wbio(session->ssl, link_bio(session));
-	return session;
+	return true;
 }
 
 void libssl_free(void *context)
@@ -238,7 +236,6 @@ void libssl_free(void *context)
 		keep_session(session->ssl);
 	SSL_free(session->ssl);
 	SSL_CTX_free(session->context);
-	OPENSSL_free(session);
 }
 
 /* ---- Using it ---- */
@@ -246,7 +243,7 @@ void libssl_free(void *context)
 /* What the run has to send goes along with the ClientHello, if the session allows. */
 static bool send_early(struct libssl_session *session)
 {
-	const struct stack_run *run = session->run;
+	const struct stack_run *run = session->job.run;
 	const SSL_SESSION *resumed = run->early ? SSL_get0_session(session->ssl) : NULL;
 	size_t n = 0;
 
@@ -360,7 +357,7 @@ static void describe_signature(SSL *ssl, struct stack_report *report)
 void libssl_describe(void *context)
 {
 	struct libssl_session *session = context;
-	struct stack_report *report = session->report;
+	struct stack_report *report = session->job.report;
 	SSL *ssl = session->ssl;
 	const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
 	int group = (int)SSL_get_negotiated_group(ssl);

@@ -32,18 +32,18 @@ struct libssl_kind {
 };
 
 struct libssl_session {
+	struct stack_job job;
 	const struct libssl_kind *kind;
-	const struct stack_run *run;
-	struct link *link;
-	struct stack_report *report;
 	SSL_CTX *context;
 	SSL *ssl;
 	bool early_data_taken; /* what is to be written first has been, as early data */
 	int verify_status; /* for the kind's own use: what `verify` found */
 };
 
-void *libssl_open(const struct libssl_kind *kind, const struct stack_run *run, struct link *link,
-                  struct stack_report *report);
+/* The session of whichever stack runs. */
+extern struct libssl_session libssl_the_session;
+
+bool libssl_open(const struct libssl_kind *kind, struct libssl_session *session);
 bool libssl_handshake(void *session);
 bool libssl_write(void *session, const void *data, size_t len);
 int libssl_read(void *session, void *data, size_t size);

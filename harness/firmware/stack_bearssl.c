@@ -9,7 +9,6 @@
 
 #include <bearssl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define ROOTS_MAX 32 /* certificates of the ca blob; those beyond are not trusted */
@@ -38,9 +37,7 @@ struct no_verification {
 };
 
 struct session {
-	const struct stack_run *run;
-	struct link *link;
-	struct stack_report *report;
+	struct stack_job job;
 	br_ssl_client_context client;
 	br_sslio_context io;
 	br_x509_minimal_context verification;
@@ -57,6 +54,8 @@ struct session {
 	bool shaken; /* the handshake was completed */
 	unsigned char buffer[BR_SSL_BUFSIZE_BIDI];
 };
+
+static struct session the_session;
 
 /* What outlives a run: the session of the last one, for the next. */
 static br_ssl_session_parameters last_session; /* session_id_len is 0: there is none */
@@ -87,11 +86,11 @@ static void link_status(enum link_end end, struct stack_report *report)
 /* Writes the status, and whose alert it was. Returns false. */
 static bool fail_with(struct session *session, int code)
 {
-	set_status(session->report, code);
+	set_status(session->job.report, code);
 	if (code >= BR_ERR_SEND_FATAL_ALERT)
-		stack_note_alert(session->report, 's', code - BR_ERR_SEND_FATAL_ALERT);
+		stack_note_alert(session->job.report, 's', code - BR_ERR_SEND_FATAL_ALERT);
 	else if (code >= BR_ERR_RECV_FATAL_ALERT)
-		stack_note_alert(session->report, 'r', code - BR_ERR_RECV_FATAL_ALERT);
+		stack_note_alert(session->job.report, 'r', code - BR_ERR_RECV_FATAL_ALERT);
 	port_log("bearssl: error %d", code);
 	return false;
 }
@@ -103,7 +102,7 @@ static bool fail(struct session *session)
 
 	if (code != BR_ERR_OK)
 		return fail_with(session, code);
-	snprintf(session->report->status, sizeof(session->report->status), "BR_SSL_CLOSED");
+	snprintf(session->job.report->status, sizeof(session->job.report->status), "BR_SSL_CLOSED");
 	return false;
 }
 
@@ -231,7 +230,7 @@ static int add_roots(struct session *session, struct agent_blob ca)
 
 static void set_time(struct session *session)
 {
-	int64_t now_s = session->run->now_s;
+	int64_t now_s = session->job.run->now_s;
 
 	br_x509_minimal_set_time(&session->verification,
 	                         (uint32_t)(now_s / SECONDS_A_DAY + DAYS_TO_1970),
@@ -241,12 +240,12 @@ static void set_time(struct session *session)
 /* All that BearSSL has, with its own limits; the anchors are in place before. */
 static int start_client(struct session *session)
 {
-	int rc = add_roots(session, session->run->ca);
+	int rc = add_roots(session, session->job.run->ca);
 
 	br_ssl_client_init_full(&session->client, &session->verification, session->anchors,
 	                        session->n_anchors);
 	set_time(session);
-	if (session->run->ca.len > 0)
+	if (session->job.run->ca.len > 0)
 		return rc;
 	session->no_verification.vtable = &NO_VERIFICATION;
 	br_ssl_engine_set_x509(&session->client.eng, &session->no_verification.vtable);
@@ -269,7 +268,7 @@ static void set_key(struct session *session)
 
 static int present(struct session *session)
 {
-	const struct stack_run *run = session->run;
+	const struct stack_run *run = session->job.run;
 	struct agent_blob rest = run->cert, one;
 
 	if (run->cert.len == 0 || run->key.len == 0)
@@ -292,7 +291,7 @@ static void set_alpn(struct session *session)
 	char *rest;
 	size_t n = 0;
 
-	snprintf(session->alpn, sizeof(session->alpn), "%s", session->run->alpn);
+	snprintf(session->alpn, sizeof(session->alpn), "%s", session->job.run->alpn);
 	for (char *name = strtok_r(session->alpn, ",", &rest); name != NULL && n < ALPN_MAX;
 	     name = strtok_r(NULL, ",", &rest))
 		session->alpn_names[n++] = name;
@@ -307,7 +306,7 @@ static unsigned wire_version(const char *text)
 
 static int set_up(struct session *session)
 {
-	const struct stack_run *run = session->run;
+	const struct stack_run *run = session->job.run;
 	br_ssl_engine_context *engine = &session->client.eng;
 	int rc = start_client(session);
 
@@ -324,7 +323,7 @@ static int set_up(struct session *session)
 	if (!br_ssl_client_reset(&session->client, run->sni[0] != '\0' ? run->sni : NULL,
 	                         session->resuming))
 		return br_ssl_engine_last_error(engine);
-	br_sslio_init(&session->io, engine, receive, session->link, transmit, session->link);
+	br_sslio_init(&session->io, engine, receive, session->job.link, transmit, session->job.link);
 	return BR_ERR_OK;
 }
 
@@ -334,25 +333,14 @@ static void free_session(void *context)
 
 	if (session->shaken)
 		br_ssl_engine_get_session_parameters(&session->client.eng, &last_session);
-	free(session);
 }
 
-static void *open_session(const struct stack_run *run, struct link *link,
-                          struct stack_report *report)
+static bool open_session(void *context)
 {
-	struct session *session = calloc(1, sizeof(*session));
-	int rc;
+	struct session *session = context;
+	int rc = set_up(session);
 
-	CHECK(session != NULL);
-	session->run = run;
-	session->link = link;
-	session->report = report;
-	rc = set_up(session);
-	if (rc == BR_ERR_OK)
-		return session;
-	fail_with(session, rc);
-	free_session(session);
-	return NULL;
+	return rc == BR_ERR_OK || fail_with(session, rc);
 }
 
 /* ---- Using it ---- */
@@ -396,7 +384,7 @@ static bool close_session(void *context)
 		size_t len;
 		const unsigned char *record = br_ssl_engine_sendrec_buf(engine, &len);
 
-		if (link_write(session->link, record, len) < 0)
+		if (link_write(session->job.link, record, len) < 0)
 			return fail_with(session, BR_ERR_IO);
 		br_ssl_engine_sendrec_ack(engine, len);
 	}
@@ -411,7 +399,7 @@ static bool close_session(void *context)
 static void describe(void *context)
 {
 	struct session *session = context;
-	struct stack_report *report = session->report;
+	struct stack_report *report = session->job.report;
 	br_ssl_engine_context *engine = &session->client.eng;
 	int curve = br_ssl_engine_get_ecdhe_curve(engine);
 	br_ssl_session_parameters parameters;
@@ -436,6 +424,8 @@ const struct stack stack_bearssl = {
 	.help = "  BearSSL with all that it has, TLS 1.0 to 1.2.\n",
 	.version = version,
 	.link_status = link_status,
+	.session = &the_session,
+	.session_size = sizeof(the_session),
 	.open = open_session,
 	.handshake = handshake,
 	.write = write_all,

@@ -12,7 +12,6 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -20,15 +19,15 @@
 #define CHAIN_MAX 10 /* certificates of the client; those beyond are not sent */
 
 struct session {
-	const struct stack_run *run;
-	struct link *link;
-	struct stack_report *report;
+	struct stack_job job;
 	gnutls_certificate_credentials_t certificates;
 	gnutls_psk_client_credentials_t psk;
 	gnutls_session_t tls;
 	bool shaken;           /* the handshake was completed */
 	bool early_data_taken; /* the server has read `send` already */
 };
+
+static struct session the_session;
 
 /* What outlives a run: the session of the last one, for the next. */
 static gnutls_datum_t last_session;
@@ -97,16 +96,16 @@ static void link_status(enum link_end end, struct stack_report *report)
 static void note_received_alert(struct session *session, int code)
 {
 	if (code == GNUTLS_E_FATAL_ALERT_RECEIVED || code == GNUTLS_E_WARNING_ALERT_RECEIVED)
-		stack_note_alert(session->report, 'r', (int)gnutls_alert_get(session->tls));
+		stack_note_alert(session->job.report, 'r', (int)gnutls_alert_get(session->tls));
 }
 
 /* Writes the status, and the library's words for it into the log. Returns false. */
 static bool fail(struct session *session, int code)
 {
-	if (session->link->end > LINK_CLOSED)
-		link_status(session->link->end, session->report);
+	if (session->job.link->end > LINK_CLOSED)
+		link_status(session->job.link->end, session->job.report);
 	else
-		set_status(session->report, code);
+		set_status(session->job.report, code);
 	port_log("gnutls: %d %s", code, gnutls_strerror(code));
 	return false;
 }
@@ -116,7 +115,7 @@ static bool fail(struct session *session, int code)
 static ssize_t pull(gnutls_transport_ptr_t context, void *data, size_t size)
 {
 	struct session *session = context;
-	int n = link_read(session->link, data, size);
+	int n = link_read(session->job.link, data, size);
 
 	if (n < 0)
 		gnutls_transport_set_errno(session->tls, EIO);
@@ -126,7 +125,7 @@ static ssize_t pull(gnutls_transport_ptr_t context, void *data, size_t size)
 static ssize_t push(gnutls_transport_ptr_t context, const void *data, size_t len)
 {
 	struct session *session = context;
-	int n = link_write(session->link, data, len);
+	int n = link_write(session->job.link, data, len);
 
 	if (n < 0)
 		gnutls_transport_set_errno(session->tls, EIO);
@@ -174,7 +173,7 @@ static int trust(struct session *session, struct agent_blob ca)
 
 static int set_key(struct session *session, gnutls_x509_crt_t *chain, int n)
 {
-	gnutls_datum_t der = datum_of(session->run->key);
+	gnutls_datum_t der = datum_of(session->job.run->key);
 	gnutls_x509_privkey_t key;
 	int rc;
 
@@ -189,7 +188,7 @@ static int set_key(struct session *session, gnutls_x509_crt_t *chain, int n)
 static int present(struct session *session)
 {
 	gnutls_x509_crt_t chain[CHAIN_MAX];
-	struct agent_blob rest = session->run->cert;
+	struct agent_blob rest = session->job.run->cert;
 	int n = 0, rc;
 
 	while (n < CHAIN_MAX && (chain[n] = next_certificate(&rest)) != NULL)
@@ -203,7 +202,7 @@ static int present(struct session *session)
 /* Any certificate of the ca blob is an anchor, as GnuTLS always has it, be it a root or not. */
 static int set_certificates(struct session *session)
 {
-	const struct stack_run *run = session->run;
+	const struct stack_run *run = session->job.run;
 	int rc = GNUTLS_E_SUCCESS;
 
 	CHECK(gnutls_certificate_allocate_credentials(&session->certificates) == GNUTLS_E_SUCCESS);
@@ -224,7 +223,7 @@ static int set_certificates(struct session *session)
 
 static int set_psk(struct session *session)
 {
-	const struct stack_run *run = session->run;
+	const struct stack_run *run = session->job.run;
 	gnutls_datum_t key = {(unsigned char *)run->psk, (unsigned)run->psk_len};
 	int rc;
 
@@ -241,7 +240,7 @@ static int set_psk(struct session *session)
 /* NORMAL has no key exchange with pre-shared keys, as few clients have such a key. */
 static int set_priority(struct session *session)
 {
-	const struct stack_run *run = session->run;
+	const struct stack_run *run = session->job.run;
 	char text[160];
 	size_t len = (size_t)snprintf(text, sizeof(text), "NORMAL:-VERS-TLS-ALL");
 
@@ -258,7 +257,7 @@ static int set_alpn(struct session *session)
 	char text[AGENT_LINE_MAX], *rest;
 	unsigned n = 0;
 
-	snprintf(text, sizeof(text), "%s", session->run->alpn);
+	snprintf(text, sizeof(text), "%s", session->job.run->alpn);
 	for (char *name = strtok_r(text, ",", &rest); name != NULL && n < ALPN_MAX;
 	     name = strtok_r(NULL, ",", &rest))
 		names[n++] = (gnutls_datum_t){(unsigned char *)name, (unsigned)strlen(name)};
@@ -267,7 +266,7 @@ static int set_alpn(struct session *session)
 
 static int set_up(struct session *session)
 {
-	const struct stack_run *run = session->run;
+	const struct stack_run *run = session->job.run;
 	int rc = set_priority(session);
 
 	gnutls_transport_set_ptr(session->tls, session);
@@ -298,26 +297,18 @@ static void free_session(void *context)
 		gnutls_certificate_free_credentials(session->certificates);
 	if (session->psk != NULL)
 		gnutls_psk_free_client_credentials(session->psk);
-	free(session);
 }
 
-static void *open_session(const struct stack_run *run, struct link *link,
-                          struct stack_report *report)
+static bool open_session(void *context)
 {
-	struct session *session = calloc(1, sizeof(*session));
+	struct session *session = context;
 	int rc;
 
-	CHECK(session != NULL);
-	*session = (struct session){.run = run, .link = link, .report = report};
-	clock_offset_s = run->clock_offset_s;
+	clock_offset_s = session->job.run->clock_offset_s;
 	gnutls_global_set_time_function(board_time);
 	CHECK(gnutls_init(&session->tls, GNUTLS_CLIENT) == GNUTLS_E_SUCCESS);
 	rc = set_up(session);
-	if (rc == GNUTLS_E_SUCCESS)
-		return session;
-	fail(session, rc);
-	free_session(session);
-	return NULL;
+	return rc == GNUTLS_E_SUCCESS || fail(session, rc);
 }
 
 /* ---- Using it ---- */
@@ -330,9 +321,9 @@ static void send_alert(struct session *session, int code)
 {
 	int level, alert = gnutls_error_to_alert(code, &level);
 
-	if (session->link->end != LINK_UP || code == GNUTLS_E_FATAL_ALERT_RECEIVED)
+	if (session->job.link->end != LINK_UP || code == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		return;
-	stack_note_alert(session->report, 's', alert);
+	stack_note_alert(session->job.report, 's', alert);
 	(void)gnutls_alert_send_appropriate(session->tls, code);
 }
 
@@ -351,7 +342,7 @@ static void log_verification(struct session *session)
 /* What the run has to send goes along with the ClientHello, if the session allows. */
 static bool send_early(struct session *session)
 {
-	const struct stack_run *run = session->run;
+	const struct stack_run *run = session->job.run;
 	size_t len = strlen(run->send);
 
 	if (!run->early || !run->resume || last_session.size == 0 ||
@@ -407,7 +398,7 @@ static int read_some(void *context, void *data, size_t size)
 	if (rc > 0)
 		return (int)rc;
 	if (rc == 0) {
-		set_status(session->report, GNUTLS_E_SESSION_EOF);
+		set_status(session->job.report, GNUTLS_E_SESSION_EOF);
 		return 0;
 	}
 	send_alert(session, (int)rc);
@@ -459,7 +450,7 @@ static void describe_signature(struct session *session)
 {
 	gnutls_sign_algorithm_t algorithm =
 		(gnutls_sign_algorithm_t)gnutls_sign_algorithm_get(session->tls);
-	struct stack_report *report = session->report;
+	struct stack_report *report = session->job.report;
 
 	for (size_t i = 0; i < sizeof(SIGNATURES) / sizeof(SIGNATURES[0]); i++) {
 		if (SIGNATURES[i].algorithm == algorithm)
@@ -494,7 +485,7 @@ static bool find_suite(gnutls_session_t tls, uint16_t *number)
 static void describe(void *context)
 {
 	struct session *session = context;
-	struct stack_report *report = session->report;
+	struct stack_report *report = session->job.report;
 	gnutls_group_t group = gnutls_group_get(session->tls);
 	const char *name = gnutls_group_get_name(group);
 	char label[REGISTRY_LABEL_MAX];
@@ -520,6 +511,8 @@ const struct stack stack_gnutls = {
 	.help = "  GnuTLS with the priority string NORMAL, TLS 1.0 to 1.3.\n",
 	.version = version,
 	.link_status = link_status,
+	.session = &the_session,
+	.session_size = sizeof(the_session),
 	.open = open_session,
 	.handshake = handshake,
 	.write = write_all,

@@ -166,7 +166,7 @@ static int verify(X509_STORE_CTX *chain, void *context)
 	struct libssl_session *session = context;
 	int error;
 
-	if (session->run->state == STATE_UNALLOCATED && SSL_version(session->ssl) == TLS1_3_VERSION)
+	if (session->job.run->state == STATE_UNALLOCATED && SSL_version(session->ssl) == TLS1_3_VERSION)
 		return refuse_chain(session, chain, NX_CRYPTO_PTR_ERROR, SENDS_INTERNAL_ERROR);
 	if (X509_verify_cert(chain) == 1)
 		return 1;
@@ -191,7 +191,7 @@ static int status_of_error(unsigned long error)
 /* NetX Duo reports every alert as the same status, close_notify too. */
 static void status(struct libssl_session *session, int ssl_error, unsigned long error)
 {
-	struct stack_report *report = session->report;
+	struct stack_report *report = session->job.report;
 	int code = status_of_error(error);
 
 	if (session->ssl == NULL)
@@ -200,8 +200,8 @@ static void status(struct libssl_session *session, int ssl_error, unsigned long 
 		code = session->verify_status;
 	else if (report->alert[0] == 'r' || ssl_error == SSL_ERROR_ZERO_RETURN)
 		code = NX_SECURE_TLS_ALERT_RECEIVED;
-	else if (session->link->end != LINK_UP)
-		code = LINK_FAULTS[session->link->end];
+	else if (session->job.link->end != LINK_UP)
+		code = LINK_FAULTS[session->job.link->end];
 	snprintf(report->status, sizeof(report->status), "0x%X", (unsigned)code);
 }
 
@@ -217,10 +217,9 @@ static const struct libssl_kind KIND = {
 	.status = status,
 };
 
-static void *open_session(const struct stack_run *run, struct link *link,
-                          struct stack_report *report)
+static bool open_session(void *session)
 {
-	return libssl_open(&KIND, run, link, report);
+	return libssl_open(&KIND, session);
 }
 
 const struct stack stack_netx = {
@@ -232,6 +231,8 @@ const struct stack stack_netx = {
 	.help = HELP,
 	.version = version,
 	.link_status = link_status,
+	.session = &libssl_the_session,
+	.session_size = sizeof(libssl_the_session),
 	.open = open_session,
 	.handshake = libssl_handshake,
 	.write = libssl_write,

@@ -76,32 +76,31 @@ static void link_status(enum link_end end, struct stack_report *report)
 
 static void status(struct libssl_session *session, int ssl_error, unsigned long error)
 {
-	struct stack_report *report = session->report;
+	struct stack_report *report = session->job.report;
 
 	if (error != 0)
 		snprintf(report->status, sizeof(report->status), "0x%08lX", error);
 	else if (ssl_error == SSL_ERROR_ZERO_RETURN)
 		snprintf(report->status, sizeof(report->status), "SSL_ERROR_ZERO_RETURN");
 	else
-		link_status(session->link->end, report);
+		link_status(session->job.link->end, report);
 }
 
 static const struct libssl_kind KIND = {.offer = offer, .verify = verify, .status = status};
 
-static void *open_session(const struct stack_run *run, struct link *link,
-                          struct stack_report *report)
+static bool open_session(void *context)
 {
-	struct libssl_session *session = libssl_open(&KIND, run, link, report);
+	struct libssl_session *session = context;
+	const struct stack_run *run = session->job.run;
 
-	if (session == NULL)
-		return NULL;
+	if (!libssl_open(&KIND, session))
+		return false;
 	if ((run->alpn[0] != '\0' && !offer_alpn(session->ssl, run->alpn)) ||
 	    (run->sni[0] != '\0' && SSL_set_tlsext_host_name(session->ssl, run->sni) != 1)) {
 		status(session, SSL_ERROR_SSL, ERR_peek_last_error());
-		libssl_free(session);
-		return NULL;
+		return false;
 	}
-	return session;
+	return true;
 }
 
 const struct stack stack_openssl = {
@@ -112,6 +111,8 @@ const struct stack stack_openssl = {
 	.help = "  OpenSSL, offering all versions, suites and groups that it has.\n",
 	.version = version,
 	.link_status = link_status,
+	.session = &libssl_the_session,
+	.session_size = sizeof(libssl_the_session),
 	.open = open_session,
 	.handshake = libssl_handshake,
 	.write = libssl_write,

@@ -58,28 +58,29 @@ static bool finish(const struct stack *stack, void *session, struct link *link)
 }
 
 /* The phases from hs on. */
-static void talk(const struct stack *stack, const struct stack_run *run, struct link *link,
-                 struct stack_report *report)
+static void talk(const struct stack *stack, const struct stack_job *job)
 {
-	void *session;
-	bool ok;
+	struct stack_report *report = job->report;
+	void *session = stack->session;
+	bool opened, ok;
 
+	memset(session, 0, stack->session_size);
+	memcpy(session, job, sizeof(*job));
 	report->phase = "hs";
-	session = stack->open(run, link, report);
-	if (session == NULL)
-		return;
-	ok = run_handshake(stack, session, report);
-	if (ok && run->send[0] != '\0') {
+	opened = stack->open(session);
+	ok = opened && run_handshake(stack, session, report);
+	if (ok && job->run->send[0] != '\0') {
 		report->phase = "app";
-		ok = exchange(stack, session, run, report);
+		ok = exchange(stack, session, job->run, report);
 	}
 	if (ok) {
 		report->phase = "close";
-		ok = finish(stack, session, link);
+		ok = finish(stack, session, job->link);
 	}
 	if (ok)
 		snprintf(report->status, sizeof(report->status), "0");
-	stack->describe(session);
+	if (opened)
+		stack->describe(session);
 	stack->free(session);
 }
 
@@ -94,7 +95,7 @@ void stack_drive(const struct stack *stack, const struct stack_run *run, const a
 		report->phase = "tcp";
 		if (link_connect(&link) == 0) {
 			port_log("tcp: connected to %s port %u", run->host, run->port);
-			talk(stack, run, &link, report);
+			talk(stack, &(struct stack_job){run, &link, report});
 		}
 	}
 	if (report->status[0] == '\0')

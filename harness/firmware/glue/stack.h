@@ -44,6 +44,13 @@ struct stack_report {
 	char handshake_ms[12]; /* "" before there was one */
 };
 
+/* What a session is there for. All three are borrowed until `free`. */
+struct stack_job {
+	const struct stack_run *run;
+	struct link *link; /* connected */
+	struct stack_report *report;
+};
+
 struct stack {
 	const char *name;             /* for --stack */
 	const char *const *states;    /* for --state, ended by NULL; NULL: this stack has none */
@@ -58,12 +65,14 @@ struct stack {
 	void (*link_status)(enum link_end end, struct stack_report *report);
 
 	/*
-	 * Makes a session with the run's certificates over a connected link. All three are borrowed
-	 * until `free`. NULL, with report->status set, if that fails.
+	 * Room for the one session, which begins with a struct stack_job: all zero but for the job
+	 * when `open` is called.
 	 */
-	void *(*open)(const struct stack_run *run, struct link *link, struct stack_report *report);
+	void *session;
+	size_t session_size;
 
-	/* These return false, or below 1, with report->status set. */
+	/* These return false, or below 1, with report->status set. `open` gives it certificates. */
+	bool (*open)(void *session);
 	bool (*handshake)(void *session);
 	bool (*write)(void *session, const void *data, size_t len);
 	int (*read)(void *session, void *data, size_t size); /* bytes; 0 after close_notify; -1 */
@@ -72,6 +81,7 @@ struct stack {
 	/* Writes what was negotiated, and alerts not noted yet, when all is over. */
 	void (*describe)(void *session);
 
+	/* Frees what is not in the session itself; also after an `open` that failed. */
 	void (*free)(void *session);
 
 	/* The board restarts: forgets what the next run could resume. NULL: it keeps nothing. */

@@ -33,9 +33,7 @@
 #define ALERT_DEBUG_LEVEL 3 /* the library tells of alerts from this level on */
 
 struct session {
-	const struct stack_run *run;
-	struct link *link;
-	struct stack_report *report;
+	struct stack_job job;
 	mbedtls_entropy_context entropy;
 	mbedtls_ctr_drbg_context random;
 	mbedtls_x509_crt ca, cert;
@@ -46,6 +44,8 @@ struct session {
 	char alpn[AGENT_LINE_MAX];
 	const char *alpn_names[ALPN_MAX + 1];
 };
+
+static struct session the_session;
 
 /* What outlives a run: the session of the last one, for the next. */
 static mbedtls_ssl_session last_session;
@@ -103,10 +103,10 @@ static bool fail(struct session *session, int code)
 {
 	char text[160];
 
-	if (session->link->end > LINK_CLOSED)
-		link_status(session->link->end, session->report);
+	if (session->job.link->end > LINK_CLOSED)
+		link_status(session->job.link->end, session->job.report);
 	else
-		set_status(session->report, code);
+		set_status(session->job.report, code);
 	mbedtls_strerror(code, text, sizeof(text));
 	port_log("mbedtls: -0x%04X %s", (unsigned)-code, text);
 	return false;
@@ -117,7 +117,7 @@ static bool fail(struct session *session, int code)
 static int receive(void *context, unsigned char *data, size_t size)
 {
 	struct session *session = context;
-	int n = link_read(session->link, data, size);
+	int n = link_read(session->job.link, data, size);
 
 	return n >= 0 ? (int)n : MBEDTLS_ERR_NET_RECV_FAILED;
 }
@@ -125,7 +125,7 @@ static int receive(void *context, unsigned char *data, size_t size)
 static int transmit(void *context, const unsigned char *data, size_t len)
 {
 	struct session *session = context;
-	int n = link_write(session->link, data, len);
+	int n = link_write(session->job.link, data, len);
 
 	return n >= 0 ? (int)n : MBEDTLS_ERR_NET_SEND_FAILED;
 }
@@ -145,8 +145,8 @@ static void on_debug(void *context, int level, const char *file, int line, const
 	struct session *session = context;
 
 	(void)level, (void)file, (void)line;
-	stack_note_alert(session->report, 'r', alert_in(text, "got an alert message", "[2:"));
-	stack_note_alert(session->report, 's', alert_in(text, "send alert level=", " message="));
+	stack_note_alert(session->job.report, 'r', alert_in(text, "got an alert message", "[2:"));
+	stack_note_alert(session->job.report, 's', alert_in(text, "send alert level=", " message="));
 }
 
 /* Years to seconds as one number that grows with time: only its order matters. */
@@ -164,7 +164,7 @@ static int64_t order_of_x509_time(const mbedtls_x509_time *time)
 static int on_certificate(void *context, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
 {
 	const struct session *session = context;
-	time_t now = (time_t)session->run->now_s;
+	time_t now = (time_t)session->job.run->now_s;
 	struct tm t;
 	int64_t order;
 
@@ -212,7 +212,7 @@ static int read_key(struct session *session, struct agent_blob der)
 static void set_versions(struct session *session)
 {
 	mbedtls_ssl_config *config = &session->config;
-	const struct stack_run *run = session->run;
+	const struct stack_run *run = session->job.run;
 
 	/* TLS 1.2 is 3.3 on the wire. */
 	mbedtls_ssl_conf_min_version(config, MBEDTLS_SSL_MAJOR_VERSION_3, run->min[2] - '0' + 1);
@@ -224,7 +224,7 @@ static int set_alpn(struct session *session)
 	char *rest;
 	size_t n = 0;
 
-	snprintf(session->alpn, sizeof(session->alpn), "%s", session->run->alpn);
+	snprintf(session->alpn, sizeof(session->alpn), "%s", session->job.run->alpn);
 	for (char *name = strtok_r(session->alpn, ",", &rest); name != NULL && n < ALPN_MAX;
 	     name = strtok_r(NULL, ",", &rest))
 		session->alpn_names[n++] = name;
@@ -233,7 +233,7 @@ static int set_alpn(struct session *session)
 
 static int set_certificates(struct session *session)
 {
-	const struct stack_run *run = session->run;
+	const struct stack_run *run = session->job.run;
 	int rc = 0;
 
 	if (run->ca.len > 0) {
@@ -256,7 +256,7 @@ static int set_certificates(struct session *session)
 
 static int set_psk(struct session *session)
 {
-	const struct stack_run *run = session->run;
+	const struct stack_run *run = session->job.run;
 
 	return run->psk_len == 0
 	               ? 0
@@ -295,8 +295,8 @@ static int set_up(struct session *session)
 		rc = mbedtls_ssl_setup(&session->ssl, &session->config);
 	if (rc == 0)
 		rc = mbedtls_ssl_set_hostname(
-			&session->ssl, session->run->sni[0] != '\0' ? session->run->sni : NULL);
-	if (rc == 0 && session->run->resume && has_session)
+			&session->ssl, session->job.run->sni[0] != '\0' ? session->job.run->sni : NULL);
+	if (rc == 0 && session->job.run->resume && has_session)
 		rc = mbedtls_ssl_set_session(&session->ssl, &last_session);
 	mbedtls_ssl_set_bio(&session->ssl, session, transmit, receive, NULL);
 	return rc;
@@ -315,22 +315,13 @@ static void free_session(void *context)
 	mbedtls_x509_crt_free(&session->ca);
 	mbedtls_ctr_drbg_free(&session->random);
 	mbedtls_entropy_free(&session->entropy);
-	free(session);
 }
 
-static void *open_session(const struct stack_run *run, struct link *link,
-                          struct stack_report *report)
+static bool open_session(void *context)
 {
-	struct session *session = calloc(1, sizeof(*session));
+	struct session *session = context;
 	int rc;
 
-	if (session == NULL) {
-		set_status(report, MBEDTLS_ERR_SSL_ALLOC_FAILED);
-		return NULL;
-	}
-	session->run = run;
-	session->link = link;
-	session->report = report;
 	mbedtls_entropy_init(&session->entropy);
 	mbedtls_ctr_drbg_init(&session->random);
 	mbedtls_x509_crt_init(&session->ca);
@@ -339,11 +330,7 @@ static void *open_session(const struct stack_run *run, struct link *link,
 	mbedtls_ssl_config_init(&session->config);
 	mbedtls_ssl_init(&session->ssl);
 	rc = set_up(session);
-	if (rc == 0)
-		return session;
-	fail(session, rc);
-	free_session(session);
-	return NULL;
+	return rc == 0 || fail(session, rc);
 }
 
 /* ---- Using it ---- */
@@ -398,7 +385,7 @@ static int read_some(void *context, void *data, size_t size)
 	if (rc > 0)
 		return rc;
 	if (rc == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) {
-		set_status(session->report, rc);
+		set_status(session->job.report, rc);
 		return 0;
 	}
 	fail(session, rc == 0 ? MBEDTLS_ERR_SSL_CONN_EOF : rc);
@@ -429,7 +416,7 @@ static void copy_suite(char *out, size_t size, const char *name)
 static void describe(void *context)
 {
 	struct session *session = context;
-	struct stack_report *report = session->report;
+	struct stack_report *report = session->job.report;
 	const char *suite = mbedtls_ssl_get_ciphersuite(&session->ssl);
 	const char *name = mbedtls_ssl_get_version(&session->ssl);
 
@@ -448,6 +435,8 @@ const struct stack stack_mbedtls = {
 	.help = "  Mbed TLS in its default configuration, " VERSIONS ".\n",
 	.version = version,
 	.link_status = link_status,
+	.session = &the_session,
+	.session_size = sizeof(the_session),
 	.open = open_session,
 	.handshake = handshake,
 	.write = write_all,

@@ -20,9 +20,7 @@ extern const NX_CRYPTO_METHOD *nx_crypto_ecc_curves[];
 
 /* Metadata that is not aligned ends in NX_CRYPTO_PTR_ERROR. */
 static struct {
-	const struct stack_run *run;
-	struct link *link;
-	struct stack_report *report;
+	struct stack_job job;
 	NX_SECURE_TLS_SESSION tls;
 	ULONG metadata[NETXDUO_METADATA_SIZE / sizeof(ULONG)];
 	UCHAR record[NETXDUO_RECORD_SIZE];
@@ -62,16 +60,16 @@ static void note_alert(UINT status)
 
 	if (status == NX_SECURE_TLS_ALERT_RECEIVED &&
 	    nx_secure_tls_session_alert_value_get(&session.tls, &level, &number) == NX_SUCCESS)
-		stack_note_alert(session.report, 'r', (int)number);
+		stack_note_alert(session.job.report, 'r', (int)number);
 }
 
 /* True if the status is good; else it stands in the report. */
 static bool is_good(UINT status)
 {
-	if (netxduo_note(session.link, status))
+	if (netxduo_note(session.job.link, status))
 		return true;
 	note_alert(status);
-	set_status(session.report, status);
+	set_status(session.job.report, status);
 	port_log("netxduo: status 0x%X", status);
 	return false;
 }
@@ -80,13 +78,13 @@ static bool is_good(UINT status)
 
 static ULONG board_time(VOID)
 {
-	return (ULONG)(port_unix_s() + session.run->clock_offset_s);
+	return (ULONG)(port_unix_s() + session.job.run->clock_offset_s);
 }
 
 /* NetX Duo checks the chain, and leaves the name to the application. */
 static ULONG check_name(NX_SECURE_TLS_SESSION *tls, NX_SECURE_X509_CERT *certificate)
 {
-	const char *sni = session.run->sni;
+	const char *sni = session.job.run->sni;
 
 	(void)tls;
 	return nx_secure_x509_common_name_dns_check(certificate, (const UCHAR *)sni,
@@ -95,7 +93,7 @@ static ULONG check_name(NX_SECURE_TLS_SESSION *tls, NX_SECURE_X509_CERT *certifi
 
 static UINT set_name(void)
 {
-	const char *sni = session.run->sni;
+	const char *sni = session.job.run->sni;
 	UINT status;
 
 	if (sni[0] == '\0')
@@ -125,7 +123,6 @@ static UINT make_room(void)
 static UINT read_certificate(NX_SECURE_X509_CERT *certificate, struct agent_blob der,
                              struct agent_blob key, UINT key_type)
 {
-	memset(certificate, 0, sizeof(*certificate));
 	return nx_secure_x509_certificate_initialize(certificate, (UCHAR *)der.data, der.len,
 	                                             NX_NULL, 0, key.data, key.len, key_type);
 }
@@ -156,7 +153,7 @@ static UINT trust(struct agent_blob ca)
  */
 static UINT present(void)
 {
-	struct agent_blob cert = session.run->cert, key = session.run->key;
+	struct agent_blob cert = session.job.run->cert, key = session.job.run->key;
 	size_t header = key.len < 2 ? 0 : key.data[1] < 0x80 ? 2 : 2 + (key.data[1] & 0x7Fu);
 	bool ec = key.len > header + 2 && key.data[header + 2] == 1;
 	UINT status;
@@ -173,7 +170,7 @@ static UINT present(void)
 
 static UINT set_up(void)
 {
-	const struct stack_run *run = session.run;
+	const struct stack_run *run = session.job.run;
 	UINT status = nx_secure_tls_session_create(&session.tls, &nx_crypto_tls_ciphers_ecc,
 	                                           session.metadata, sizeof(session.metadata));
 
@@ -203,25 +200,14 @@ static void free_session(void *context)
 	(void)context;
 	if (session.packet != NX_NULL)
 		(void)nx_packet_release(session.packet);
-	session.packet = NX_NULL;
 	if (session.created)
 		(void)nx_secure_tls_session_delete(&session.tls);
-	session.created = false;
 }
 
-static void *open_session(const struct stack_run *run, struct link *link,
-                          struct stack_report *report)
+static bool open_session(void *context)
 {
-	session.run = run;
-	session.link = link;
-	session.report = report;
-	session.packet = NX_NULL;
-	session.ended = false;
-	memset(&session.tls, 0, sizeof(session.tls));
-	if (is_good(set_up()))
-		return &session;
-	free_session(&session);
-	return NULL;
+	(void)context;
+	return is_good(set_up());
 }
 
 /* ---- Using it ---- */
@@ -230,12 +216,12 @@ static bool handshake(void *context)
 {
 	(void)context;
 	return is_good(nx_secure_tls_session_start(&session.tls, netxduo_socket(),
-	                                           netxduo_wait(session.link)));
+	                                           netxduo_wait(session.job.link)));
 }
 
 static bool write_all(void *context, const void *data, size_t len)
 {
-	ULONG wait = netxduo_wait(session.link);
+	ULONG wait = netxduo_wait(session.job.link);
 	NX_PACKET *packet;
 	UINT status =
 		nx_secure_tls_packet_allocate(&session.tls, netxduo_pool(), &packet, wait);
@@ -281,9 +267,9 @@ static int read_some(void *context, void *data, size_t size)
 		session.packet = NX_NULL;
 		session.n_read = 0;
 		status = nx_secure_tls_session_receive(&session.tls, &session.packet,
-		                                       netxduo_wait(session.link));
+		                                       netxduo_wait(session.job.link));
 		if (status == NX_SECURE_TLS_CLOSE_NOTIFY_RECEIVED) {
-			set_status(session.report, status);
+			set_status(session.job.report, status);
 			return 0;
 		}
 		if (!is_good(status))
@@ -298,8 +284,8 @@ static bool close_session(void *context)
 	UINT status;
 
 	(void)context;
-	link_hurry(session.link, STACK_CLOSE_MS);
-	status = nx_secure_tls_session_end(&session.tls, netxduo_wait(session.link));
+	link_hurry(session.job.link, STACK_CLOSE_MS);
+	status = nx_secure_tls_session_end(&session.tls, netxduo_wait(session.job.link));
 	session.ended = status == NX_SUCCESS || status == NX_SECURE_TLS_NO_CLOSE_RESPONSE;
 	return session.ended || is_good(status);
 }
@@ -318,6 +304,8 @@ const struct stack stack_netxduo = {
 	.help = "  NetX Duo Secure on ThreadX, with all that NetX Crypto has.\n",
 	.version = version,
 	.link_status = link_status,
+	.session = &session,
+	.session_size = sizeof(session),
 	.open = open_session,
 	.handshake = handshake,
 	.write = write_all,

@@ -14,17 +14,16 @@
 
 #include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 struct session {
-	const struct stack_run *run;
-	struct link *link;
-	struct stack_report *report;
+	struct stack_job job;
 	WOLFSSL_CTX *context;
 	WOLFSSL *ssl;
 };
+
+static struct session the_session;
 
 #if defined(NO_PSK)
 #define CAPS "ca,cert,key,sni,min,max,alpn,resume"
@@ -77,7 +76,7 @@ static bool fail_with(struct session *session, int code)
 {
 	char text[WOLFSSL_MAX_ERROR_SZ];
 
-	set_status(session->report, code);
+	set_status(session->job.report, code);
 	port_log("wolfssl: %d %s", code, wolfSSL_ERR_error_string((unsigned long)code, text));
 	return false;
 }
@@ -159,7 +158,7 @@ static unsigned give_psk(WOLFSSL *ssl, const char *hint, char *identity, unsigne
                          unsigned char *key, unsigned key_max)
 {
 	const struct session *session = wolfSSL_get_ex_data(ssl, 0);
-	const struct stack_run *run = session->run;
+	const struct stack_run *run = session->job.run;
 
 	(void)hint;
 	if (strlen(run->psk_identity) >= identity_max || run->psk_len > key_max)
@@ -172,7 +171,7 @@ static unsigned give_psk(WOLFSSL *ssl, const char *hint, char *identity, unsigne
 
 static int set_up_context(struct session *session)
 {
-	const struct stack_run *run = session->run;
+	const struct stack_run *run = session->job.run;
 	int rc = WOLFSSL_SUCCESS;
 
 	wolfSSL_CTX_SetIORecv(session->context, receive);
@@ -198,18 +197,18 @@ static int set_up_context(struct session *session)
 static int set_up_secrets(struct session *session)
 {
 	wolfSSL_set_ex_data(session->ssl, 0, session);
-	if (session->run->resume && last_session != NULL)
+	if (session->job.run->resume && last_session != NULL)
 		return wolfSSL_set_session(session->ssl, last_session);
 	return WOLFSSL_SUCCESS;
 }
 
 static int set_up_ssl(struct session *session)
 {
-	const struct stack_run *run = session->run;
+	const struct stack_run *run = session->job.run;
 	int rc = WOLFSSL_SUCCESS;
 
-	wolfSSL_SetIOReadCtx(session->ssl, session->link);
-	wolfSSL_SetIOWriteCtx(session->ssl, session->link);
+	wolfSSL_SetIOReadCtx(session->ssl, session->job.link);
+	wolfSSL_SetIOWriteCtx(session->ssl, session->job.link);
 	if (run->sni[0] != '\0') {
 		rc = wolfSSL_UseSNI(session->ssl, WOLFSSL_SNI_HOST_NAME, run->sni,
 		                    (unsigned short)strlen(run->sni));
@@ -239,7 +238,6 @@ static void free_session(void *context)
 #if defined(FP_ECC)
 	wc_ecc_fp_free(); /* a cache that each thread has */
 #endif
-	free(session);
 }
 
 static int start_library(void)
@@ -251,31 +249,21 @@ static int start_library(void)
 	return started ? WOLFSSL_SUCCESS : BAD_STATE_E;
 }
 
-static void *open_session(const struct stack_run *run, struct link *link,
-                          struct stack_report *report)
+static bool open_session(void *context)
 {
-	struct session *session = calloc(1, sizeof(*session));
+	struct session *session = context;
 	int rc = start_library();
 
-	if (session == NULL) {
-		set_status(report, MEMORY_E);
-		return NULL;
-	}
-	clock_offset_s = run->clock_offset_s;
-	*session = (struct session){.run = run, .link = link, .report = report};
+	clock_offset_s = session->job.run->clock_offset_s;
 	if (rc == WOLFSSL_SUCCESS) {
-		session->context = wolfSSL_CTX_new(method_for(run));
+		session->context = wolfSSL_CTX_new(method_for(session->job.run));
 		rc = session->context != NULL ? set_up_context(session) : MEMORY_E;
 	}
 	if (rc == WOLFSSL_SUCCESS) {
 		session->ssl = wolfSSL_new(session->context);
 		rc = session->ssl != NULL ? set_up_ssl(session) : MEMORY_E;
 	}
-	if (rc == WOLFSSL_SUCCESS)
-		return session;
-	fail_with(session, rc);
-	free_session(session);
-	return NULL;
+	return rc == WOLFSSL_SUCCESS || fail_with(session, rc);
 }
 
 /* ---- Using it ---- */
@@ -307,7 +295,7 @@ static int read_some(void *context, void *data, size_t size)
 	code = wolfSSL_get_error(session->ssl, rc);
 	if (code == WOLFSSL_ERROR_ZERO_RETURN) {
 		/* The library's own number, not the one that stands for it in OpenSSL. */
-		set_status(session->report, ZERO_RETURN);
+		set_status(session->job.report, ZERO_RETURN);
 		return 0;
 	}
 	fail_with(session, code);
@@ -331,15 +319,15 @@ static void note_alerts(struct session *session)
 	if (wolfSSL_get_alert_history(session->ssl, &history) != WOLFSSL_SUCCESS)
 		return;
 	if (history.last_rx.code > 0)
-		stack_note_alert(session->report, 'r', history.last_rx.code);
+		stack_note_alert(session->job.report, 'r', history.last_rx.code);
 	if (history.last_tx.code > 0)
-		stack_note_alert(session->report, 's', history.last_tx.code);
+		stack_note_alert(session->job.report, 's', history.last_tx.code);
 }
 
 static void describe(void *context)
 {
 	struct session *session = context;
-	struct stack_report *report = session->report;
+	struct stack_report *report = session->job.report;
 	int suite = wolfSSL_get_current_cipher_suite(session->ssl);
 	const char *name = wolfSSL_get_cipher_name_iana_from_suite((unsigned char)(suite >> 8),
 	                                                           (unsigned char)suite);
@@ -362,6 +350,8 @@ const struct stack stack_wolfssl = {
 	.help = "  wolfSSL as the distribution builds it, TLS 1.2 and 1.3.\n",
 	.version = version,
 	.link_status = link_status,
+	.session = &the_session,
+	.session_size = sizeof(the_session),
 	.open = open_session,
 	.handshake = handshake,
 	.write = write_all,
