@@ -129,6 +129,22 @@ static void board_stack(const struct screen *screen, size_t board, struct buf *o
 	buf_printf(out, "%s%s%s", json_text(it, "stack"), version[0] != '\0' ? " " : "", version);
 }
 
+/* The same within `width` columns: where both do not fit, the version tells more. */
+static void put_stack(const struct screen *screen, size_t board, size_t width)
+{
+	const json_t *it = json_array_get(screen->report->boards, board);
+	const char *version = json_text(it, "stack_version");
+	struct buf stack = {0};
+
+	board_stack(screen, board, &stack);
+	if (clean_width(screen, buf_string(&stack)) > width && version[0] != '\0') {
+		buf_clear(&stack);
+		buf_text(&stack, version);
+	}
+	put_column(screen, buf_string(&stack), width, FAINT);
+	buf_fini(&stack);
+}
+
 static size_t board_width(const struct screen *screen, size_t board)
 {
 	const json_t *it = json_array_get(screen->report->boards, board);
@@ -210,8 +226,6 @@ static void end_line(const struct screen *screen)
 
 static void put_heads(const struct screen *screen, const struct block *block)
 {
-	struct buf stack = {0};
-
 	buf_printf(screen->out, "%*s", (int)(MARGIN + block->name_width), "");
 	for (size_t i = block->first; i < block->end; i++) {
 		buf_printf(screen->out, "%*s", GAP, "");
@@ -221,13 +235,10 @@ static void put_heads(const struct screen *screen, const struct block *block)
 	end_line(screen);
 	buf_printf(screen->out, "%*s", (int)(MARGIN + block->name_width), "");
 	for (size_t i = block->first; i < block->end; i++) {
-		buf_clear(&stack);
-		board_stack(screen, i, &stack);
 		buf_printf(screen->out, "%*s", GAP, "");
-		put_column(screen, buf_string(&stack), block->widths[i], FAINT);
+		put_stack(screen, i, block->widths[i]);
 	}
 	end_line(screen);
-	buf_fini(&stack);
 }
 
 /* The name of a scenario with a matrix, above the first of its rows. */
