@@ -29,6 +29,7 @@
 #define CHUNK 65536
 #define FAREWELL_MS 5000 /* for a visitor to read the last word */
 #define BURY_MS 10       /* between looks at whether all of a run is gone */
+#define LOOK_MS 200      /* between looks at whose turn is over */
 #define BACKLOG 64
 #define NAME_LEN 64
 
@@ -421,7 +422,7 @@ static void schedule(struct keeper *keeper)
 	if (!waiting)
 		uv_timer_stop(&keeper->turns);
 	else if (!uv_is_active((uv_handle_t *)&keeper->turns))
-		uv_timer_start(&keeper->turns, on_turns, 1000, 1000);
+		uv_timer_start(&keeper->turns, on_turns, LOOK_MS, LOOK_MS);
 }
 
 /* A run whose turn is over makes way for those that could use its boards. */

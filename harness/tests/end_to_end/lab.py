@@ -103,7 +103,8 @@ class Done(NamedTuple):
 class Run:
     """`shakedown run` at work."""
 
-    def __init__(self, command: list[str], env: dict[str, str], cwd: Path) -> None:
+    def __init__(self, command: list[str], env: dict[str, str], cwd: Path, private: bool = True) -> None:
+        """Without a daemon of its own (`private`) it is one that another daemon does."""
         self.lines: list[str] = []
         self._news = threading.Condition()
         self._output = tempfile.TemporaryFile("w+", encoding="utf-8")
@@ -114,7 +115,8 @@ class Run:
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
         # The daemon's process id is also the number of the session that all its children share.
-        self.daemon = until("the daemon is there, or it was not wanted", self._find_daemon)
+        self.daemon = until("the daemon is there, or it was not wanted",
+                            self._find_daemon if private else lambda: NOBODY)
 
     def _find_daemon(self) -> int | None:
         found = (one.pid for one in processes()

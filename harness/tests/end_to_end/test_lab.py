@@ -1,0 +1,326 @@
+"""A lab: one daemon, its boards, and several who want them. Clients and the daemon die as they please."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+from typing import Any, Optional
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from lab import BUILD, DEADLINE_S, SHAKEDOWN, Lab, Run, outcomes, process, processes, until  # noqa: E402
+
+SUITE = {
+    "suite": "some",
+    "why": "Long enough that others come in the middle.",
+    "scenarios": [{
+        "name": "servers",
+        "why": "What the board passes, and what it does not.",
+        "server": {},
+        "matrix": {
+            "server.certificate": ["ecdsa-p256", "rsa-2048"],
+            "server.versions": [["1.2"], ["1.3"]],
+            "server.alpn": [[f"protocol-{i}"] for i in range(10)],
+        },
+    }],
+}
+N_CASES = 40
+N_BOARDS = 32
+N_CLIENTS = 4
+N_LONG = 200
+
+
+class Daemon(Lab):
+    """A test with a daemon that keeps virtual boards."""
+
+    turn_s = 300
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.suite = self.write("some.json", SUITE)
+        self.socket = str(self.folder / "lab.sock")
+        self.outs: list[Path] = []
+
+    def keep(self, *boards: dict[str, Any]) -> None:
+        """Starts the daemon with these boards and waits until it listens."""
+        lab = self.write("lab.json", {"boards": list(boards)})
+        self.daemon = subprocess.Popen(
+            [str(BUILD / "shakedownd"), "--lab", lab, "--socket", self.socket, "--turn", str(self.turn_s)],
+            env=self.env, cwd=self.folder, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.addCleanup(self.end_daemon)
+        until("the daemon listens", lambda: self.listens() or self.daemon.poll() is not None)
+
+    def listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as line:
+            return line.connect_ex(self.socket) == 0
+
+    def end_daemon(self) -> None:
+        if self.daemon.poll() is None:
+            self.daemon.terminate()
+        self.daemon.wait(DEADLINE_S)
+        if self.daemon.stderr:
+            self.daemon.stderr.close()
+
+    def client(self, *boards: str, suite: Optional[str] = None) -> Run:
+        self.outs.append(self.folder / f"report-{len(self.outs)}")
+        run = Run([SHAKEDOWN, "run", suite or self.suite, "--board", *boards, "--daemon", self.socket,
+                   "--out", str(self.outs[-1])], self.env, self.folder, private=False)
+        self.addCleanup(run.give_up)
+        return run
+
+    def ask(self, *words: str) -> tuple[int, str, str]:
+        return self.shakedown(*words, "--daemon", self.socket)
+
+    def status(self) -> dict[str, Any]:
+        """What the daemon says of itself."""
+        with self.say({"op": "status"}) as line:
+            answer: dict[str, Any] = json.loads(line.makefile().readline())
+            return answer
+
+    def say(self, message: Any) -> socket.socket:
+        line = socket.socket(socket.AF_UNIX)
+        line.settimeout(DEADLINE_S)
+        line.connect(self.socket)
+        line.sendall(message if isinstance(message, bytes) else json.dumps(message).encode() + b"\n")
+        return line
+
+    def run_of(self, number: int) -> Optional[dict[str, Any]]:
+        return next((run for run in self.status()["runs"] if run["run"] == number), None)
+
+    def wait_until_free(self) -> None:
+        until("all boards are free", lambda: all("run" not in board for board in self.status()["boards"]))
+        until("nothing is left of the runs", lambda: not self.children())
+
+    def children(self) -> list[str]:
+        return [one.name for one in processes() if one.parent == self.daemon.pid]
+
+    def check_whole(self, out: Path, n: int) -> None:
+        self.assertTrue(self.results(out)["run"]["complete"])
+        found = [cell["outcome"] for cell in self.results(out)["cells"]]
+        self.assertEqual(len(found), n)
+        self.assertLessEqual(set(found), {"pass", "fail"})
+        self.assertFalse((out / "journal.jsonl").exists())
+
+
+def virtual(name: str, profile: str = "netx-fixed", *tags: str) -> dict[str, Any]:
+    return {"name": name, "profile": profile, "tags": list(tags)}
+
+
+class Shared(Daemon):
+    def test_runs_share_the_boards_and_have_the_same_results_as_alone(self) -> None:
+        self.keep(virtual("a", "netx-fixed", "quick"), virtual("b", "openssl", "quick"))
+        runs = [self.client("a", "b"), self.client("type:netx-fixed"), self.client("tag:quick")]
+        statuses = [run.finish().status for run in runs]
+        self.assertEqual(statuses[:2], [1, 1])
+        self.assertIn(statuses[2], (0, 1))  # b passes all
+        for out, n in zip(self.outs, (2 * N_CASES, N_CASES, N_CASES)):
+            self.check_whole(out, n)
+        both, one = (outcomes(self.cells(out)) for out in self.outs[:2])
+        self.assertEqual({name: both[name] for name in one}, one)
+        self.assertTrue((self.outs[0] / self.results(self.outs[0])["cells"][0]["evidence"]["capture"]).is_file())
+        self.wait_until_free()
+
+    def test_status_shows_who_has_what_and_cancel_ends_it(self) -> None:
+        self.keep(virtual("a"), virtual("b"))
+        first, second = self.client("a"), self.client("a")
+        first.wait_for_cells(2)
+        second.wait_for_line("Waiting for boards as run 2")
+        shown = self.ask("status")[1]
+        self.assertRegex(shown, r"a +netx-fixed +run 1, \w+")
+        self.assertRegex(shown, r"b +netx-fixed +free")
+        self.assertRegex(shown, r"1 +\w+ +running +\d+/40, \d+ failed +a\n")
+        self.assertRegex(shown, r"2 +\w+ +waiting +- +a\n")
+        self.assertEqual(self.ask("cancel", "7")[2],
+                         "shakedown: there is no run 7: `shakedown status` shows all\n")
+        self.assertIn("you have several runs here", self.ask("cancel")[2])
+        self.assertEqual(self.ask("cancel", "2"), (0, "Run 2 is cancelled.\n", ""))
+        self.assertRegex(second.finish().complaint, r"^the run was cancelled by \w+$")
+        self.assertEqual(self.ask("cancel")[:2], (0, "Run 1 is cancelled.\n"))
+        done = first.finish()
+        self.assertEqual(done.status, 3)
+        self.assertRegex(done.complaint, r"^the run was cancelled by \w+; the report of what was done is in ")
+        self.wait_until_free()
+        resumed = Run([SHAKEDOWN, "run", "--resume", str(self.outs[0])], self.env, self.folder, private=False)
+        self.addCleanup(resumed.give_up)
+        self.assertEqual(resumed.finish().status, 1)
+        self.check_whole(self.outs[0], N_CASES)
+
+    def test_many_boards_at_once(self) -> None:
+        self.keep(*(virtual(f"board-{i}") for i in range(N_BOARDS)))
+        per_client = N_BOARDS // N_CLIENTS
+        small = {**SUITE, "scenarios": [{"name": "one", "why": "Two cells.", "server": {"certificate": "ecdsa-p256"},
+                                         "matrix": {"server.versions": [["1.2"], ["1.3"]]}}]}
+        suite = self.write("small.json", small)
+        runs = [self.client(*(f"board-{n * per_client + i}" for i in range(per_client)), suite=suite)
+                for n in range(N_CLIENTS)]
+        self.assertEqual([run.finish().status for run in runs], [0] * N_CLIENTS)
+        for out in self.outs:
+            self.check_whole(out, 2 * per_client)
+        self.wait_until_free()
+
+
+class Turns(Daemon):
+    turn_s = 0
+
+    def test_long_run_makes_way_and_goes_on(self) -> None:
+        self.keep(virtual("a"))
+        long = {**SUITE, "scenarios": [{**SUITE["scenarios"][0], "matrix": {  # type: ignore[index]
+            "server.alpn": [[f"protocol-{i}"] for i in range(N_LONG)]}, "server": {"certificate": "ecdsa-p256"}}]}
+        first = self.client("a", suite=self.write("long.json", long))
+        first.wait_for_cells(2)
+        second = self.client("a")
+        self.assertEqual(second.finish().status, 1)
+        first.wait_for_line("The run makes way for others")
+        done = first.finish()
+        self.assertEqual(done.status, 0, done.err)
+        self.check_whole(self.outs[0], N_LONG)
+        ran = first.cells()
+        self.assertEqual(len(ran), len(set(ran)))
+
+
+class Deaths(Daemon):
+    def setUp(self) -> None:
+        super().setUp()
+        self.keep(virtual("a"), virtual("b", "openssl"))
+
+    def worker(self) -> int:
+        return until("the run has a process", lambda: next(
+            (one.pid for one in processes() if one.parent == self.daemon.pid and "--run-for-lab" in one.words), None))
+
+    def test_client_that_is_killed_frees_its_boards(self) -> None:
+        first, second = self.client("a", "b"), self.client("a")
+        first.wait_for_cells(1)
+        second.wait_for_line("Waiting for boards")
+        os.kill(first.child.pid, signal.SIGKILL)
+        self.assertEqual(second.finish().status, 1)
+        self.check_whole(self.outs[1], N_CASES)
+        self.wait_until_free()
+
+    def test_client_that_is_killed_while_it_waits_leaves_the_queue(self) -> None:
+        first, second = self.client("a"), self.client("a")
+        second.wait_for_line("Waiting for boards")
+        os.kill(second.child.pid, signal.SIGKILL)
+        until("the queue is empty", lambda: self.run_of(2) is None)
+        self.assertEqual(first.finish().status, 1)
+
+    def test_process_of_a_run_that_is_killed_ends_that_run_alone(self) -> None:
+        first = self.client("a", "b")
+        first.wait_for_cells(1)
+        os.kill(self.worker(), signal.SIGKILL)
+        done = first.finish()
+        self.assertEqual(done.status, 3)
+        self.assertIn("the run was cut short: the run's process was ended by signal 9", done.complaint)
+        self.wait_until_free()
+        self.assertEqual(self.client("a").finish().status, 1)
+
+    def test_stopped_board_of_a_killed_client_is_not_left_behind(self) -> None:
+        first = self.client("a")
+        first.wait_for_cells(1)
+        board = until("the board is there", lambda: next(
+            (one for one in processes() if one.name == "shakedown-board" and one.session == self.worker()), None))
+        os.kill(board.pid, signal.SIGSTOP)
+        os.kill(first.child.pid, signal.SIGKILL)
+        self.wait_until_free()
+        self.assertIsNone(process(board.pid))
+
+    def test_daemon_that_is_killed_leaves_a_run_that_goes_on(self) -> None:
+        first = self.client("a", "b")
+        first.wait_for_cells(1)
+        worker = self.worker()
+        self.daemon.kill()
+        done = first.finish()
+        self.assertEqual(done.status, 3)
+        self.assertIn("the lab's daemon ended in the middle of the run; the report of what was done", done.complaint)
+        until("the run's process is gone", lambda: process(worker) is None)
+        self.end_daemon()
+        self.keep(virtual("a"), virtual("b", "openssl"))
+        resumed = Run([SHAKEDOWN, "run", "--resume", str(self.outs[0])], self.env, self.folder, private=False)
+        self.addCleanup(resumed.give_up)
+        self.assertEqual(resumed.finish().status, 1)
+        self.check_whole(self.outs[0], 2 * N_CASES)
+
+    def test_daemon_that_is_asked_to_end_ends_its_runs(self) -> None:
+        first = self.client("a")
+        first.wait_for_cells(1)
+        self.daemon.terminate()
+        self.assertIn("cancelled by the end of the lab's daemon", first.finish().complaint)
+        self.assertEqual(self.daemon.wait(DEADLINE_S), 0)
+        self.assertFalse(Path(self.socket).exists())
+
+
+class Strange(Daemon):
+    """Visitors who do not behave."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.keep(virtual("a"))
+
+    def answer(self, message: Any) -> str:
+        with self.say(message) as line:
+            return str(json.loads(line.makefile().readline())["error"])
+
+    def test_malformed_messages_are_answered_and_harm_nobody(self) -> None:
+        run = self.client("a")
+        run.wait_for_cells(1)
+        for message, complaint in (
+            (b"GET / HTTP/1.1\n", "not a message: GET / HTTP/1.1"),
+            (b"[]\n", "not a message: []"),
+            ({}, "knows no such request"),
+            ({"op": "dance"}, "knows no such request"),
+            ({"op": "run"}, "a run takes from 1 to 256 boards"),
+            ({"op": "run", "boards": "a"}, "a run takes from 1 to 256 boards"),
+            ({"op": "run", "boards": [1]}, "a board of a lab is named by a word"),
+            ({"op": "run", "boards": ["nobody"]}, 'unknown board of this lab "nobody"; known are a;'),
+            ({"op": "cancel", "run": "x"}, "there is no run 0"),
+        ):
+            with self.subTest(message=message):
+                self.assertIn(complaint, self.answer(message))
+        self.assertEqual(run.finish().status, 1)
+        self.check_whole(self.outs[0], N_CASES)
+        # What the daemon itself cannot tell, the run's process refuses.
+        self.assertIn("the command is Shakedown , the daemon", self.answer({"op": "run", "boards": ["a"]}))
+
+    def test_half_a_message_and_silence_keep_nobody_waiting(self) -> None:
+        lines = [self.say(b'{"op": "st') for _ in range(20)]
+        self.assertEqual(self.client("a").finish().status, 1)
+        for line in lines:
+            line.close()
+
+    def test_client_that_reads_nothing_holds_up_itself_alone(self) -> None:
+        self.daemon.terminate()
+        self.daemon.wait(DEADLINE_S)
+        self.end_daemon()
+        self.keep(virtual("a"), virtual("b"))
+        stuck = self.client("a")
+        stuck.wait_for_cells(1)
+        os.kill(stuck.child.pid, signal.SIGSTOP)
+        self.assertEqual(self.client("b").finish().status, 1)
+        os.kill(stuck.child.pid, signal.SIGCONT)
+        self.assertEqual(stuck.finish().status, 1)
+        self.check_whole(self.outs[0], N_CASES)
+
+    def test_second_daemon_at_the_same_socket_is_refused(self) -> None:
+        done = subprocess.run(
+            [str(BUILD / "shakedownd"), "--lab", str(self.folder / "lab.json"), "--socket", self.socket],
+            env=self.env, cwd=self.folder, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("is in use by another Shakedown", done.stderr)
+
+    def test_socket_is_for_its_user_alone(self) -> None:
+        self.assertEqual(os.stat(self.socket).st_mode & 0o777, 0o600)
+
+    def test_no_daemon_is_said(self) -> None:
+        done = self.shakedown("status", "--daemon", str(self.folder / "nowhere"))
+        self.assertEqual(done.status, 3)
+        self.assertIn("cannot reach a lab's daemon at", done.err)
+        self.assertIn("start one by `shakedownd --lab FILE`", done.err)
+
+
+if __name__ == "__main__":
+    unittest.main()
