@@ -97,6 +97,7 @@ int command_plan(char **arguments, struct error *error);
 int command_report(char **arguments, struct error *error);
 int command_merge(char **arguments, struct error *error);
 int command_compare(char **arguments, struct error *error);
+int command_show(char **arguments, struct error *error);
 int command_accept(char **arguments, struct error *error);
 int command_decode(char **arguments, struct error *error);
 int command_whatif(char **arguments, struct error *error);

@@ -1,11 +1,12 @@
 #include "command.h"
 
 #include "flow/decode_file.h"
+#include "view/ladder.h"
 
 #include <stdio.h>
 
 enum { DECODE_FILE, DECODE_JSON, DECODE_KEYLOG, DECODE_FIELDS, DECODE_WRITE, DECODE_LINT,
-       DECODE_KEY, DECODE_FILTERS, DECODE_ALERT = DECODE_FILTERS + 3 };
+       DECODE_KEY, DECODE_LADDER, DECODE_FILTERS, DECODE_ALERT = DECODE_FILTERS + 3 };
 
 /* The options of decode that stand for a filter each, after DECODE_FILTERS. */
 static int (*const filters[])(struct filter *filter, const char *word, struct error *error) = {
@@ -31,6 +32,14 @@ static int read_filter(const struct option_words *options, struct filter *filter
 	return 0;
 }
 
+/* Below the heading of its connection. */
+static void put_ladder(const json_t *connection, struct buf *out)
+{
+	struct terminal_options terminal = terminal_options_for(stdout);
+
+	ladder_connection(connection, &terminal, out);
+}
+
 int command_decode(char **arguments, struct error *error)
 {
 	struct option_words options[] = {
@@ -42,6 +51,7 @@ int command_decode(char **arguments, struct error *error)
 		[DECODE_WRITE] = {.name = "--write", .one = "the name of a new capture"},
 		[DECODE_LINT] = {.name = "--lint", .flag = true},
 		[DECODE_KEY] = {.name = "--key", .one = "a file with a private RSA key"},
+		[DECODE_LADDER] = {.name = "--ladder", .flag = true},
 		[DECODE_FILTERS] = {.name = "--port", .one = "a port"},
 		{.name = "--host", .one = "an address"},
 		{.name = "--sni", .one = "a server's name"},
@@ -72,6 +82,11 @@ int command_decode(char **arguments, struct error *error)
 	request.fields = command_word(&options[DECODE_FIELDS]);
 	request.lint = options[DECODE_LINT].given;
 	request.write = command_word(&options[DECODE_WRITE]);
+	if (rc == 0 && options[DECODE_LADDER].given &&
+	    (request.fields != NULL || options[DECODE_JSON].given))
+		rc = error_set(error, ERR_INPUT, "--ladder goes neither with --json nor with --fields");
+	if (options[DECODE_LADDER].given)
+		request.tell = put_ladder;
 	if (rc == 0)
 		rc = decode_file(&request, stdout, stderr, error);
 	return -rc;

@@ -9,6 +9,8 @@
 #include "lab_socket.h"
 #include "scenario/shipped.h"
 #include "verdict/baseline.h"
+#include "verdict/outcome.h"
+#include "view/ladder.h"
 #include "view/results.h"
 
 #include <stdio.h>
@@ -29,6 +31,7 @@ enum {
 	RUN_DURATIONS,
 	RUN_RESUME,
 	RUN_DAEMON,
+	RUN_VERBOSE,
 	RUN_BASELINE,
 };
 
@@ -205,8 +208,27 @@ static int compare(const char *out, json_t *results, const json_t *base, int sta
 	return status;
 }
 
+/* Of each cell that is not as it should be. */
+static void print_ladders(const json_t *results)
+{
+	struct terminal_options terminal = terminal_options_for(stdout);
+	const json_t *cell;
+	struct buf out = {0};
+	size_t i;
+
+	json_array_foreach(json_object_get(results, "cells"), i, cell) {
+		if (outcome_exit_status(outcome_named(json_text(cell, "outcome"))) == 0)
+			continue;
+		buf_printf(&out, "\n%s: %s\n", json_text(cell, "id"), json_text(cell, "outcome"));
+		ladder_cell(cell, &terminal, &out);
+	}
+	fputs(buf_string(&out), stdout);
+	buf_fini(&out);
+}
+
 /* What came of it, compared and printed. `status` is that of this part of the run. */
-static int show(const char *out, const json_t *base, int status, struct error *error)
+static int show(const struct option_words *options, const char *out, const json_t *base,
+                int status, struct error *error)
 {
 	struct error unread = {0};
 	json_t *results = NULL;
@@ -222,6 +244,8 @@ static int show(const char *out, const json_t *base, int status, struct error *e
 	if (base != NULL)
 		status = compare(out, results, base, status, error);
 	command_print(results);
+	if (options[RUN_VERBOSE].given)
+		print_ladders(results);
 	printf("\nReport: %s/index.html\n", out);
 	json_decref(results);
 	return status;
@@ -241,7 +265,7 @@ static int carry_out(const struct client_order *order, const struct option_words
 	if (status == 0)
 		status = client_run(order, error);
 	if (error->code != ERR_INPUT)
-		status = show(order->out, base, status, error);
+		status = show(options, order->out, base, status, error);
 	json_decref(base);
 	return status;
 }
@@ -270,7 +294,8 @@ static int resume(const struct option_words *options, const char *daemon, struct
 		if (options[i].n > 0)
 			return -error_set(error, ERR_INPUT,
 			                  "--resume goes on with the run as it was begun: it takes "
-			                  "no suite, and no option but --daemon and --baseline");
+			                  "no suite, and no option but --daemon, --verbose "
+			                  "and --baseline");
 	return carry_out(&order, options, error);
 }
 
@@ -325,6 +350,8 @@ int command_run(char **arguments, struct error *error)
 		[RUN_DURATIONS] = {.name = "--durations", .one = "the folder of a former run"},
 		[RUN_RESUME] = {.name = "--resume", .one = "the folder of a run"},
 		[RUN_DAEMON] = {.name = "--daemon", .optional = is_socket},
+		[RUN_VERBOSE] = {.name = "--verbose", .flag = true},
+		[RUN_BASELINE] = {.name = "--baseline", .one = "the folder of an earlier run"},
 		{0},
 	};
 	int status = -refuse_foreign_bytes(arguments, error);

@@ -12,7 +12,7 @@ static const struct command {
 	const char *name, *takes, *does;
 	int (*run)(char **arguments, struct error *error); /* returns the exit status */
 } commands[] = {
-	{"run", "SUITE... --board NAME... [--out FOLDER]\n"
+	{"run", "SUITE... --board NAME... [--out FOLDER] [--verbose]\n"
 	        "                   [--control always|on-failure|never] [--tries N]\n"
 	        "                   [--rules FILE] [--shard K/N [--durations FOLDER]]\n"
 	        "                   [--baseline FOLDER] [--daemon [SOCKET]]",
@@ -27,11 +27,13 @@ static const struct command {
 	 command_report},
 	{"merge", "FOLDER... --out FOLDER", "join the runs of all shards of a plan into one report",
 	 command_merge},
+	{"show", "FOLDER CELL", "tell all that is known of one cell of a run, with its ladder",
+	 command_show},
 	{"compare", "BASE NEW", "tell what differs between two runs, and end with 1 on a regression",
 	 command_compare},
 	{"accept", "FOLDER", "propose entries of known.json for a run's failures, to be reviewed",
 	 command_accept},
-	{"decode", "FILE [--json | --fields PATH,...] [--lint] [--keylog FILE] [--key FILE]\n"
+	{"decode", "FILE [--json | --ladder | --fields PATH,...] [--lint] [--keylog FILE] [--key FILE]\n"
 	           "                   [--port N] [--host ADDRESS] [--sni NAME] [--alert [N]]\n"
 	           "                   [--write OUT.pcapng]",
 	 "print the TLS connections of a capture", command_decode},

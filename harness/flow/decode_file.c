@@ -33,7 +33,7 @@ struct decoding {
 	uint64_t n_connections, n_told;
 };
 
-/* "Connection 1: 192.168.1.5 port 62509 to 192.168.1.10 port 6000, 2 packets" */
+/* "Connection 1: 192.168.1.5 port 62509 to 192.168.1.10 port 6000, TLS" */
 static void open_connection(struct emit *emit, uint64_t number, const struct connection *connection)
 {
 	const struct endpoint *client = &connection->end[SIDE_CLIENT];
@@ -85,6 +85,19 @@ static json_t *decoded(struct decoding *decoding, const struct connection *conne
 	return value;
 }
 
+/* The heading of the tree, and what the request's function tells. */
+static void tell_otherwise(struct decoding *decoding, const struct connection *connection,
+                           const json_t *value)
+{
+	struct emit emit;
+
+	emit_init(&emit, &decoding->text, EMIT_TEXT);
+	open_connection(&emit, decoding->n_connections, connection);
+	emit_close(&emit);
+	decoding->request->tell(value, &decoding->text);
+	buf_char(&decoding->text, '\n');
+}
+
 /* Writes a connection that is wanted. */
 static void write_wanted(struct decoding *decoding, const struct connection *connection,
                          const json_t *value)
@@ -94,7 +107,9 @@ static void write_wanted(struct decoding *decoding, const struct connection *con
 	decoding->n_told++;
 	if (decoding->pick != NULL && transcript_is_tls(connection->transcript))
 		pick_connection(decoding->pick, connection, decoding->keylog);
-	if (request->fields != NULL)
+	if (request->tell != NULL)
+		tell_otherwise(decoding, connection, value);
+	else if (request->fields != NULL)
 		fields_write(&decoding->text, request->fields, value);
 	else
 		tell(decoding, connection, request->format, &decoding->text);
@@ -115,7 +130,8 @@ static void write_connection(void *context, struct connection *connection)
 		decoding->visit(decoding->visitor, decoding->n_connections, connection);
 		return;
 	}
-	if (filter_has_content(filter) || decoding->request->fields != NULL)
+	if (filter_has_content(filter) || decoding->request->fields != NULL ||
+	    decoding->request->tell != NULL)
 		value = decoded(decoding, connection);
 	if (filter_content(filter, value))
 		write_wanted(decoding, connection, value);

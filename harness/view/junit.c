@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "view/comparison.h"
+#include "view/ladder.h"
 #include "view/report.h"
 #include "view/text.h"
 
@@ -109,6 +110,7 @@ static void put_diagnosis(const json_t *diagnosis, struct buf *text)
 
 static void put_body(const struct document *document, const json_t *cell)
 {
+	static const struct terminal_options plain = {.unicode = true};
 	const json_t *diagnosis;
 	struct buf text = {0};
 	size_t i;
@@ -120,6 +122,8 @@ static void put_body(const struct document *document, const json_t *cell)
 	put_line("See", json_text(json_object_get(cell, "known"), "link"), &text);
 	json_array_foreach(json_object_get(cell, "diagnosis"), i, diagnosis)
 		put_diagnosis(diagnosis, &text);
+	buf_char(&text, '\n');
+	ladder_cell(cell, &plain, &text);
 	text_xml(document->out, buf_string(&text));
 	buf_fini(&text);
 }

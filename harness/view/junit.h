@@ -6,7 +6,7 @@
  * duplicate names). A failure, or a known one that passes, is a <failure>; what is inconclusive or
  * went wrong in the harness an <error>, so that no CI takes it for a success; what is unsupported,
  * known to fail or not run is <skipped>. The body, as GitLab shows only that, begins with the
- * verdict and says why and what helps.
+ * verdict, says why and what helps, and ends with the ladder.
  */
 #ifndef SHAKEDOWN_VIEW_JUNIT_H
 #define SHAKEDOWN_VIEW_JUNIT_H

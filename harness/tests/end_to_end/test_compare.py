@@ -59,6 +59,29 @@ class Compare(Lab):
         self.assertEqual(self.shakedown("report", str(bad)).status, 0)
         self.assertEqual(self.stored(bad), kept, "a report made again keeps its comparison")
 
+    def test_cell_is_shown_whole(self) -> None:
+        self.options = [*OPTIONS, "--verbose"]
+        done = self.run_suite("story", self.board("unallocated"))
+        rung = "alert internal_error (80), 2 bytes, plain ◀ ended it first"
+        self.assertEqual(done.out.count(rung), 2, "--verbose has the ladder of each failing cell")
+        self.assertIn(rung, (self.out / "junit.xml").read_text(encoding="utf-8"))
+        done = self.shakedown("show", str(self.out), "/ecdsa-certificate-in-tls-1.3/")
+        self.assertEqual((done.status, done.err), (0, ""))
+        for words in ("board ◀── server  certificate, ", rung, "Why", "0x20007 NX_CRYPTO_PTR_ERROR", "Both have",
+                      "server alone", "Board log", "Attempts", "shakedown run story --board ",
+                      f"{self.out}/cells/story/ecdsa-certificate-in-tls-1.3/own.pcapng"):
+            self.assertIn(words, done.out)
+        done = self.shakedown("decode", "--ladder", f"{self.out}/cells/story/ecdsa-certificate-in-tls-1.3/own.pcapng")
+        self.assertEqual(done.status, 0)
+        self.assertIn("client ◀── server  certificate_verify, ", done.out)
+        self.assertIn(rung, done.out)
+        for cell, complaint in (
+                ("none", 'the run has no cell "none"; ids are SUITE/CASE/BOARD, as in its matrix'),
+                ("in-tls-1.3", '"in-tls-1.3" stands for 2 cells: story/rsa-certificate-in-tls-1.3/own, '
+                               "story/ecdsa-certificate-in-tls-1.3/own; name one of them")):
+            done = self.shakedown("show", str(self.out), cell)
+            self.assertEqual((done.status, done.out, done.complaint), (2, "", complaint))
+
     def test_wrong_input_is_said_before_anything_runs(self) -> None:
         self.assertEqual(self.shakedown("compare", "one").complaint,
                          "compare takes the folders of two runs, the earlier one first")
