@@ -9,6 +9,7 @@
 #define MARGIN 2 /* before a row's name */
 #define STEP 2   /* further in for a case below its scenario */
 #define GAP 2    /* columns between two of the table */
+#define NAME_LEAST 24 /* columns of the names in a narrow terminal */
 #define LABEL 10 /* columns of a paragraph's label */
 
 /* ANSI SGR parameters. */
@@ -116,8 +117,16 @@ struct table {
 	enum text_charset charset;
 	size_t name_width;
 	size_t widths[N_CHOICES]; /* of the columns of what would be chosen */
+	int n_choices;            /* those that there is room for */
 	struct buf *out;
 };
+
+static size_t width_of(const struct terminal_options *options)
+{
+	int width = options->width > 0 ? options->width : TERMINAL_WIDTH_USUAL;
+
+	return (size_t)(width < TERMINAL_WIDTH_LEAST ? TERMINAL_WIDTH_LEAST : width);
+}
 
 static void paint(const struct terminal_options *options, const char *sgr, struct buf *out)
 {
@@ -173,7 +182,7 @@ static void put_choices(const struct table *table, const json_t *answer)
 	struct buf words = {0};
 	size_t owed = 0;
 
-	for (int i = 0; i < N_CHOICES; i++) {
+	for (int i = 0; i < table->n_choices; i++) {
 		buf_clear(&words);
 		add_choice(answer, (enum choice)i, &words);
 		if (words.len > 0)
@@ -181,6 +190,25 @@ static void put_choices(const struct table *table, const json_t *answer)
 		owed = (words.len > 0 ? 0 : owed) + table->widths[i] - words.len +
 		       (table->widths[i] > 0 ? GAP : 0);
 	}
+	buf_fini(&words);
+}
+
+/* Columns of a row, up to what the server does: its glyph and a space are two. */
+static size_t head_width(const struct table *table)
+{
+	return table->name_width + GAP + 2;
+}
+
+static void put_refusal(const struct table *table, const json_t *answer)
+{
+	size_t limit = width_of(table->options), head = head_width(table);
+	struct buf words = {0};
+
+	add_refusal(answer, &words);
+	if (table->options->width > 0 && head + words.len > limit)
+		text_column(table->out, buf_string(&words), limit - head, table->charset);
+	else
+		buf_text(table->out, buf_string(&words));
 	buf_fini(&words);
 }
 
@@ -201,7 +229,7 @@ static void put_row(const struct table *table, const json_t *answer)
 	if (answers_goes_on(answer))
 		put_choices(table, answer);
 	else
-		add_refusal(answer, table->out);
+		put_refusal(table, answer);
 	buf_char(table->out, '\n');
 	buf_fini(&name);
 }
@@ -228,6 +256,32 @@ static void measure(struct table *table)
 	buf_fini(&words);
 }
 
+static size_t row_width(const struct table *table)
+{
+	size_t width = head_width(table);
+
+	for (int i = 0; i < table->n_choices; i++)
+		width += table->widths[i] + (i > 0 && table->widths[i] > 0 ? GAP : 0);
+	return width;
+}
+
+/*
+ * In a narrow terminal the last of what would be chosen is left out if need be, and names are cut
+ * to what room is left.
+ */
+static void fit(struct table *table)
+{
+	size_t limit = width_of(table->options), wanted = table->name_width, room;
+
+	if (table->options->width <= 0 || row_width(table) <= limit)
+		return;
+	table->name_width = wanted < NAME_LEAST ? wanted : NAME_LEAST;
+	while (row_width(table) > limit && table->n_choices > 1)
+		table->n_choices--;
+	room = limit > row_width(table) ? limit - row_width(table) : 0;
+	table->name_width += wanted - table->name_width < room ? wanted - table->name_width : room;
+}
+
 static void put_counts(const struct table *table)
 {
 	size_t total = json_array_size(table->answers);
@@ -250,9 +304,11 @@ static void put_counts(const struct table *table)
 void answers_render(const json_t *answers, const struct terminal_options *options, struct buf *out)
 {
 	struct table table = {.answers = answers, .options = options, .out = out,
+	                      .n_choices = N_CHOICES,
 	                      .charset = options->unicode ? TEXT_UTF8 : TEXT_ASCII};
 
 	measure(&table);
+	fit(&table);
 	for (size_t i = 0; i < json_array_size(answers); i++) {
 		put_heads(&table, i);
 		put_row(&table, json_array_get(answers, i));
@@ -326,14 +382,12 @@ void answers_paragraph(const char *label, const char *text, const struct termina
                        struct buf *out)
 {
 	enum text_charset charset = options->unicode ? TEXT_UTF8 : TEXT_ASCII;
-	size_t width = options->width > 0 ? (size_t)options->width : TERMINAL_WIDTH_USUAL;
 	struct buf clean = {0};
 
-	width = width < TERMINAL_WIDTH_LEAST ? TERMINAL_WIDTH_LEAST : width;
 	text_clean(&clean, text, charset);
 	paint(options, BOLD, out);
 	text_column(out, label, LABEL, charset);
 	paint(options, PLAIN, out);
-	text_wrap(out, buf_string(&clean), LABEL, width);
+	text_wrap(out, buf_string(&clean), LABEL, width_of(options));
 	buf_fini(&clean);
 }

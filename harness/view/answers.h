@@ -12,7 +12,7 @@
 
 /*
  * Appends a table of `answers` (lineup.h): a line for each case below its suite, and how many
- * servers would do what.
+ * servers would do what. Within options->width columns, if that is known.
  */
 void answers_render(const json_t *answers, const struct terminal_options *options, struct buf *out);
 
