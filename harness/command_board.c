@@ -120,6 +120,18 @@ static int list_file(const char *path, struct error *error)
 	return rc;
 }
 
+static int list_named(const char *name, struct error *error)
+{
+	char *path;
+	int rc = shipped_path("board", "scenarios/boards", name, &path, error);
+
+	if (rc == 0) {
+		rc = list_file(path, error);
+		free(path);
+	}
+	return rc;
+}
+
 static int list_shipped(struct error *error)
 {
 	const char *root = file_data_root(error);
@@ -153,7 +165,7 @@ static int list(const struct option_words *options, struct error *error)
 		return -rc;
 	}
 	for (size_t i = 0; rc == 0 && i < options[BOARD_NAMES].n; i++)
-		rc = list_file(options[BOARD_NAMES].words[i], error);
+		rc = list_named(options[BOARD_NAMES].words[i], error);
 	if (options[BOARD_NAMES].n == 0)
 		rc = list_shipped(error);
 	return -rc;

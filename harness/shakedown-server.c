@@ -3,7 +3,7 @@
  * and a crash costs one case. Messages (base/message.h) on standard input and output:
  *
  *   <- {"op":"start","cell":C,"server":{...},"address":A,"port":P or 0,"from":"<address>" or "",
- *       "timeout_ms":T,"connections":N}
+ *       "wait_ms":W or 0,"timeout_ms":T,"connections":N}
  *   -> {"event":"listening","cell":C,"port":P}
  *      or {"event":"refused","cell":C,"text":"<sentence>"}
  *   -> {"event":"testimony","cell":C,"testimony":{...},"keylog":"...","connections":[...]}
@@ -206,7 +206,8 @@ static int start_child(struct running *running, const char *cell, struct serve_p
 	CHECK(running->cell != NULL);
 	running->testified = false;
 	set_due(running,
-	        (uint64_t)plan->connections * (4 * (uint64_t)plan->timeout_ms + VISIT_FAREWELL_MS));
+	        (uint64_t)plan->connections *
+	                ((uint64_t)plan->wait_ms + 3 * (uint64_t)plan->timeout_ms + VISIT_FAREWELL_MS));
 	return 0;
 }
 
@@ -223,6 +224,9 @@ static int start_case(const char *cell, const json_t *message, struct error *err
 	if (running == NULL)
 		return error_set(error, ERR_ENVIRONMENT, "%d servers are running already",
 		                 CASES_MAX);
+	plan.wait_ms = (int)json_number(message, "wait_ms");
+	if (plan.wait_ms == 0)
+		plan.wait_ms = plan.timeout_ms;
 	if (plan.timeout_ms < 1 || plan.timeout_ms > TIMEOUT_MAX_MS)
 		return error_set(error, ERR_INPUT, "timeout_ms must be 1 to %d", TIMEOUT_MAX_MS);
 	if (plan.connections < 1 || plan.connections > SERVE_CONNECTIONS_MAX)

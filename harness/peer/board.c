@@ -57,10 +57,27 @@ static void enter_for_ever(struct board *board, enum state state)
 	uv_timer_stop(&board->timer);
 }
 
+/* For a board that is silent until the last of the ways to restart it has been taken. */
+static uint64_t waking_ms(const json_t *profile)
+{
+	uint64_t boot_ms = (uint64_t)json_number(profile, "boot_timeout_ms");
+	uint64_t n_ways = (uint64_t)(json_object_get(profile, "reset") != NULL) +
+	                  (uint64_t)(json_object_get(profile, "power") != NULL);
+
+	return boot_ms + n_ways * (boot_ms + BOARD_RESTART_MS);
+}
+
 /* How long the runner may take to greet the board. */
 static uint64_t start_ms(const struct board *board)
 {
-	return (uint64_t)json_number(board->profile, "boot_timeout_ms") + BOARD_START_MS;
+	return waking_ms(board->profile) + BOARD_START_MS;
+}
+
+uint64_t board_run_margin_ms(const json_t *profile)
+{
+	bool console = json_object_get(profile, "console") != NULL;
+
+	return BOARD_RUN_MARGIN_MS + waking_ms(profile) + (console ? BOARD_SETUP_MS : 0);
 }
 
 static const char *board_name(const struct board *board)
@@ -379,7 +396,8 @@ void board_run(struct board *board, const json_t *run)
 	json_object_set_new(message, "op", json_string("run"));
 	child_send(board->runner, message);
 	json_decref(message);
-	enter(board, STATE_RUNNING, (uint64_t)json_number(run, "timeout_ms") + BOARD_RUN_MARGIN_MS);
+	enter(board, STATE_RUNNING,
+	      (uint64_t)json_number(run, "timeout_ms") + board_run_margin_ms(board->profile));
 }
 
 bool board_is_ready(const struct board *board)

@@ -17,9 +17,16 @@
 #include <stdbool.h>
 #include <uv.h>
 
+/*
+ * The runner keeps to its own, shorter times and says what it waited for in vain; these end a
+ * runner that hangs.
+ */
 #define BOARD_START_MS 20000      /* for virtual board, runner and first HELLO together, */
                                   /* beyond the profile's boot_timeout_ms */
 #define BOARD_RUN_MARGIN_MS 20000 /* beyond a run's own timeout_ms, for uploads and retries */
+
+#define BOARD_SETUP_MS 80000      /* for the dialogue before a console's connection */
+#define BOARD_RESTART_MS 35000    /* for each way to restart a board, beyond boot_timeout_ms */
 
 struct board;
 
@@ -73,6 +80,9 @@ int board_start(struct board **board, uv_loop_t *loop, const json_t *profile,
  * ready.
  */
 void board_run(struct board *board, const json_t *run);
+
+/* How long a run of this board may take beyond its own timeout_ms: uploads, retries, restarts. */
+uint64_t board_run_margin_ms(const json_t *profile);
 
 /* True between `ready` and board_run, and again after `result` and `failed`. */
 bool board_is_ready(const struct board *board);

@@ -40,7 +40,7 @@ static enum step accept_client(struct serve *serve, struct sockaddr_storage *cli
 	socklen_t len = sizeof(*client);
 	enum step step;
 
-	patience_set(&serve->patience, serve->plan->timeout_ms);
+	patience_set(&serve->patience, serve->plan->wait_ms);
 	do {
 		step = patience_await(&serve->patience, listener, POLLIN);
 		if (step == STEP_ON)

@@ -4,7 +4,7 @@
  *
  * The server takes its connections on one port and leads each to its end (visit.h) before it takes
  * the next; after the last one is accepted it listens no more. Each wait for a client has
- * timeout_ms.
+ * wait_ms.
  *
  * What sessions and tickets boards keep from earlier cases means nothing here; between the
  * connections of this one it does, unless the conduct says otherwise.
@@ -27,6 +27,7 @@ struct serve_plan {
 	const char *from;        /* the client's address; others are sent away. Empty: anybody's */
 	struct context *context; /* changed here: it belongs to this process alone */
 	int timeout_ms;
+	int wait_ms;             /* for a client to come */
 	int connections;         /* 1 to SERVE_CONNECTIONS_MAX */
 	atomic_int *reached;     /* told while it happens; an enum reached */
 };

@@ -69,9 +69,9 @@ void server_case(struct server *server, const char *cell, const json_t *configur
                  const struct server_place *place, int timeout_ms, int connections)
 {
 	send_made(server,
-	          json_pack("{s:s, s:s, s:O, s:s, s:i, s:s, s:i, s:i}", "op", "start", "cell", cell,
+	          json_pack("{s:s, s:s, s:O, s:s, s:i, s:s, s:i, s:i, s:i}", "op", "start", "cell", cell,
 	                    "server", configuration, "address", place->address, "port",
-	                    place->port, "from", place->from, "timeout_ms", timeout_ms,
+	                    place->port, "from", place->from, "wait_ms", place->wait_ms, "timeout_ms", timeout_ms,
 	                    "connections", connections));
 }
 

@@ -48,6 +48,7 @@ struct server_place {
 	const char *address; /* numeric */
 	int port;            /* 0: a free one */
 	const char *from;    /* whoever comes from another address is sent away; empty: nobody is */
+	int wait_ms;         /* how long each client is awaited; 0: as long as timeout_ms */
 };
 
 /*

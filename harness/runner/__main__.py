@@ -61,10 +61,15 @@ class AgentDriver:
         try:
             return self._greet()
         except Failed as failed:
-            if failed.kind != "silent" or not self._reset.possible:
+            if failed.kind != "silent":
                 raise
-        self._reset.do()
-        return self._greet()
+            silence = failed
+        for _ in self._reset.ways():
+            try:
+                return self._greet()
+            except Failed as failed:
+                silence = failed
+        raise silence
 
     def _greet(self) -> Message:
         """Boards that restart as their port is opened are greeted once more."""

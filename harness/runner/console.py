@@ -26,7 +26,9 @@ from .trace import Trace
 from .values import Values, refuse_unmet
 
 BOOT_S = 10.0  # for a first prompt, where the profile does not say
+SETUP_S = 60.0  # for all commands before the one that connects; the daemon waits for longer
 STEP_S = 10.0  # for the answer to a command that is not the one that connects
+LEAVE_S = 3.0  # for the answer to one that ends the connection
 WAKE_S = 0.5  # between two attempts to get a prompt
 MARGIN_S = 0.5  # beyond the run's time: the server is to give up first
 CALM_S = 0.05  # a worse line may be close behind one that says that all is well
@@ -66,6 +68,7 @@ class Console:
         self._values = Values(self._settings, self._folder.name)
         self._lines = Lines()
         self._half = b""  # of a line that has not ended
+        self._setup_end = 0.0
         self._asked = ""  # the command that was sent last
         self._steps = [
             _step(entry, kind)
@@ -92,7 +95,7 @@ class Console:
     # --- the daemon's side -----------------------------------------------------------------------
 
     def greet(self) -> Message:
-        self._wake(self._boot_s)
+        self._get_ready()
         return about()
 
     def listen(self) -> None:
@@ -125,6 +128,7 @@ class Console:
                 "unable", f"the server's certificates lead to {len(roots)} roots, and the profile brings the first over"
                 " alone: $.console.roots does it for each"
             )
+        self._setup_end = time.monotonic() + SETUP_S
         for step in self._steps:
             if step["kind"] == "before":
                 self._do(step, values)
@@ -144,15 +148,18 @@ class Console:
     # --- the dialogue ----------------------------------------------------------------------------
 
     def _get_ready(self) -> None:
-        """A prompt, if need be by a reset."""
+        """A prompt, if need be by a reset or by taking the power away."""
         try:
-            self._wake(STEP_S if self._reset.possible else self._boot_s)
-        except Failed:
-            if not self._reset.possible:
-                raise
-            self._reset.do()
-            self._trace.say("reset")
-            self._wake(self._boot_s)
+            return self._wake(self._boot_s)
+        except Failed as failed:
+            silence = failed
+        for way in self._reset.ways():
+            self._trace.say(f"{silence}: {way}")
+            try:
+                return self._wake(self._boot_s)
+            except Failed as failed:
+                silence = failed
+        raise silence
 
     def _wake(self, seconds: float) -> None:
         """Until a prompt comes. Failed (silent) if none does."""
@@ -206,8 +213,10 @@ class Console:
 
     def _ask(self, step: Step, text: str) -> None:
         awaited = self._expected.get(step.get("expect", ""), self._prompt)
+        if step["kind"] != "after" and time.monotonic() > self._setup_end:
+            raise Failed("upload", f"what comes before the connection took longer than {SETUP_S:g} s")
         echo = self._send(step, text)
-        end = time.monotonic() + STEP_S
+        end = time.monotonic() + (LEAVE_S if step["kind"] == "after" else STEP_S)
         while time.monotonic() < end:
             for line in self._hear(end - time.monotonic()):
                 self._note(line)
@@ -218,7 +227,7 @@ class Console:
                     return
             if echo.heard and self._shows(awaited, self._half):
                 return
-        raise Failed("silent", f"no answer to {text[:60]!r} in {STEP_S:g} s: {awaited.pattern!r} did "
+        raise Failed("silent", f"no answer to {text[:60]!r} in time: {awaited.pattern!r} did "
                      f"not come{self._last_words(echo)}")
 
     def _refuse_worst(self, line: bytes, step: Step) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from typing import Any, List
+from typing import Any, Iterator, List
 
 from .driver import Failed
 from .port import Port
@@ -40,7 +40,7 @@ def play_lines(port: Port, script: str) -> None:
 
 
 class Reset:
-    """The ways that a profile knows; the gentlest is taken."""
+    """The ways to restart a board that its profile knows, the gentlest first."""
 
     def __init__(self, name: str, profile: dict[str, Any], port: Port | None) -> None:
         self._name = name
@@ -53,19 +53,31 @@ class Reset:
         """Whether there is any way."""
         return bool(self._reset or self._power)
 
+    def ways(self) -> Iterator[str]:
+        """Restarts the board in one way after the other, and names each once it is done.
+
+        Failed, with a sentence, where that cannot be done.
+        """
+        if self._reset:
+            self._do_reset()
+            yield "reset"
+        if self._power:
+            self._cycle_power()
+            yield "power off and on"
+
     def do(self) -> None:
-        """Restarts the board. Failed, with a sentence, if that cannot be done."""
+        """Restarts the board in the gentlest way, if there is any."""
+        next(self.ways(), None)
+
+    def _do_reset(self) -> None:
         if isinstance(self._reset, list):
             run_hook(self._name, "reset", self._reset)
-        elif self._reset:
-            if not self._port:
-                raise Failed("refused", "the modem lines of a port cannot be set without a port")
+        elif self._port and self._reset:
             play_lines(self._port, self._reset)
-        elif self._power:
-            self.cycle_power()
+        else:
+            raise Failed("refused", "the modem lines of a port cannot be set without a port")
 
-    def cycle_power(self) -> None:
-        """Off, and on again."""
+    def _cycle_power(self) -> None:
         assert self._power
         run_hook(self._name, "power", self._power["off"])
         time.sleep(OFF_S)

@@ -185,8 +185,8 @@ static double ms_since(uint64_t then_ns)
 /* For one run of the board's. */
 static uint64_t board_timeout_ms(const struct experiment *experiment)
 {
-	return (uint64_t)json_number(experiment->plan.profile, "timeout_ms") + BOARD_RUN_MARGIN_MS +
-	       OWN_MARGIN_MS;
+	return (uint64_t)json_number(experiment->plan.profile, "timeout_ms") +
+	       board_run_margin_ms(experiment->plan.profile) + OWN_MARGIN_MS;
 }
 
 static void enter(struct experiment *experiment, enum phase phase)
@@ -332,6 +332,9 @@ struct experiment *experiment_start(struct apparatus *apparatus,
 	place = (struct server_place){.address = json_text(plan->profile, "address"),
 	                              .port = (int)json_number(passive, "listen"),
 	                              .from = json_text(passive, "from")};
+	/* What a board needs before it connects is its own time; a passive one is awaited alone. */
+	if (passive == NULL)
+		place.wait_ms = (int)board_timeout_ms(experiment);
 	server_case(apparatus->server, experiment->id, json_object_get(plan->cell, "server"),
 	            &place, (int)json_number(plan->profile, "timeout_ms"),
 	            experiment->n_connections);

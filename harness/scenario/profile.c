@@ -284,6 +284,12 @@ static void real_port(const char *port, char real[PATH_MAX])
 		snprintf(real, PATH_MAX, "%s", port);
 }
 
+/* The TCP port at which a passive board's server waits for it; 0 for others. */
+static long long waits_at(const struct profile *profile)
+{
+	return json_number(json_object_get(profile->json, "passive"), "listen");
+}
+
 static int check_pair(const struct profile *earlier, const struct profile *later,
                       struct error *error)
 {
@@ -296,6 +302,14 @@ static int check_pair(const struct profile *earlier, const struct profile *later
 		return json_complain(&place, error,
 		                     "the board \"%s\" is named twice (%s); name each board once",
 		                     profile_name(later), earlier->file);
+	if (waits_at(later) != 0 && waits_at(earlier) == waits_at(later) &&
+	    strcmp(json_text(earlier->json, "address"), json_text(later->json, "address")) == 0) {
+		place = json_member(&root, "passive");
+		return json_complain(&place, error,
+		                     "the board \"%s\" connects to the same port %lld (%s): "
+		                     "boards of one run cannot share one",
+		                     profile_name(earlier), waits_at(later), earlier->file);
+	}
 	real_port(port, real);
 	real_port(json_text(earlier->json, "port"), other);
 	if (port[0] == '\0' || strcmp(real, other) != 0)
