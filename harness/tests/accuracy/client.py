@@ -323,6 +323,7 @@ RAW: Dict[str, Settings] = {
         "status": "-0x2700",
         "log": "mbedtls: verify flags 0x200",
     },
+    "unknown-algorithm": {"highest": "1.2", "then": alert(42), "status": "-0x262E"},
     "no-pss-for-client": {"then": close, "status": "-0x3F00"},
     "no-memory": {"then": close, "status": "-0x7F00"},
     "no-memory-1.2": {"highest": "1.2", "then": close, "status": "-125"},
