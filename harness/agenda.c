@@ -110,15 +110,21 @@ static int load_known_of(struct agenda *agenda, size_t index, const char *schema
 	return rc;
 }
 
-static int load_known(struct agenda *agenda, const char *root, struct error *error)
+static int load_known(struct agenda *agenda, const char *root, const json_t *own,
+                      struct error *error)
 {
 	char *schema = file_join(root, "scenarios/schema/known.schema.json");
 	int rc = 0;
 
 	agenda->known = calloc(agenda->plan.n_profiles + 1, sizeof(agenda->known[0]));
 	CHECK(agenda->known != NULL);
-	for (size_t i = 0; rc == 0 && i < agenda->plan.n_profiles; i++)
+	if (json_array_size(own) > 0)
+		rc = known_take(&agenda->own, json_array_get(own, 0), schema, error);
+	for (size_t i = 0; rc == 0 && i < agenda->plan.n_profiles; i++) {
 		rc = load_known_of(agenda, i, schema, error);
+		if (rc == 0)
+			known_ask_first(agenda->known[i], agenda->own);
+	}
 	free(schema);
 	return rc;
 }
@@ -240,18 +246,24 @@ static json_t *suite_names(const struct agenda *agenda)
 	return names;
 }
 
+static void add_stale(const struct agenda *agenda, const struct known *known, const json_t *suites,
+                      json_t *stale)
+{
+	json_t *found = known_stale(known, suites, agenda->boards);
+
+	json_array_extend(stale, found);
+	json_decref(found);
+}
+
 json_t *agenda_stale(const struct agenda *agenda)
 {
 	json_t *suites = suite_names(agenda), *stale = json_made(json_array());
 
+	if (agenda->shard.count == 0 && agenda->own != NULL)
+		add_stale(agenda, agenda->own, suites, stale);
 	for (size_t i = 0; agenda->shard.count == 0 && i < agenda->plan.n_profiles; i++) {
-		json_t *found;
-
-		if (!owns_known(agenda, i))
-			continue;
-		found = known_stale(agenda->known[i], suites, agenda->boards);
-		json_array_extend(stale, found);
-		json_decref(found);
+		if (owns_known(agenda, i))
+			add_stale(agenda, agenda->known[i], suites, stale);
 	}
 	json_decref(suites);
 	return stale;
@@ -303,6 +315,7 @@ static int read_control(struct agenda *agenda, const json_t *request, struct err
 	                                    [CONTROL_NEVER] = "never"};
 
 	agenda->n_tries = (unsigned)json_number(request, "tries");
+	agenda->n_attempts = (unsigned)json_number(request, "attempts");
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(json_text(request, "control"), words[i]) == 0) {
 			agenda->control = (enum control_policy)i;
@@ -359,7 +372,7 @@ int agenda_load(struct agenda *agenda, const json_t *request, struct error *erro
 	if (rc == 0)
 		rc = rules_load_shipped(&agenda->rules, json_object_get(request, "rules"), error);
 	if (rc == 0)
-		rc = load_known(agenda, root, error);
+		rc = load_known(agenda, root, json_object_get(request, "known"), error);
 	if (rc == 0)
 		describe_boards(agenda);
 	if (rc == 0)
@@ -376,6 +389,7 @@ void agenda_fini(struct agenda *agenda)
 			known_free(agenda->known[i]);
 	for (size_t i = 0; i < agenda->plan.n_profiles; i++)
 		profile_fini(&agenda->profiles[i]);
+	known_free(agenda->own);
 	free(agenda->known);
 	free(agenda->cases);
 	free(agenda->suites);

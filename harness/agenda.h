@@ -28,7 +28,8 @@ struct agenda {
 	struct rules *rules;
 	struct known **known; /* one for each profile; those of a folder share theirs */
 	enum control_policy control;
-	unsigned n_tries;
+	unsigned n_tries, n_attempts;
+	struct known *own; /* the user's known failures, or NULL */
 	char *done;     /* a character for each cell of the plan: '1' if it is not to be run */
 	bool is_rest;   /* of a run that was begun before */
 	json_t *boards; /* as in results.json, in the order of the profiles */
@@ -38,7 +39,7 @@ struct agenda {
  * Loads what `request` names:
  *   {"version": as in version.h, "suites": [documents (suite.h)], "boards": [profiles by name or
  *    path], "rules": [as for rules_load_shipped], "control": "always" | "on-failure" | "never",
- *    "tries": N}
+ *    "tries": N, "attempts": N, "known": [{"file", "json"}]}
  * and perhaps "profiles", [{"file", "json", "local"}] that were loaded elsewhere, in place of
  * "boards"; "done", as agenda.done; and, for a part of the plan, "shard": "K/N" and "durations":
  * {"<id of a case>": milliseconds that it took before}. The caller ends it with agenda_fini, after

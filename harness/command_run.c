@@ -19,6 +19,7 @@
 
 #define TRIES_DEFAULT 6 /* one-factor changes that a failing cell may cost */
 #define TRIES_MAX 100
+#define ATTEMPTS_MAX 20
 
 enum {
 	RUN_SUITES,
@@ -27,6 +28,8 @@ enum {
 	RUN_CONTROL,
 	RUN_TRIES,
 	RUN_RULES,
+	RUN_ATTEMPTS,
+	RUN_KNOWN,
 	RUN_SHARD,
 	RUN_DURATIONS,
 	RUN_RESUME,
@@ -164,20 +167,27 @@ static json_t *make_request(const struct option_words *options, struct error *er
 {
 	const char *control = command_word(&options[RUN_CONTROL]);
 	json_t *request = NULL;
-	long n_tries;
+	long n_tries, n_attempts;
 	int rc = read_number(&options[RUN_TRIES], 0, TRIES_MAX, TRIES_DEFAULT, &n_tries, error);
 
+	if (rc == 0)
+		rc = read_number(&options[RUN_ATTEMPTS], 1, ATTEMPTS_MAX, 1, &n_attempts, error);
+	if (rc == 0 && options[RUN_KNOWN].n > 1)
+		rc = error_set(error, ERR_INPUT, "--known takes one file");
 	if (rc != 0)
 		return NULL;
-	request = json_made(json_pack("{s:s, s:s, s:o, s:s, s:I, s:s*}", "op", "run", "version",
+	request = json_made(json_pack("{s:s, s:s, s:o, s:s, s:I, s:I, s:s*}", "op", "run", "version",
 	                              SHAKEDOWN_VERSION, "boards",
 	                              name_boards(&options[RUN_BOARDS]), "control",
 	                              control != NULL ? control : "on-failure", "tries",
-	                              (json_int_t)n_tries, "shard",
+	                              (json_int_t)n_tries, "attempts",
+	                              (json_int_t)n_attempts, "shard",
 	                              command_word(&options[RUN_SHARD])));
 	rc = put_suites(&options[RUN_SUITES], request, error);
 	if (rc == 0)
 		rc = put_files(&options[RUN_RULES], "rules", request, error);
+	if (rc == 0)
+		rc = put_files(&options[RUN_KNOWN], "known", request, error);
 	if (rc == 0)
 		rc = put_durations(options, request, error);
 	if (rc == 0)
@@ -346,6 +356,8 @@ int command_run(char **arguments, struct error *error)
 		[RUN_CONTROL] = {.name = "--control", .one = "always, on-failure or never"},
 		[RUN_TRIES] = {.name = "--tries", .one = "a number"},
 		[RUN_RULES] = {.name = "--rules", .one = "the file of a diagnosis rule"},
+		[RUN_ATTEMPTS] = {.name = "--attempts", .one = "a number"},
+		[RUN_KNOWN] = {.name = "--known", .one = "the file of known failures"},
 		[RUN_SHARD] = {.name = "--shard", .one = "K/N, the part K of N"},
 		[RUN_DURATIONS] = {.name = "--durations", .one = "the folder of a former run"},
 		[RUN_RESUME] = {.name = "--resume", .one = "the folder of a run"},

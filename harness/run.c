@@ -662,6 +662,7 @@ static void start_stations(struct run *run)
 		                                           .known = run->agenda.known[i],
 		                                           .control = run->agenda.control,
 		                                           .n_tries = run->agenda.n_tries,
+		                                           .n_attempts = run->agenda.n_attempts,
 		                                           .seen = json_made(json_object())};
 		if (run->ending)
 			continue;

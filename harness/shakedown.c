@@ -15,7 +15,8 @@ static const struct command {
 	{"run", "SUITE... --board NAME... [--out FOLDER] [--verbose]\n"
 	        "                   [--control always|on-failure|never] [--tries N]\n"
 	        "                   [--rules FILE] [--shard K/N [--durations FOLDER]]\n"
-	        "                   [--baseline FOLDER] [--daemon [SOCKET]]",
+	        "                   [--baseline FOLDER] [--attempts N] [--known FILE]\n"
+	        "                   [--daemon [SOCKET]]",
 	 "run suites on boards and report", command_run},
 	{"run", "--resume FOLDER [--daemon [SOCKET]]", "go on with a run that was cut short",
 	 command_run},

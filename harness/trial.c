@@ -5,6 +5,7 @@
 #include "verdict/confirm.h"
 #include "verdict/judge.h"
 #include "verdict/offer.h"
+#include "verdict/outcome.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,8 @@ enum step {
 	STEP_CASE,
 	STEP_AFTER,     /* the good twin */
 	STEP_ONCE_MORE, /* and again */
-	STEP_AGAIN,     /* the case, where what it showed may be chance */
+	STEP_ATTEMPT,   /* the case, where it did not pass */
+	STEP_AGAIN,     /* the same, where what it showed may be chance */
 	STEP_CONTROL,
 	STEP_TRY,
 	STEP_OVER,
@@ -175,12 +177,30 @@ static void keep_attempt(struct trial *trial, const json_t *ran)
 	                                          json_text(ran, "reason"))));
 }
 
+/* The case once more. */
+static void repeat(struct trial *trial, enum step step)
+{
+	if (json_object_get(trial->cell, "attempts") == NULL)
+		keep_attempt(trial, trial->cell);
+	set_now(trial, step, variant(trial, "again", json_object_get(trial->cell, "server")));
+}
+
 static void begin_again(struct trial *trial)
 {
-	if (trial->n_again++ == 0)
-		keep_attempt(trial, trial->cell);
-	set_now(trial, STEP_AGAIN,
-	        variant(trial, "again", json_object_get(trial->cell, "server")));
+	trial->n_again++;
+	repeat(trial, STEP_AGAIN);
+}
+
+/* Fail, inconclusive, error: a failure that is known is as expected. */
+static bool wants_attempt(const struct trial *trial)
+{
+	size_t n = json_array_size(json_object_get(trial->cell, "attempts"));
+	enum outcome outcome = outcome_named(json_text(trial->cell, "outcome"));
+
+	return trial->n_again == 0 && (n > 0 ? n : 1) < trial->bench->n_attempts &&
+	       !json_flag(trial->cell, "flaky") &&
+	       (outcome == OUTCOME_FAIL || outcome == OUTCOME_INCONCLUSIVE ||
+	        outcome == OUTCOME_ERROR);
 }
 
 /* A refusal that a connection lost by chance would look like, too. */
@@ -215,6 +235,7 @@ static bool wants_control(const struct trial *trial)
 static bool wants_tries(const struct trial *trial)
 {
 	return has_outcome(trial->cell, "fail") && trial->bench->n_tries > 0 && trial->n_again == 0 &&
+	       !json_flag(trial->cell, "flaky") &&
 	       json_object_get(trial->cell, "twin") == NULL;
 }
 
@@ -325,7 +346,9 @@ static void next_try(struct trial *trial)
 static void move_on(struct trial *trial)
 {
 	weigh(trial);
-	if (wants_control(trial)) {
+	if (wants_attempt(trial)) {
+		repeat(trial, STEP_ATTEMPT);
+	} else if (wants_control(trial)) {
 		set_now(trial, STEP_CONTROL,
 		        variant(trial, "control", json_object_get(trial->cell, "server")));
 	} else if (wants_tries(trial)) {
@@ -354,6 +377,29 @@ static void take_try(struct trial *trial, const json_t *ran)
 		begin_again(trial);
 	else
 		next_try(trial);
+}
+
+static bool is_verdict(const json_t *result)
+{
+	return has_outcome(result, "pass") || has_outcome(result, "fail");
+}
+
+/*
+ * A failure is one, whatever comes after it; a verdict says more than none: true if its evidence is
+ * the cell's from here on.
+ */
+static bool take_attempt(struct trial *trial, const json_t *ran, json_t *said)
+{
+	const char *before = json_text(trial->cell, "outcome");
+	bool says_more = !is_verdict(trial->cell) && is_verdict(ran);
+
+	keep_attempt(trial, ran);
+	if (!has_outcome(ran, before))
+		json_object_set_new(trial->cell, "flaky", json_true());
+	if (says_more)
+		json_object_update(trial->cell, said);
+	move_on(trial);
+	return says_more;
 }
 
 /*
@@ -413,7 +459,8 @@ static json_t *judged(struct trial *trial, json_t *said)
 
 	json_object_update(ran, said);
 	judge_cell(ran, trial->step == STEP_CONTROL ? control : trial->board);
-	if (trial->step != STEP_CONTROL && trial->step != STEP_AGAIN)
+	if (trial->step != STEP_CONTROL && trial->step != STEP_AGAIN &&
+	    trial->step != STEP_ATTEMPT)
 		remember(trial, ran);
 	json_decref(control);
 	return ran;
@@ -436,6 +483,9 @@ bool trial_take(struct trial *trial, json_t *witnesses, json_t *trouble, json_t 
 		break;
 	case STEP_TRY:
 		take_try(trial, ran);
+		break;
+	case STEP_ATTEMPT:
+		is_case = take_attempt(trial, ran, said);
 		break;
 	case STEP_AGAIN:
 		is_case = take_again(trial, ran, said);

@@ -12,6 +12,9 @@
  * those that the diagnoses foretell, then the neighbours (scenario/neighbour.h). A server that would
  * refuse the captured ClientHello as well (offer_refuses) costs the board nothing.
  *
+ * With several attempts a case that does not pass runs again, until it passes or there are no more.
+ * A failure counts whatever comes after it; what is no verdict (inconclusive, error) gives way to one.
+ *
  * What may be chance runs again: the case itself after a try that passed, and after a refusal
  * without the right alert. A board that answers otherwise then is "flaky".
  */
@@ -35,6 +38,7 @@ struct trial_bench {
 	struct known *known;
 	enum control_policy control;
 	unsigned n_tries; /* changes that one cell may cost, at most */
+	unsigned n_attempts; /* how often a case that does not pass is run, at most; 1 at least */
 	json_t *seen; /* what ran so far: confirm_key -> {id, outcome, reason, alert, detail} */
 };
 

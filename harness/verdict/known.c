@@ -16,6 +16,7 @@ struct known {
 	char *path;
 	json_t *json;  /* NULL: there is no such file */
 	bool *matched; /* one for each entry */
+	struct known *first; /* borrowed: its entries are asked before these; or NULL */
 };
 
 static const json_t *entries(const struct known *known)
@@ -48,6 +49,38 @@ int known_load(struct known **out, const char *path, const char *schema, struct 
 	CHECK(known->matched != NULL);
 	*out = known;
 	return 0;
+}
+
+int known_take(struct known **out, const json_t *document, const char *schema,
+               struct error *error)
+{
+	struct known *known = calloc(1, sizeof(*known));
+	struct schema *rules = NULL;
+	int rc;
+
+	CHECK(known != NULL);
+	known->path = strdup(json_text(document, "file"));
+	known->json = json_incref(json_object_get(document, "json"));
+	CHECK(known->path != NULL);
+	rc = schema_load(&rules, schema, error);
+	if (rc == 0)
+		rc = known->json != NULL
+		             ? schema_check(rules, known->path, known->json, error)
+		             : error_set(error, ERR_INPUT, "%s: there is nothing in it", known->path);
+	schema_free(rules);
+	if (rc != 0) {
+		known_free(known);
+		return rc;
+	}
+	known->matched = calloc(json_array_size(entries(known)) + 1, sizeof(known->matched[0]));
+	CHECK(known->matched != NULL);
+	*out = known;
+	return 0;
+}
+
+void known_ask_first(struct known *known, struct known *first)
+{
+	known->first = first;
 }
 
 void known_free(struct known *known)
@@ -131,6 +164,8 @@ static void name_entry(json_t *cell, const json_t *entry, bool changed)
 
 	if (changed)
 		json_object_set_new(known, "changed", json_true());
+	if (json_flag(entry, "quarantine"))
+		json_object_set_new(known, "quarantine", json_true());
 	json_object_set_new(cell, "known", known);
 }
 
@@ -172,26 +207,49 @@ static void note_changed(json_t *cell, const json_t *entry)
 	buf_fini(&text);
 }
 
-void known_apply(struct known *known, json_t *cell, const json_t *board)
+/* The first entry that fits the cell, and the first that tells of another failure; or NULL. */
+struct fitting {
+	const json_t *right, *other;
+};
+
+static void find_entries(struct known *known, const json_t *cell, const json_t *board,
+                         struct fitting *found)
 {
-	const json_t *entry, *right = NULL, *other = NULL;
-	bool fails = failed(cell);
+	const json_t *entry;
 	size_t i;
 
-	json_object_del(cell, "known");
 	json_array_foreach(entries(known), i, entry) {
 		if (!names_cell(entry, cell, board))
 			continue;
 		known->matched[i] = true;
-		if (fails && !is_as_told(entry, cell))
-			other = other != NULL ? other : entry;
+		if (failed(cell) && !is_as_told(entry, cell))
+			found->other = found->other != NULL ? found->other : entry;
 		else
-			right = right != NULL ? right : entry;
+			found->right = found->right != NULL ? found->right : entry;
 	}
-	if (right != NULL && (fails || strcmp(json_text(cell, "outcome"), "pass") == 0))
-		mark(cell, right);
-	else if (other != NULL)
-		note_changed(cell, other);
+}
+
+static bool is_marked(const json_t *entry, const json_t *cell)
+{
+	const char *outcome = json_text(cell, "outcome");
+
+	if (failed(cell))
+		return true;
+	return strcmp(outcome, json_flag(entry, "quarantine") ? "inconclusive" : "pass") == 0;
+}
+
+void known_apply(struct known *known, json_t *cell, const json_t *board)
+{
+	struct fitting found = {NULL, NULL};
+
+	json_object_del(cell, "known");
+	if (known->first != NULL)
+		find_entries(known->first, cell, board, &found);
+	find_entries(known, cell, board, &found);
+	if (found.right != NULL && is_marked(found.right, cell))
+		mark(cell, found.right);
+	else if (found.right == NULL && found.other != NULL)
+		note_changed(cell, found.other);
 }
 
 /* Whether the part of a pattern before its first slash fits one of the suites. */

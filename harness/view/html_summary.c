@@ -1,6 +1,7 @@
 #include "view/html_summary.h"
 
 #include "base/json.h"
+#include "view/set_apart.h"
 #include "view/shared.h"
 
 #include <stdlib.h>
@@ -307,6 +308,7 @@ static json_t *tell_remarks(const struct report *report)
 
 	report_skips(report, &text);
 	shared_describe(report, &text);
+	set_apart_describe(report, &text);
 	remarks = lines_of(&text);
 	buf_fini(&text);
 	return remarks;

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "view/comparison.h"
 #include "view/report.h"
+#include "view/set_apart.h"
 #include "view/shared.h"
 #include "view/text.h"
 
@@ -185,6 +186,7 @@ static void put_remarks(struct buf *out, const struct report *report)
 
 	report_skips(report, &lines);
 	shared_describe(report, &lines);
+	set_apart_describe(report, &lines);
 	if (lines.len > 0)
 		buf_char(out, '\n');
 	put_items(out, "", &lines);

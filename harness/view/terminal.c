@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "view/comparison.h"
 #include "view/report.h"
+#include "view/set_apart.h"
 #include "view/shared.h"
 #include "view/text.h"
 
@@ -410,6 +411,7 @@ static void put_remarks(const struct screen *screen)
 
 	report_skips(screen->report, &lines);
 	shared_describe(screen->report, &lines);
+	set_apart_describe(screen->report, &lines);
 	put_sentences(screen, &lines);
 	buf_fini(&lines);
 }
