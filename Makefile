@@ -2,7 +2,7 @@
 # make check   install what only the tests need, build, run all tests
 # make         build only
 # make firmware   build the agent for microcontrollers, print and check its size; compile glue
-# Also: certs, bench, accuracy, fuzz (each target 60 s), golden (rewrites the expected decodes), clean
+# Also: certs, bench, accuracy, soak, fuzz (each target 60 s), golden (rewrites the expected decodes), clean
 
 MAKEFLAGS += --no-builtin-rules
 
@@ -186,9 +186,13 @@ bench-memory: $(B)/shakedown $(addprefix $(B)/tests/bench/,half_open measure)
 accuracy: all certs
 	@python3 harness/tests/accuracy/accuracy.py $(B)
 
+# 10,000 cells on lines that spoil bytes, with random kills: some minutes. Or: SOAK_CELLS=1000 make soak
+soak: all certs
+	@PYTHONPATH=harness SHAKEDOWN_BUILD=$(B) $(or $(SHAKEDOWN_PYTHON),/usr/bin/python3) harness/tests/soak/soak.py
+
 clean:
 	rm -rf $(B) $(B)-san $(B)-fuzz
 
-.PHONY: all analyse tests firmware certs demo check fuzzers fuzz-build fuzz golden bench bench-decode bench-memory accuracy clean
+.PHONY: all analyse tests firmware certs demo check fuzzers fuzz-build fuzz golden bench bench-decode bench-memory accuracy soak clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
