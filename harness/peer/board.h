@@ -65,9 +65,10 @@ struct board_events {
 
 /*
  * Starts a board from its profile: "name", and "virtual" (argv: [0] is a program of Shakedown's, a
- * path, or a name in PATH) or "port" with "baud", or neither where its "driver" needs none. `profile`, `events` and `context` are borrowed
- * for the handle's life. `ready` or `down` follows, never from within this call. On failure there
- * is no handle: ERR_ENVIRONMENT, with the device, the Python or the program that it fails for.
+ * path, or a name in PATH) or "port" with "baud", or neither where its "driver" needs none.
+ * `profile`, `events` and `context` are borrowed for the handle's life. `ready` or `down` follows,
+ * never from within this call. On failure there is no handle: ERR_ENVIRONMENT, with the device, the
+ * Python or the program that it fails for.
  */
 int board_start(struct board **board, uv_loop_t *loop, const json_t *profile,
                 const struct board_events *events, void *context, struct error *error);

@@ -68,11 +68,11 @@ static void send_made(struct server *server, json_t *message)
 void server_case(struct server *server, const char *cell, const json_t *configuration,
                  const struct server_place *place, int timeout_ms, int connections)
 {
-	send_made(server,
-	          json_pack("{s:s, s:s, s:O, s:s, s:i, s:s, s:i, s:i, s:i}", "op", "start", "cell", cell,
-	                    "server", configuration, "address", place->address, "port",
-	                    place->port, "from", place->from, "wait_ms", place->wait_ms, "timeout_ms", timeout_ms,
-	                    "connections", connections));
+	send_made(server, json_pack("{s:s, s:s, s:O, s:s, s:i, s:s, s:i, s:i, s:i}", "op", "start",
+	                            "cell", cell, "server", configuration, "address",
+	                            place->address, "port", place->port, "from", place->from,
+	                            "wait_ms", place->wait_ms, "timeout_ms", timeout_ms,
+	                            "connections", connections));
 }
 
 void server_end_case(struct server *server, const char *cell)

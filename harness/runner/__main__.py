@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 from .agent import GREET_S, Agent
 from .check import check, reset
@@ -98,31 +98,51 @@ class AgentDriver:
         self._link.end_half_line()
 
 
-def _agent(arguments: argparse.Namespace, port: Port | None, inbox: Inbox, _trace: Trace) -> Driver:
-    return AgentDriver(_needed(port), inbox, Reset(arguments.name, arguments.profile, port))
+class Setting(NamedTuple):
+    """What drivers are made of."""
+
+    arguments: argparse.Namespace
+    port: Port | None
+    inbox: Inbox
+    trace: Trace
+
+    @property
+    def name(self) -> str:
+        """The board's name."""
+        return str(self.arguments.name)
+
+    @property
+    def profile(self) -> dict[str, Any]:
+        """The board's profile."""
+        profile: dict[str, Any] = self.arguments.profile
+        return profile
+
+    def needed_port(self) -> Port:
+        """The port, for drivers that cannot do without."""
+        if self.port is None:
+            raise Lost("this driver needs a port, and none was given")
+        return self.port
 
 
-def _console(arguments: argparse.Namespace, port: Port | None, inbox: Inbox, trace: Trace) -> Driver:
-    return Console(arguments.name, arguments.profile, _needed(port), inbox, trace)
+def _agent(of: Setting) -> Driver:
+    return AgentDriver(of.needed_port(), of.inbox, Reset(of.name, of.profile, of.port))
 
 
-def _program(arguments: argparse.Namespace, _port: Port | None, inbox: Inbox, trace: Trace) -> Driver:
-    return Program(arguments.name, arguments.profile, inbox, trace)
+def _console(of: Setting) -> Driver:
+    return Console(of.name, of.profile, of.needed_port(), of.inbox, of.trace)
 
 
-def _passive(arguments: argparse.Namespace, port: Port | None, inbox: Inbox, trace: Trace) -> Driver:
-    return Passive(arguments.name, arguments.profile, port, inbox, trace)
+def _program(of: Setting) -> Driver:
+    return Program(of.name, of.profile, of.inbox, of.trace)
 
 
-_DRIVERS: dict[str, Callable[[argparse.Namespace, Port | None, Inbox, Trace], Driver]] = {
+def _passive(of: Setting) -> Driver:
+    return Passive(of.name, of.profile, of.port, of.inbox, of.trace)
+
+
+_DRIVERS: dict[str, Callable[[Setting], Driver]] = {
     "agent": _agent, "console": _console, "exec": _program, "passive": _passive,
 }
-
-
-def _needed(port: Port | None) -> Port:
-    if port is None:
-        raise Lost("this driver needs a port, and none was given")
-    return port
 
 
 def _end(number: int, _frame: object) -> None:
@@ -161,7 +181,8 @@ def _drive(arguments: argparse.Namespace, inbox: Inbox, outbox: Outbox) -> int:
     try:
         if arguments.port:
             port = Port(arguments.port, arguments.baud, trace)
-        _serve(_DRIVERS[arguments.driver](arguments, port, inbox, trace), inbox, outbox, trace)
+        driver = _DRIVERS[arguments.driver](Setting(arguments, port, inbox, trace))
+        _serve(driver, inbox, outbox, trace)
     except Lost as lost:
         trace.flush()
         outbox.send("lost", who="port", text=f"{arguments.name}: {lost}")
@@ -185,7 +206,7 @@ def _do(arguments: argparse.Namespace) -> int:
         return Port(arguments.port, arguments.baud)
 
     def make(port: Port | None) -> Driver:
-        return _DRIVERS[arguments.driver](arguments, port, Inbox(nobody), Trace())
+        return _DRIVERS[arguments.driver](Setting(arguments, port, Inbox(nobody), Trace()))
 
     if arguments.task == "check":
         well = check(arguments.name, arguments.port, open_port, make)

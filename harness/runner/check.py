@@ -58,7 +58,10 @@ def _device(port: str) -> None:
     else:
         _tell("ok", "no other program is seen to have it open")
     if real.startswith("/dev/tty") and _runs("ModemManager") and not _is_ignored(real):
-        _tell("note", "ModemManager runs and may probe this port: install Shakedown's udev rule, or stop it")
+        _tell(
+            "note", "ModemManager runs and may probe this port: install Shakedown's udev rule, or "
+            "stop it"
+        )
 
 
 def check(

@@ -1,9 +1,9 @@
 """The driver "console": firmware with a shell of its own, driven by its profile.
 
-A run is a dialogue: commands that bring certificates over and set things (`before`), the command
-that connects, and what ends the connection (`after`). After each command the prompt is awaited; after the
-one that connects also a line that a pattern knows. Patterns see complete lines alone, without colours, that came
-after the echo of the command.
+A run is a dialogue: commands that set things and bring certificates over (`before`, `roots`), the
+command that connects, and what ends the connection (`after`). After each command the prompt is
+awaited; after the one that connects also a line that a pattern knows. Patterns see complete lines
+alone, without colours, that came after the echo of the command.
 """
 
 from __future__ import annotations
@@ -70,17 +70,18 @@ class Console:
         self._half = b""  # of a line that has not ended
         self._setup_end = 0.0
         self._asked = ""  # the command that was sent last
+        entries = {**self._settings, "command": [self._settings["command"]]}
         self._steps = [
             _step(entry, kind)
             for kind in ("before", "roots", "command", "after")
-            for entry in ([self._settings[kind]] if kind == "command" else self._settings.get(kind, []))
+            for entry in entries.get(kind, [])
         ]
         try:
             self._patterns = Patterns("$.console", self._settings)
             self._prompt = compiled("$.console.prompt", self._settings["prompt"])
             self._banner = compiled("$.banner", profile["banner"]) if "banner" in profile else None
             self._expected = {
-                step["expect"]: compiled("$.console.before", step["expect"])
+                step["expect"]: compiled(f"$.console.{step['kind']}", step["expect"])
                 for step in self._steps if "expect" in step
             }
             self._check_places()
@@ -125,8 +126,8 @@ class Console:
         """All that comes before the command that connects."""
         if len(roots) > 1 and self._brings_one_root():
             raise Failed(
-                "unable", f"the server's certificates lead to {len(roots)} roots, and the profile brings the first over"
-                " alone: $.console.roots does it for each"
+                "unable", f"the server's certificates lead to {len(roots)} roots, and the profile "
+                "brings the first over alone: $.console.roots does it for each"
             )
         self._setup_end = time.monotonic() + SETUP_S
         for step in self._steps:
@@ -140,10 +141,11 @@ class Console:
     def _brings_one_root(self) -> bool:
         """Whether forms that hold one root are used where all should be."""
         forms = ("ca_base64", "ca_hex", "ca_der_size")
-        return any(
-            step.get("each") in forms or any(name in forms for name in template.places(step["send"]))
+        names = (
+            [*template.places(step["send"]), step.get("each", "")]
             for step in self._steps if step["kind"] != "roots"
         )
+        return any(name in forms for of_step in names for name in of_step)
 
     # --- the dialogue ----------------------------------------------------------------------------
 
@@ -181,7 +183,8 @@ class Console:
                 if self._shows(self._prompt, self._half):
                     return self._drain()
         last = clean(self._half) or last
-        raise Failed("silent", f"no prompt came in {seconds:g} s{_heard(n_heard, last, self._port)}")
+        heard = _heard(n_heard, last, self._port)
+        raise Failed("silent", f"no prompt came in {seconds:g} s{heard}")
 
     def _drain(self) -> None:
         """Takes what still comes of earlier answers."""
@@ -214,13 +217,16 @@ class Console:
     def _ask(self, step: Step, text: str) -> None:
         awaited = self._expected.get(step.get("expect", ""), self._prompt)
         if step["kind"] != "after" and time.monotonic() > self._setup_end:
-            raise Failed("upload", f"what comes before the connection took longer than {SETUP_S:g} s")
+            raise Failed(
+                "upload", f"what comes before the connection took longer than {SETUP_S:g} s"
+            )
         echo = self._send(step, text)
         end = time.monotonic() + (LEAVE_S if step["kind"] == "after" else STEP_S)
         while time.monotonic() < end:
             for line in self._hear(end - time.monotonic()):
                 self._note(line)
                 if echo.takes(clean(line)):
+                    self._refuse_crash(line)
                     continue
                 self._refuse_worst(line, step)
                 if self._shows(awaited, line):
@@ -232,14 +238,31 @@ class Console:
 
     def _refuse_worst(self, line: bytes, step: Step) -> None:
         """A crash, a restart, or a command that the shell does not take."""
-        matches = {match.kind: match for match in reversed(self._look(line))}
-        if "fatal" in matches:
-            fatal = matches["fatal"]
+        self._refuse_crash(line)
+        refused = next((match for match in self._look(line) if match.kind == "refused"), None)
+        if refused and not step.get("may_fail"):
+            raise Failed(
+                "upload" if step["kind"] in ("before", "roots") else "refused",
+                f"the board refused {self._asked[:60]!r}: it wrote {refused.line!r} "
+                f"({refused.place})",
+            )
+
+    def _refuse_crash(self, line: bytes) -> None:
+        """That says it all, also where an echo is still awaited."""
+        text = clean(line)
+        try:
+            if self._banner and search(self._banner, text):
+                raise Failed(
+                    "reboot", f"the board restarted: it wrote {text!r}, which is its banner"
+                )
+            fatal = self._patterns.fatal(text)
+        except Wrong as wrong:
+            raise Failed("no-match", str(wrong)) from None
+        except TooSlow:
+            raise Failed("no-match", "$.banner takes too long on a line") from None
+        if fatal:
+            self._trace.say(fatal.told())
             raise Failed("reboot", f"the board wrote {fatal.line!r} ({fatal.place})")
-        if "refused" in matches and not step.get("may_fail"):
-            refused = matches["refused"]
-            raise Failed("upload" if step["kind"] in ("before", "roots") else "refused",
-                         f"the board refused {self._asked[:60]!r}: it wrote {refused.line!r} ({refused.place})")
 
     def _connect(
         self, values: dict[str, str], seconds: float, started: Callable[[], None]
@@ -256,6 +279,7 @@ class Console:
             for line in self._hear(end - time.monotonic()):
                 self._note(line)
                 if echo.takes(clean(line)):
+                    self._refuse_crash(line)
                     continue
                 self._refuse_worst(line, step)
                 prompted = prompted or self._shows(self._prompt, line)
@@ -265,8 +289,9 @@ class Console:
         self._inbox.abort = False
         if not echo.heard:
             raise Failed(
-                "no-match", f"the board did not echo {text[:60]!r}{self._last_words(echo)}; if it repeats "
-                "nothing, say so in the profile (\"echo\": false), and if it loses bytes, byte_delay_ms helps"
+                "no-match", f"the board did not echo {text[:60]!r}{self._last_words(echo)}; if it "
+                "repeats nothing, say so in the profile (\"echo\": false), and if it loses bytes, "
+                "byte_delay_ms helps"
             )
 
     def _testimony(self) -> Board:
@@ -296,23 +321,23 @@ class Console:
     # --- lines -----------------------------------------------------------------------------------
 
     def _look(self, line: bytes) -> list[Any]:
-        text = clean(line)
         try:
-            if self._banner and search(self._banner, text):
-                raise Failed("reboot", f"the board restarted: it wrote {text!r}, which is its banner")
-            matches = self._patterns.take(self._without_prompt(text))
+            matches = self._patterns.take(self._without_prompt(clean(line)))
         except Wrong as wrong:
             raise Failed("no-match", str(wrong)) from None
-        except TooSlow:
-            raise Failed("no-match", "$.banner takes too long on a line") from None
         for match in matches:
             self._trace.say(match.told())
         return matches
 
     def _without_prompt(self, text: str) -> str:
         """A log line may have been printed behind the prompt."""
-        found = search(self._prompt, text)
-        return text[found.end():] if found and found.start() == 0 and found.end() < len(text) else text
+        try:
+            found = search(self._prompt, text)
+        except TooSlow:
+            found = None
+        if found and found.start() == 0 and found.end() < len(text):
+            return text[found.end():]
+        return text
 
     def _shows(self, pattern: re.Pattern[str], line: bytes) -> bool:
         try:

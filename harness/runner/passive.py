@@ -40,7 +40,10 @@ class Passive:
         self._reset = Reset(name, profile, port)
         self._lines = Lines()
         if self._trigger == "reset" and not self._reset.possible:
-            raise Unfit("$.passive.trigger: there is no way to reset the board; give the profile a reset or power")
+            raise Unfit(
+                "$.passive.trigger: there is no way to reset the board; give the profile a reset "
+                "or power"
+            )
         try:
             self._banner = compiled("$.banner", profile["banner"]) if "banner" in profile else None
         except Wrong as wrong:
@@ -67,7 +70,10 @@ class Passive:
         while time.monotonic() < end and not self._inbox.abort:
             for line in self._hear(end - time.monotonic()):
                 if awake and self._is_banner(line):
-                    raise Failed("reboot", f"the board restarted: it wrote {clean(line)!r}, which is its banner")
+                    raise Failed(
+                        "reboot",
+                        f"the board restarted: it wrote {clean(line)!r}, which is its banner",
+                    )
                 awake = awake or self._is_banner(line)
         self._inbox.abort = False
         return {"passive": True}

@@ -59,8 +59,10 @@ def compiled(place: str, text: str) -> re.Pattern[str]:
         raise Wrong(f"{place}: {text!r} is no regular expression: {error}") from None
     for name in regex.groupindex:
         if name not in GROUPS:
-            known = ", ".join(GROUPS)
-            raise Wrong(f"{place}: a group is called {name!r}; names that mean something are {known}")
+            raise Wrong(
+                f"{place}: a group is called {name!r}; names that mean something are "
+                f"{', '.join(GROUPS)}"
+            )
     return regex
 
 
@@ -89,7 +91,7 @@ def search(regex: re.Pattern[str], line: str) -> re.Match[str] | None:
 def _facts(pattern: Pattern, found: re.Match[str]) -> dict[str, str]:
     facts = dict(pattern.facts)
     for name, value in found.groupdict().items():
-        if value is not None:
+        if value is not None and (name != "phase" or value in PHASES):
             facts[GROUPS[name]] = f"0x{value}" if name == "status_hex" else value
     return facts
 
@@ -114,21 +116,28 @@ class Patterns:
         return bool(self._patterns[kind])
 
     def take(self, line: str) -> list[Match]:
-        """Looks at one complete line; what matched, also kept. Wrong if a pattern takes for ever."""
-        new = []
-        for kind in KINDS:
-            for pattern in self._patterns[kind]:
-                try:
-                    found = search(pattern.regex, line)
-                except TooSlow:
-                    raise Wrong(
-                        f"{pattern.place}: {pattern.regex.pattern!r} took longer than {LIMIT_S:g} s"
-                        f" on the line {line[:80]!r}; write it without nested repetitions"
-                    ) from None
-                if found:
-                    new.append(Match(kind, pattern.place, line, _facts(pattern, found)))
+        """Looks at one complete line; what matched is kept. Wrong if a pattern takes for ever."""
+        new = [match for kind in KINDS for match in self._matches(kind, line)]
         self.matches += new
         return new
+
+    def _matches(self, kind: str, line: str) -> list[Match]:
+        matches = []
+        for pattern in self._patterns[kind]:
+            try:
+                found = search(pattern.regex, line)
+            except TooSlow:
+                raise Wrong(
+                    f"{pattern.place}: {pattern.regex.pattern!r} took longer than {LIMIT_S:g} s"
+                    f" on the line {line[:80]!r}; write it without nested repetitions"
+                ) from None
+            if found:
+                matches.append(Match(kind, pattern.place, line, _facts(pattern, found)))
+        return matches
+
+    def fatal(self, line: str) -> Match | None:
+        """What says that the client crashed, if anything on this line does; it is not kept."""
+        return next((match for match in self._matches("fatal", line)), None)
 
     def first(self, kind: str) -> Match | None:
         """The first match of a kind."""

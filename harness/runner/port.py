@@ -83,7 +83,7 @@ def _named(pid: int | None) -> str:
 
 
 def lock_holder(device: str) -> str:
-    """Who holds the advisory lock on the device, as "minicom (process 4711)"; empty if nobody does."""
+    """Who holds the lock on the device, as "minicom (process 4711)"; empty if nobody does."""
     pid = _lock_holder(device)
     return _named(pid) if pid else ""
 
@@ -121,7 +121,7 @@ def _cannot_open(device: str, error: Exception) -> str:
 
 
 def find_number(number: str, ports: Iterable[list_ports.ListPortInfo]) -> str:
-    """The device of the adapter with this serial number. Lost if there is none, or more than one."""
+    """The device of the adapter with this serial number. Lost if there is not just one."""
     known = {port.device: port.serial_number for port in ports if port.serial_number}
     found = sorted(device for device, its in known.items() if its.lower() == number.lower())
     if len(found) > 1:
@@ -208,18 +208,22 @@ class Port:
             setattr(self._serial, line, on)
         except (OSError, ValueError) as error:
             raise Lost(
-                f"{self.device} has no {line.upper()} to set ({error}); reset the board by a hook instead"
+                f"{self.device} has no {line.upper()} to set ({error}); "
+                "reset the board by a hook instead"
             ) from None
 
     def doubt(self) -> str:
-        """What may be wrong with the line, as a clause to follow a sentence; empty if nothing shows."""
+        """What may be wrong with the line, in clauses to follow a sentence, if anything shows."""
         doubts = []
+        wrong = f"{self._baud} may be the wrong baud rate"
         if self._n_garbage * GARBAGE_SHARE >= max(self._n_bytes, 1):
-            doubts.append(f"most of what came is no text: {self._baud} may be the wrong baud rate")
+            doubts.append(f"most of what came is no text: {wrong}")
         elif self._line_errors():
-            doubts.append(f"the adapter counts framing errors: {self._baud} may be the wrong baud rate")
+            doubts.append(f"the adapter counts framing errors: {wrong}")
         if self._probed:
-            doubts.append("ModemManager probes this port (AT+GCAP): install Shakedown's udev rule, or stop it")
+            doubts.append(
+                "ModemManager probes this port (AT+GCAP): install Shakedown's udev rule, or stop it"
+            )
         other = self.other_opener()
         if other:
             doubts.append(f"{other} has the port open too, and takes some of what comes")

@@ -193,5 +193,7 @@ class Program:
         if status != 0:
             return {**board, "status": board.get("status", str(status))}
         if patterns.wants("ok") and not patterns.first("ok"):
-            raise Failed("no-match", f"{self._name} ended with 0, and no pattern of $.exec.ok matched")
+            raise Failed(
+                "no-match", f"{self._name} ended with 0, and no pattern of $.exec.ok matched"
+            )
         return {**board, "phase": "close", "status": "0"}

@@ -21,13 +21,16 @@ def run_hook(name: str, what: str, command: List[str]) -> None:
             timeout=HOOK_S, check=False,
         )
     except OSError as error:
-        raise Failed("refused", f"cannot start the {what} hook {command[0]}: {error.strerror}") from None
+        why = f"cannot start the {what} hook {command[0]}: {error.strerror}"
+        raise Failed("refused", why) from None
     except subprocess.TimeoutExpired:
-        raise Failed("refused", f"the {what} hook {command[0]} took longer than {HOOK_S:g} s") from None
+        why = f"the {what} hook {command[0]} took longer than {HOOK_S:g} s"
+        raise Failed("refused", why) from None
     if done.returncode != 0:
         said = done.stdout.decode(errors="replace").strip().splitlines()
         last = f": {said[-1]}" if said else ""
-        raise Failed("refused", f"the {what} hook {command[0]} of {name} ended with {done.returncode}{last}")
+        status = f"{done.returncode}{last}"
+        raise Failed("refused", f"the {what} hook {command[0]} of {name} ended with {status}")
 
 
 def play_lines(port: Port, script: str) -> None:

@@ -1,7 +1,7 @@
 """Commands with places for the values of a run: "{host}:{port}". Pure: no I/O, no clock.
 
-A word is a text, or a list of texts that stand or fall together: a list with a place for a value that
-the run does not have is left out whole. docs/boards.md is the user's view.
+A word is a text, or a list of texts that stand or fall together: a list with a place for a value
+that the run does not have is left out whole. docs/boards.md is the user's view.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ def fill(words: list[Word], values: Values) -> list[str]:
 
 
 def unmet(words: list[Word], command: Mapping[str, object]) -> str:
-    """What the case asks for and the command has no place for: "alpn"; empty if there is nothing."""
+    """What the case asks for and the command has no place for ("alpn"); empty if nothing is."""
     there = set(places(words))
-    return next((asked for asked, place in DEMANDS if command.get(asked) and place not in there), "")
+    asked = (asked for asked, place in DEMANDS if command.get(asked) and place not in there)
+    return next(asked, "")

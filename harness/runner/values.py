@@ -87,7 +87,10 @@ class Values:
 
     def of_roots(self, command: Message) -> list[dict[str, str]]:
         """What each root alone is in all its forms."""
-        return [{"ca_pem": pem, "ca_root": str(i), **_forms("ca", pem)} for i, pem in enumerate(_roots(command))]
+        return [
+            {"ca_pem": pem, "ca_root": str(i), **_forms("ca", pem)}
+            for i, pem in enumerate(_roots(command))
+        ]
 
 
 def refuse_unmet(words: list[Word], command: Message, where: str) -> None:
