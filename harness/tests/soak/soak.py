@@ -83,7 +83,7 @@ class Soak(Lab):
         """The kills by kind, and the daemon's descriptors and kilobytes, from time to time, until the run ends."""
         luck = random.Random(SEED)
         kills: collections.Counter[str] = collections.Counter()
-        sizes = []
+        sizes = [self.size_of(run.daemon)]
         while run.child.poll() is None:
             time.sleep(luck.uniform(*KILLS_S))  # the disturbance's own pace; nothing waits for it
             victims = [one for one in run.members() if one.name in VICTIMS]
