@@ -179,16 +179,16 @@ class Console:
                     last = clean(line) or last
                     self._note(line)
                     if self._shows(self._prompt, line):
-                        return self._drain()
+                        return self._drain(line)
                 if self._shows(self._prompt, self._half):
-                    return self._drain()
+                    return self._drain(self._half)
         last = clean(self._half) or last
         heard = _heard(n_heard, last, self._port)
         raise Failed("silent", f"no prompt came in {seconds:g} s{heard}")
 
-    def _drain(self) -> None:
+    def _drain(self, prompt: bytes) -> None:
         """Takes what still comes of earlier answers."""
-        self._trace.say(f"prompt: {clean(self._half)!r} matches $.console.prompt")
+        self._trace.say(f"prompt: {clean(prompt)!r} matches $.console.prompt")
         calm = time.monotonic() + CALM_S
         while time.monotonic() < calm:
             for line in self._hear(calm - time.monotonic()):
@@ -349,10 +349,9 @@ class Console:
         self.log.add(time.monotonic(), line)
 
     def _last_words(self, echo: Echo) -> str:
-        half = clean(self._half)
-        if echo.seen or half:
-            return f"; it wrote {(echo.seen or half)[-80:]!r}"
-        return f"; not one byte came{self._port.doubt()}"
+        last = (echo.seen or clean(self._half))[-80:]
+        wrote = f"it wrote {last!r}" if last else "not one byte came"
+        return f"; {wrote}{self._port.doubt()}"
 
     # --- bytes -----------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ time is up. Exit status and output are its testimony.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import select
 import shutil
@@ -29,7 +30,14 @@ MARGIN_S = 0.5  # beyond the run's time: the server is to give up first
 GRACE_S = 0.5  # between SIGTERM and SIGKILL
 CHUNK = 65536
 LISTEN_S = 60.0
+PR_SET_PDEATHSIG = 1  # prctl(2)
+_LIBC = ctypes.CDLL(None)
 NO_RESULT = (126, 127)  # shells and ssh: the command was not found, or could not be started
+
+
+def _die_with_us() -> None:
+    """In the child: it is killed when the runner is, so that no client outlives its run."""
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _environment() -> dict[str, str]:
@@ -101,7 +109,7 @@ class Program:
         try:
             return subprocess.Popen(
                 words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                env=_environment(), start_new_session=True,
+                env=_environment(), start_new_session=True, preexec_fn=_die_with_us,
             )
         except OSError as error:
             raise Failed("refused", f"cannot start {words[0]}: {error.strerror}") from None

@@ -248,6 +248,9 @@ static void fill_board(const struct scene *scene, struct buf *out)
 
 	if (json_flag(scene->board, "passive")) {
 		buf_text(out, "nothing, as it is not asked");
+		if (json_number(scene->server, "strangers") > 0)
+			buf_printf(out, " (%lld connections came from other addresses)",
+			           json_number(scene->server, "strangers"));
 		return;
 	}
 	witness_status(scene->board, out);

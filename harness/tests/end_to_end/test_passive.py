@@ -78,6 +78,17 @@ class Passive(Lab):
         self.assertEqual(outcomes(self.cells()), {"few/good/own": ("pass", "connected")})
         self.assertGreater(stranger.n, 0)
 
+    def test_only_strangers_came_is_said(self) -> None:
+        stranger = Stranger(self.port)
+        stranger.start()
+        quiet = self.profile(passive={"listen": self.port, "from": "127.0.0.1"}, timeout_ms=200)
+        self.run_suite(self.write("one.json", ONE), quiet)
+        stranger.over = True
+        stranger.join()
+        cell = self.cells()["few/good/own"]
+        self.assertEqual((cell["outcome"], cell["reason"]), ("inconclusive", "no-connection"))
+        self.assertRegex(cell["detail"], r"\(\d+ connections came from other addresses\)")
+
     def test_board_that_does_not_come_is_inconclusive(self) -> None:
         quiet = self.profile(passive={"listen": self.port, "from": "127.0.0.1"}, timeout_ms=200)
         self.run_suite(self.write("one.json", ONE), quiet)

@@ -125,6 +125,20 @@ class Programs(unittest.TestCase):
         self.assertEqual(runner.status(), 0)
         self.assertFalse(self.lives(started))
 
+    def test_program_does_not_outlive_a_runner_that_is_killed(self) -> None:
+        pid = self.folder / "pid"
+        os.mkfifo(pid)
+        runner = self.runner({"command": ["sh", "-c", f"echo $$ > {pid}; exec sleep 600"]})
+        runner.next()
+        runner.send(command())
+        started = int(pid.read_text(encoding="ascii"))
+        runner.child.kill()
+        runner.status()
+        end = time.monotonic() + 5
+        while self.lives(started) and time.monotonic() < end:
+            time.sleep(0.002)
+        self.assertFalse(self.lives(started))
+
     def test_program_gets_the_users_own_environment(self) -> None:
         log = self.result(self.script("echo path=$PYTHONPATH= safe=$PYTHONSAFEPATH= lang=$LC_ALL="))["log"]
         self.assertIn("path== safe== lang=C.UTF-8=", log)
