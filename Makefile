@@ -75,7 +75,7 @@ $(B)/libshakedown.a: $(LIB_OBJ) $(B)/obj/view/page.o
 	@rm -f $@
 	ar rcs $@ $^
 
-$(B)/shakedown: $(patsubst %,$(B)/obj/%.o,client lab_socket rehearsal) \
+$(B)/shakedown: $(patsubst %,$(B)/obj/%.o,ci client lab_socket rehearsal) \
 		$(patsubst harness/%.c,$(B)/obj/%.o,$(wildcard harness/command*.c))
 $(B)/shakedownd: $(patsubst %,$(B)/obj/%.o,worker keeper lab_socket run agenda station trial control)
 $(PROGRAMS): $(B)/%: $(B)/obj/%.o $(B)/libshakedown.a

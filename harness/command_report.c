@@ -1,6 +1,7 @@
 #include "command.h"
 
 #include "base/json.h"
+#include "ci.h"
 #include "verdict/baseline.h"
 #include "verdict/confirm.h"
 #include "verdict/rules.h"
@@ -9,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REPORT_FOLDER, REPORT_RULES, REPORT_BASELINE };
+enum { REPORT_FOLDER, REPORT_RULES, REPORT_BASELINE, REPORT_GITHUB, REPORT_TAP };
 
 static const json_t *board_of(const json_t *results, const json_t *cell)
 {
@@ -47,10 +48,17 @@ int command_report(char **arguments, struct error *error)
 		[REPORT_FOLDER] = {0},
 		[REPORT_RULES] = {.name = "--rules", .one = "the file of a diagnosis rule"},
 		[REPORT_BASELINE] = {.name = "--baseline", .one = "the folder of an earlier run"},
+		[REPORT_GITHUB] = {.name = "--github", .flag = true},
+		[REPORT_TAP] = {.name = "--tap", .one = "the name of a new file"},
 		{0},
 	};
 	json_t *results = NULL, *base = NULL;
+	struct ci ci = {0};
 	int rc = command_sort(arguments, options, error);
+
+	ci.github = options[REPORT_GITHUB].given;
+	ci.tap = command_word(&options[REPORT_TAP]);
+	ci_begin(&ci);
 
 	if (rc == 0 && options[0].n != 1)
 		rc = error_set(error, ERR_INPUT, "report takes the folder of one run");
@@ -68,6 +76,10 @@ int command_report(char **arguments, struct error *error)
 		rc = results_write(options[0].words[0], results, error);
 	if (rc == 0)
 		command_print(results);
+	if (rc == 0)
+		rc = ci_end(&ci, results, error);
+	else
+		ci_end(&ci, NULL, error);
 	json_decref(results);
 	json_decref(base);
 	return -rc;

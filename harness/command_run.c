@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "base/version.h"
+#include "ci.h"
 #include "client.h"
 #include "lab_socket.h"
 #include "scenario/shipped.h"
@@ -34,6 +35,8 @@ enum {
 	RUN_DURATIONS,
 	RUN_RESUME,
 	RUN_DAEMON,
+	RUN_GITHUB,
+	RUN_TAP,
 	RUN_VERBOSE,
 	RUN_BASELINE,
 };
@@ -238,7 +241,7 @@ static void print_ladders(const json_t *results)
 
 /* What came of it, compared and printed. `status` is that of this part of the run. */
 static int show(const struct option_words *options, const char *out, const json_t *base,
-                int status, struct error *error)
+                const struct ci *ci, int status, struct error *error)
 {
 	struct error unread = {0};
 	json_t *results = NULL;
@@ -247,6 +250,7 @@ static int show(const struct option_words *options, const char *out, const json_
 	if (command_results(out, &results, &unread) != 0) {
 		if (error->code == 0)
 			*error = unread; /* else *error tells why nothing was reported */
+		ci_end(ci, NULL, error);
 		return status;
 	}
 	whole = results_exit_status(results);
@@ -257,6 +261,8 @@ static int show(const struct option_words *options, const char *out, const json_
 	if (options[RUN_VERBOSE].given)
 		print_ladders(results);
 	printf("\nReport: %s/index.html\n", out);
+	if (ci_end(ci, results, error) != 0)
+		status = -ERR_ENVIRONMENT;
 	json_decref(results);
 	return status;
 }
@@ -264,10 +270,13 @@ static int show(const struct option_words *options, const char *out, const json_
 static int carry_out(const struct client_order *order, const struct option_words *options,
                      struct error *error)
 {
+	struct ci ci = {.github = options[RUN_GITHUB].given,
+	                .tap = command_word(&options[RUN_TAP])};
 	struct certs_made made = {0};
 	json_t *base = NULL;
 	int status = 0;
 
+	ci_begin(&ci);
 	if (options[RUN_BASELINE].given)
 		status = -command_baseline(command_word(&options[RUN_BASELINE]), &base, error);
 	if (status == 0 && order->daemon == NULL)
@@ -275,7 +284,9 @@ static int carry_out(const struct client_order *order, const struct option_words
 	if (status == 0)
 		status = client_run(order, error);
 	if (error->code != ERR_INPUT)
-		status = show(options, order->out, base, status, error);
+		status = show(options, order->out, base, &ci, status, error);
+	else
+		ci_end(&ci, NULL, error);
 	json_decref(base);
 	return status;
 }
@@ -304,8 +315,8 @@ static int resume(const struct option_words *options, const char *daemon, struct
 		if (options[i].n > 0)
 			return -error_set(error, ERR_INPUT,
 			                  "--resume goes on with the run as it was begun: it takes "
-			                  "no suite, and no option but --daemon, --verbose "
-			                  "and --baseline");
+			                  "no suite, and no option but --daemon, --baseline, "
+			                  "--verbose, --github and --tap");
 	return carry_out(&order, options, error);
 }
 
@@ -362,6 +373,8 @@ int command_run(char **arguments, struct error *error)
 		[RUN_DURATIONS] = {.name = "--durations", .one = "the folder of a former run"},
 		[RUN_RESUME] = {.name = "--resume", .one = "the folder of a run"},
 		[RUN_DAEMON] = {.name = "--daemon", .optional = is_socket},
+		[RUN_GITHUB] = {.name = "--github", .flag = true},
+		[RUN_TAP] = {.name = "--tap", .one = "the name of a new file"},
 		[RUN_VERBOSE] = {.name = "--verbose", .flag = true},
 		[RUN_BASELINE] = {.name = "--baseline", .one = "the folder of an earlier run"},
 		{0},

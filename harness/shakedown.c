@@ -16,7 +16,7 @@ static const struct command {
 	        "                   [--control always|on-failure|never] [--tries N]\n"
 	        "                   [--rules FILE] [--shard K/N [--durations FOLDER]]\n"
 	        "                   [--baseline FOLDER] [--attempts N] [--known FILE]\n"
-	        "                   [--daemon [SOCKET]]",
+	        "                   [--daemon [SOCKET]] [--github] [--tap FILE]",
 	 "run suites on boards and report", command_run},
 	{"run", "--resume FOLDER [--daemon [SOCKET]]", "go on with a run that was cut short",
 	 command_run},
@@ -24,8 +24,8 @@ static const struct command {
 	 command_status},
 	{"cancel", "[RUN] [--daemon SOCKET]", "end a run in a lab", command_cancel},
 	{"plan", "SUITE...", "list the cases of suites without running them", command_plan},
-	{"report", "FOLDER [--rules FILE] [--baseline FOLDER]", "print a run's matrix and write its reports again",
-	 command_report},
+	{"report", "FOLDER [--rules FILE] [--baseline FOLDER] [--github] [--tap FILE]",
+	 "print a run's matrix and write its reports again", command_report},
 	{"merge", "FOLDER... --out FOLDER", "join the runs of all shards of a plan into one report",
 	 command_merge},
 	{"show", "FOLDER CELL", "tell all that is known of one cell of a run, with its ladder",
@@ -34,7 +34,8 @@ static const struct command {
 	 command_compare},
 	{"accept", "FOLDER", "propose entries of known.json for a run's failures, to be reviewed",
 	 command_accept},
-	{"decode", "FILE [--json | --ladder | --fields PATH,...] [--lint] [--keylog FILE] [--key FILE]\n"
+	{"decode", "FILE [--json | --ladder | --fields PATH,...] [--lint]\n"
+	           "                   [--keylog FILE] [--key FILE]\n"
 	           "                   [--port N] [--host ADDRESS] [--sni NAME] [--alert [N]]\n"
 	           "                   [--write OUT.pcapng]",
 	 "print the TLS connections of a capture", command_decode},

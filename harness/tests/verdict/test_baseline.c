@@ -24,6 +24,7 @@
 #define ALERT(number) \
 	"'outcome': 'fail', 'reason': 'alert-from-board'," \
 	" 'alert': {'from': 'client', 'number': " number "}"
+#define QUARANTINE ", 'known': {'quarantine': true}"
 #define FLAKY ", 'flaky': true"
 
 static json_t *run_of(const char *cells)
@@ -59,6 +60,9 @@ static void change_and_regression_follow_from_both_outcomes(void **state)
 		{ONE(PASS), ONE(PASS), "", 0},
 		{ONE(PASS), ONE(FAIL), "newly-failing", 1},
 		{ONE(PASS), ONE(XFAIL), "newly-failing", 0},
+		{ONE(PASS), ONE(XFAIL QUARANTINE), "", 0},
+		{ONE(XFAIL QUARANTINE), ONE(PASS), "", 0},
+		{ONE(XFAIL QUARANTINE), ONE(FAIL), "still-failing", 0},
 		{ONE(PASS), ONE(FAIL FLAKY), "newly-failing", 1},
 		{ONE(PASS FLAKY), ONE(FAIL FLAKY), "newly-failing", 0},
 		{ONE(PASS FLAKY), ONE(FAIL), "newly-failing", 1},

@@ -81,7 +81,8 @@ class Reports(unittest.TestCase):
             for kind in COUNTED:
                 n = sum(case.find(kind) is not None for case in inside)
                 plural = {"failure": "failures", "error": "errors"}.get(kind, kind)
-                self.assertEqual(element.get(plural), str(n))
+                if (element, kind) != (junit, "skipped"):  # which the root of JUnit's files does not have
+                    self.assertEqual(element.get(plural), str(n))
 
     def test_junit_says_why_and_what_helps_in_the_body(self) -> None:
         _, junit, _ = reports_of(load(STORED))

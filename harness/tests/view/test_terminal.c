@@ -82,6 +82,36 @@ static void run_is_told_in_markdown(void **state)
 	json_decref(results);
 }
 
+/* Ten boards, ten thousand cases, and half of the cells fail for a cause of their own. */
+static void markdown_of_a_hundred_thousand_cells_fits_a_step_summary(void **state)
+{
+	json_t *results = json_pack("{s:{s:b}, s:[]}", "run", "complete", 1, "cells");
+	json_t *cells = json_object_get(results, "cells");
+	struct buf out = {0};
+
+	(void)state;
+	for (int i = 0; i < 100000; i++) {
+		char name[64], id[128], board[16];
+
+		snprintf(name, sizeof(name), "s/a-case-with-a-name-of-usual-length/%d", i / 10);
+		snprintf(board, sizeof(board), "board-%d", i % 10);
+		snprintf(id, sizeof(id), "%s/%s", name, board);
+		json_array_append_new(
+			cells, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:[{s:s, s:s, s:s, "
+		                         "s:s}]}",
+		                         "id", id, "suite", "s", "case", name, "board", board,
+		                         "outcome", i % 2 ? "pass" : "fail", "reason", "timeout",
+		                         "detail", id, "diagnosis", "id", "unexplained", "title",
+		                         "Not explained", "cause", id, "confidence", "none"));
+	}
+	markdown_render(&out, results);
+	assert_in_range(out.len, 500000, MARKDOWN_MAX);
+	assert_non_null(strstr(buf_string(&out), "50000 pass, 50000 fail"));
+	assert_true(strstr(buf_string(&out), "## Why") < strstr(buf_string(&out), "| case |"));
+	buf_fini(&out);
+	json_decref(results);
+}
+
 /* What a terminal shows of `out` without colours: their sequences are taken out. */
 static void without_colours(struct buf *out)
 {
@@ -207,6 +237,7 @@ int main(void)
 		cmocka_unit_test(run_is_told_in_unicode),
 		cmocka_unit_test(run_is_told_in_ascii_and_less_width),
 		cmocka_unit_test(run_is_told_in_markdown),
+		cmocka_unit_test(markdown_of_a_hundred_thousand_cells_fits_a_step_summary),
 		cmocka_unit_test(colours_change_no_character),
 		cmocka_unit_test(every_width_is_kept),
 		cmocka_unit_test(nothing_in_a_run_reaches_the_terminal_as_a_control),
