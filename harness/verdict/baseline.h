@@ -39,8 +39,9 @@ const char *baseline_word(enum baseline_change change);
  * cells have another server, client or expectation than they had. The cells come by their change,
  * and in the order of their run.
  *
- * A cell in quarantine (known.h) is the same whether it passes or fails. A flaky failure of a cell that was flaky in the base is no regression; a cell that accepts what
- * it must refuse (unsafe) is one unless it did so before.
+ * A cell in quarantine (known.h) is the same whether it passes or fails. A flaky failure of a cell
+ * that was flaky in the base is no regression; a cell that accepts what it must refuse (unsafe) is
+ * one unless it did so before.
  */
 json_t *baseline_compare(const json_t *base, const json_t *results);
 
