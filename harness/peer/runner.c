@@ -26,6 +26,18 @@ static char *python_path(const char *root)
 	return variable;
 }
 
+static void add(struct runner *runner, const char *word)
+{
+	CHECK(runner->n_arguments < RUNNER_ARGUMENTS);
+	runner->arguments[runner->n_arguments++] = (char *)word;
+}
+
+static void add_option(struct runner *runner, const char *name, const char *value)
+{
+	add(runner, name);
+	add(runner, value);
+}
+
 int runner_init(struct runner *runner, const json_t *profile, const char *device,
                 const char *task, struct error *error)
 {
@@ -33,7 +45,6 @@ int runner_init(struct runner *runner, const json_t *profile, const char *device
 	const char *python = root != NULL ? python_find(error) : NULL;
 	const char *driver = json_text(profile, "driver");
 	long long baud = json_number(profile, "baud");
-	size_t n;
 
 	if (python == NULL)
 		return error->code;
@@ -41,22 +52,18 @@ int runner_init(struct runner *runner, const json_t *profile, const char *device
 	                          .profile = json_dumps(profile, JSON_COMPACT)};
 	CHECK(runner->profile != NULL);
 	snprintf(runner->baud, sizeof(runner->baud), "%lld", baud != 0 ? baud : DEFAULT_BAUD);
-	{
-		char *const fixed[] = {(char *)python, "-m", "runner", "--driver",
-		                       (char *)(driver[0] != '\0' ? driver : "agent"),
-		                       "--port", (char *)device, "--baud", runner->baud,
-		                       "--name", (char *)json_text(profile, "name"),
-		                       "--profile", runner->profile};
-
-		for (n = 0; n < sizeof(fixed) / sizeof(fixed[0]); n++)
-			runner->arguments[n] = fixed[n];
-	}
+	add(runner, python);
+	add_option(runner, "-m", "runner");
+	add_option(runner, "--driver", driver[0] != '\0' ? driver : "agent");
+	add_option(runner, "--port", device);
+	add_option(runner, "--baud", runner->baud);
+	add_option(runner, "--name", json_text(profile, "name"));
+	add_option(runner, "--profile", runner->profile);
 	if (json_flag(profile, "trace"))
-		runner->arguments[n++] = "--trace";
-	if (task != NULL) {
-		runner->arguments[n++] = "--task";
-		runner->arguments[n++] = (char *)task;
-	}
+		add(runner, "--trace");
+	if (task != NULL)
+		add_option(runner, "--task", task);
+	add(runner, NULL);
 	/* PYTHONSAFEPATH: no module is taken from the folder that the user happens to be in. */
 	runner->environment[0] = runner->path;
 	runner->environment[1] = "PYTHONSAFEPATH=1";

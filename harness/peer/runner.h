@@ -7,11 +7,13 @@
 #include "base/error.h"
 
 #include <jansson.h>
+#include <stddef.h>
 
 #define RUNNER_ARGUMENTS 18
 
 struct runner {
 	char *arguments[RUNNER_ARGUMENTS]; /* for execve, as is `environment`, which adds to ours */
+	size_t n_arguments;
 	char *environment[3];
 	char *profile, *path; /* owned */
 	char baud[24];

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import select
 import shutil
 import signal
@@ -30,6 +31,7 @@ MARGIN_S = 0.5  # beyond the run's time: the server is to give up first
 GRACE_S = 0.5  # between SIGTERM and SIGKILL
 CHUNK = 65536
 LISTEN_S = 60.0
+VERSION_S = 5.0  # for a program to print its version
 PR_SET_PDEATHSIG = 1  # prctl(2)
 _LIBC = ctypes.CDLL(None)
 NO_RESULT = (126, 127)  # shells and ssh: the command was not found, or could not be started
@@ -79,7 +81,23 @@ class Program:
                 "silent", f"there is no program {self._command[0]}: install it, or correct "
                 "$.exec.command[0] of the profile"
             )
-        return about()
+        version = self._version()
+        return about(f"{program[0]}/{version}" if version else "")
+
+    def _version(self) -> str:
+        """The first version number in what the profile's command for that prints; empty if none."""
+        command = self._settings.get("version")
+        if not command:
+            return ""
+        try:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, env=_environment(), timeout=VERSION_S, check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        found = re.search(r"\d+\.\d+[0-9A-Za-z.-]*", done.stdout.decode(errors="replace"))
+        return found[0] if found else ""
 
     def listen(self) -> None:
         if select.select([self._inbox.fd], [], [], LISTEN_S)[0]:

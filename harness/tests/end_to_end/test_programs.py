@@ -36,6 +36,8 @@ class Programs(Lab):
         done = self.run_suite("story", *there)
         self.assertEqual(set(outcomes(self.cells()).values()), {("pass", "connected")}, done.out)
         self.assertEqual(done.status, 0)
+        for board in self.results()["boards"]:
+            self.assertRegex(board["stack_version"], r"^\d+\.\d+")
         self.assertTrue(all(cell["server"]["application"] in ("http", "none") for cell in self.cells().values()))
 
     def test_refusals_are_told_in_the_programs_own_words(self) -> None:
