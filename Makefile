@@ -2,7 +2,9 @@
 # make check   install what only the tests need, build, run all tests
 # make         build only
 # make firmware   build the agent for microcontrollers, print and check its size; compile glue
-# Also: certs, bench, accuracy, soak, fuzz (each target 60 s), golden (rewrites the expected decodes), clean
+# make install     programs, what they read, manuals, service and udev rule, under DESTDIR and PREFIX
+# Also: uninstall, certs, bench, accuracy, soak, fuzz (each target 60 s), golden (rewrites the expected
+# decodes), clean
 
 MAKEFLAGS += --no-builtin-rules
 
@@ -186,6 +188,40 @@ bench-memory: $(B)/shakedown $(addprefix $(B)/tests/bench/,half_open measure)
 accuracy: all certs
 	@python3 harness/tests/accuracy/accuracy.py $(B)
 
+# Programs find their data in share/shakedown beside the folder that they are in.
+PREFIX   ?= /usr/local
+LIBEXEC  := $(DESTDIR)$(PREFIX)/libexec/shakedown
+SHARE    := $(DESTDIR)$(PREFIX)/share/shakedown
+INSTALLED_TREES := scenarios/schema scenarios/boards harness/runner harness/verdict/rules
+MANUALS  := man/shakedown.1 man/shakedownd.8 man/shakedown-suite.5
+
+install: all
+	install -d $(LIBEXEC) $(DESTDIR)$(PREFIX)/bin $(SHARE)/certs $(INSTALLED_TREES:%=$(SHARE)/%)
+	install -m 755 $(PROGRAMS) $(BOARDS) $(LIBEXEC)
+	ln -sf ../libexec/shakedown/shakedown ../libexec/shakedown/shakedownd $(DESTDIR)$(PREFIX)/bin
+	install -m 644 certs/recipes.json $(SHARE)/certs
+	install -m 644 scenarios/*.json $(SHARE)/scenarios
+	find $(INSTALLED_TREES) -type f ! -name '*.pyc' -exec install -m 644 -D {} $(SHARE)/{} \;
+	for page in $(MANUALS); do \
+		install -m 644 -D $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/}; done
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|' install/shakedownd.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/shakedownd.service
+	install -m 644 -D install/60-shakedown.rules \
+		$(DESTDIR)$(PREFIX)/lib/udev/rules.d/60-shakedown.rules
+	install -m 644 -D install/shakedown.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/shakedown.conf
+	@[ -n "$(DESTDIR)" ] || setcap cap_net_raw+ep $(LIBEXEC)/shakedown-sniffer || \
+		echo "Captures of real networks need: setcap cap_net_raw+ep $(LIBEXEC)/shakedown-sniffer"
+
+uninstall:
+	rm -rf $(LIBEXEC) $(SHARE)
+	rm -f $(DESTDIR)$(PREFIX)/bin/shakedown $(DESTDIR)$(PREFIX)/bin/shakedownd
+	for page in $(MANUALS); do \
+		rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/}; done
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/shakedownd.service
+	rm -f $(DESTDIR)$(PREFIX)/lib/udev/rules.d/60-shakedown.rules
+	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/shakedown.conf
+
 # 10,000 cells on lines that spoil bytes, with random kills: some minutes. Or: SOAK_CELLS=1000 make soak
 soak: all certs
 	@PYTHONPATH=harness SHAKEDOWN_BUILD=$(B) $(or $(SHAKEDOWN_PYTHON),/usr/bin/python3) harness/tests/soak/soak.py
@@ -193,6 +229,6 @@ soak: all certs
 clean:
 	rm -rf $(B) $(B)-san $(B)-fuzz
 
-.PHONY: all analyse tests firmware certs demo check fuzzers fuzz-build fuzz golden bench bench-decode bench-memory accuracy soak clean
+.PHONY: install uninstall all analyse tests firmware certs demo check fuzzers fuzz-build fuzz golden bench bench-decode bench-memory accuracy soak clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

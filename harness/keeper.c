@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/message.h"
 #include "base/message_stream.h"
+#include "flow/private_network.h"
 #include "lab_socket.h"
 #include "peer/certs.h"
 #include "peer/lock.h"
@@ -330,8 +331,10 @@ static int start_process(struct keeper *keeper, struct job *job, struct error *e
 	int rc;
 
 	CHECK(uv_fileno((uv_handle_t *)&job->visitor->pipe, &fd) == 0);
+	private_network_spawn_begin();
 	rc = child_start_with(&job->child, &keeper->loop, "the run's process", arguments, NULL, fd,
 	                      &job_events, job, error);
+	private_network_spawn_end();
 	if (rc == 0) {
 		job->session = child_pid(job->child);
 		child_send(job->child, request);
@@ -895,6 +898,7 @@ int keeper_serve(const struct keeper_options *options, struct error *error)
 	int rc;
 
 	signal(SIGPIPE, SIG_IGN);
+	private_network_keep_right();
 	prctl(PR_SET_CHILD_SUBREAPER, 1); /* what a run leaves is ours to end */
 	TAILQ_INIT(&keeper.visitors);
 	TAILQ_INIT(&keeper.jobs);

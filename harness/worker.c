@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/message.h"
 #include "base/message_stream.h"
+#include "flow/private_network.h"
 #include "run.h"
 
 #include <fcntl.h>
@@ -294,6 +295,7 @@ static void open_line(struct worker *worker, struct line *line, int fd)
 static void init(struct worker *worker)
 {
 	signal(SIGPIPE, SIG_IGN);
+	private_network_keep_right();
 	CHECK(uv_loop_init(&worker->loop) == 0);
 	CHECK(uv_timer_init(&worker->loop, &worker->tick) == 0);
 	worker->tick.data = worker;

@@ -161,6 +161,18 @@ static bool holds_data(const char *folder)
 	return found;
 }
 
+/* Makes `folder` the share/shakedown below it, if that is there. */
+static bool use_installed(char folder[PATH_MAX])
+{
+	char *shared = file_join(folder, "share/shakedown");
+	bool found = strlen(shared) < PATH_MAX && holds_data(shared);
+
+	if (found)
+		strcpy(folder, shared);
+	free(shared);
+	return found;
+}
+
 const char *file_data_root(struct error *error)
 {
 	static char folder[PATH_MAX];
@@ -178,7 +190,7 @@ const char *file_data_root(struct error *error)
 	snprintf(folder, sizeof(folder), "%s", program_path());
 	while (strlen(folder) > 1) {
 		dirname(folder);
-		if (holds_data(folder))
+		if (holds_data(folder) || use_installed(folder))
 			return folder;
 	}
 	folder[0] = '\0';

@@ -34,7 +34,7 @@ char *file_join(const char *folder, const char *name);
 
 /*
  * The folder that holds certs/recipes.json, scenarios/ and harness/: $SHAKEDOWN_ROOT, or the
- * nearest folder above the running program. Borrowed, for the life of the process. NULL, with the
+ * nearest folder above the running program, or share/shakedown in it. Borrowed, for the life of the process. NULL, with the
  * error set, if there is none.
  */
 const char *file_data_root(struct error *error);

@@ -148,7 +148,7 @@ static int enter(struct error *error)
 		rc = raise_loopback(error);
 	if (rc == 0 && !privileged)
 		rc = keep_net_raw(before, error);
-	may_pass_on = rc == 0 && !privileged;
+	may_pass_on = may_pass_on || (rc == 0 && !privileged);
 	return rc;
 }
 
@@ -193,6 +193,12 @@ int private_network_enter(struct error *error)
 		rc = enter(error);
 	entered = rc == 0;
 	return rc;
+}
+
+void private_network_keep_right(void)
+{
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_NET_RAW, 0, 0) == 1)
+		may_pass_on = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, CAP_NET_RAW, 0, 0) == 0;
 }
 
 void private_network_spawn_begin(void)

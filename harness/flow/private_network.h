@@ -21,8 +21,14 @@
 int private_network_enter(struct error *error);
 
 /*
- * Between the two calls, a child that is started gets CAP_NET_RAW. Outside a private network they
- * do nothing. To be called on the thread that entered.
+ * A service may be started with CAP_NET_RAW for all of its children (ambient): from here on only
+ * those get it that are started between the two calls below. Does nothing otherwise.
+ */
+void private_network_keep_right(void);
+
+/*
+ * Between the two calls, a child that is started gets CAP_NET_RAW. Outside a private network, and
+ * without that right, they do nothing. To be called on the thread that entered.
  */
 void private_network_spawn_begin(void);
 void private_network_spawn_end(void);

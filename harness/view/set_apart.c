@@ -28,11 +28,11 @@ static void put_flaky(const json_t *cell, struct buf *out)
 	const json_t *attempt;
 	size_t i;
 
-	buf_printf(out, "Flaky: %s:", json_text(cell, "id"));
+	buf_printf(out, "Flaky: %s", json_text(cell, "id"));
 	json_array_foreach(json_object_get(cell, "attempts"), i, attempt) {
 		bool passed = strcmp(json_text(attempt, "outcome"), "pass") == 0;
 
-		buf_printf(out, "%s %s", i > 0 ? "," : "", json_text(attempt, "outcome"));
+		buf_printf(out, "%s %s", i > 0 ? "," : ":", json_text(attempt, "outcome"));
 		if (!passed)
 			buf_printf(out, " (%s)", json_text(attempt, "reason"));
 	}
