@@ -16,20 +16,18 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from lab import BUILD, DEADLINE_S, SHAKEDOWN, Lab, Run, outcomes, process, processes, until  # noqa: E402
 
-SUITE = {
-    "suite": "some",
-    "why": "Long enough that others come in the middle.",
-    "scenarios": [{
-        "name": "servers",
-        "why": "What the board passes, and what it does not.",
-        "server": {},
-        "matrix": {
-            "server.certificate": ["ecdsa-p256", "rsa-2048"],
-            "server.versions": [["1.2"], ["1.3"]],
-            "server.alpn": [[f"protocol-{i}"] for i in range(10)],
-        },
-    }],
-}
+
+
+def suite(**matrix: list[Any]) -> dict[str, Any]:
+    """One scenario with these axes of the server."""
+    axes = {f"server.{axis}": values for axis, values in matrix.items()}
+    return {"suite": "some", "why": "w", "scenarios": [
+        {"name": "servers", "why": "w", "server": {"certificate": "ecdsa-p256"}, "matrix": axes}]}
+
+
+# Long enough that others come in the middle: what boards pass, and what they do not.
+SUITE = suite(certificate=["ecdsa-p256", "rsa-2048"], versions=[["1.2"], ["1.3"]],
+              alpn=[[f"protocol-{i}"] for i in range(10)])
 N_CASES = 40
 N_BOARDS = 32
 N_CLIENTS = 4
@@ -67,9 +65,9 @@ class Daemon(Lab):
         if self.daemon.stderr:
             self.daemon.stderr.close()
 
-    def client(self, *boards: str, suite: Optional[str] = None) -> Run:
+    def client(self, *boards: str, of: Optional[str] = None) -> Run:
         self.outs.append(self.folder / f"report-{len(self.outs)}")
-        run = Run([SHAKEDOWN, "run", suite or self.suite, "--board", *boards, "--daemon", self.socket,
+        run = Run([SHAKEDOWN, "run", of or self.suite, "--board", *boards, "--daemon", self.socket,
                    "--out", str(self.outs[-1])], self.env, self.folder, private=False)
         self.addCleanup(run.give_up)
         return run
@@ -154,10 +152,8 @@ class Shared(Daemon):
     def test_many_boards_at_once(self) -> None:
         self.keep(*(virtual(f"board-{i}") for i in range(N_BOARDS)))
         per_client = N_BOARDS // N_CLIENTS
-        small = {**SUITE, "scenarios": [{"name": "one", "why": "Two cells.", "server": {"certificate": "ecdsa-p256"},
-                                         "matrix": {"server.versions": [["1.2"], ["1.3"]]}}]}
-        suite = self.write("small.json", small)
-        runs = [self.client(*(f"board-{n * per_client + i}" for i in range(per_client)), suite=suite)
+        small = self.write("small.json", suite(versions=[["1.2"], ["1.3"]]))
+        runs = [self.client(*(f"board-{n * per_client + i}" for i in range(per_client)), of=small)
                 for n in range(N_CLIENTS)]
         self.assertEqual([run.finish().status for run in runs], [0] * N_CLIENTS)
         for out in self.outs:
@@ -170,9 +166,8 @@ class Turns(Daemon):
 
     def test_long_run_makes_way_and_goes_on(self) -> None:
         self.keep(virtual("a"))
-        long = {**SUITE, "scenarios": [{**SUITE["scenarios"][0], "matrix": {  # type: ignore[index]
-            "server.alpn": [[f"protocol-{i}"] for i in range(N_LONG)]}, "server": {"certificate": "ecdsa-p256"}}]}
-        first = self.client("a", suite=self.write("long.json", long))
+        long = self.write("long.json", suite(alpn=[[f"protocol-{i}"] for i in range(N_LONG)]))
+        first = self.client("a", of=long)
         first.wait_for_cells(2)
         second = self.client("a")
         self.assertEqual(second.finish().status, 1)
