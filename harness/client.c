@@ -2,11 +2,13 @@
 
 #include "base/assert.h"
 #include "base/child.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/message.h"
 #include "lab_socket.h"
 #include "verdict/outcome.h"
+#include "view/progress.h"
 #include "view/results.h"
 
 #include <libgen.h>
@@ -30,6 +32,10 @@ struct client {
 	int signals; /* signalfd */
 	struct message_reader reader;
 	bool terminal; /* stderr is one: progress is one line that changes */
+	struct terminal_options look; /* of stderr */
+	char *current; /* the id of the cell that began last, or NULL */
+	uint64_t begun_ns; /* when the first did */
+	long long n_failed;
 	bool cancelled;
 	long long n_cells, n_done;
 	const char *out, *lab; /* `lab`: the daemon's socket, or NULL */
@@ -122,13 +128,46 @@ static void clear_line(const struct client *client)
 		fputs("\r\033[K", stderr);
 }
 
+/* On a terminal. */
+static void show_progress(const struct client *client)
+{
+	struct progress progress = {
+		.n_cells = client->n_cells,
+		.n_done = client->n_done,
+		.n_failed = client->n_failed,
+		.elapsed_ms = (clock_steady_ns() - client->begun_ns) / 1000000,
+		.current = client->current != NULL ? client->current : "",
+	};
+	struct buf line = {0};
+
+	clear_line(client);
+	progress_line(&progress, &client->look, &line);
+	fputs(buf_string(&line), stderr);
+	fflush(stderr);
+	buf_fini(&line);
+}
+
 static void show_cell(struct client *client, const json_t *event)
 {
 	client->n_done++;
-	clear_line(client);
-	fprintf(stderr, client->terminal ? "%lld/%lld %s %s" : "%lld/%lld %s %s\n", client->n_done,
-	        client->n_cells, json_text(event, "outcome"), json_text(event, "id"));
+	client->n_failed += outcome_exit_status(outcome_named(json_text(event, "outcome"))) != 0;
+	if (client->terminal)
+		show_progress(client);
+	else
+		fprintf(stderr, "%lld/%lld %s %s\n", client->n_done, client->n_cells,
+		        json_text(event, "outcome"), json_text(event, "id"));
 	fflush(stderr);
+}
+
+static void on_begins(struct client *client, const json_t *event, struct bytes attached)
+{
+	(void)attached;
+	if (client->begun_ns == 0)
+		client->begun_ns = clock_steady_ns();
+	free(client->current);
+	client->current = strdup(json_text(event, "id"));
+	if (client->terminal)
+		show_progress(client);
 }
 
 static void stop(struct client *client)
@@ -283,6 +322,7 @@ static const struct {
 	{"board", on_board},
 	{"notice", on_notice},
 	{"queued", on_queued},
+	{"begins", on_begins},
 	{"capture", on_capture},
 	{"cell", on_cell},
 	{"finished", on_finished},
@@ -437,6 +477,7 @@ static void client_fini(struct client *client)
 	json_decref(client->request);
 	json_decref(client->header);
 	close(client->signals);
+	free(client->current);
 }
 
 int client_run(const struct client_order *order, struct error *error)
@@ -444,6 +485,7 @@ int client_run(const struct client_order *order, struct error *error)
 	struct client client = {.daemon = -1,
 	                        .control = -1,
 	                        .terminal = isatty(STDERR_FILENO),
+	                        .look = terminal_options_for(stderr),
 	                        .out = order->out,
 	                        .lab = order->daemon,
 	                        .status = -1};

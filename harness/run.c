@@ -212,10 +212,13 @@ static void on_station_ready(void *context, struct station *station)
 		station_stop(station);
 		return;
 	}
-	if (seat->trial == NULL)
+	if (seat->trial == NULL) {
 		seat->trial = trial_begin(plan_cell(&run->agenda.plan, seat->next),
 		                          plan_neighbours(&run->agenda.plan, seat->next),
 		                          board_of(seat), &seat->bench);
+		tell(run, json_pack("{s:s, s:O}", "event", "begins", "id",
+		                    json_object_get(trial_cell(seat->trial), "id")));
+	}
 	if (trial_turn(seat->trial) == TRIAL_BOARD)
 		station_begin(station, trial_next(seat->trial));
 	else

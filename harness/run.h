@@ -21,6 +21,7 @@ struct run;
  *    "profiles": [..]} (agenda.h), the first
  *   {"event": "board", "board": {..}}         what is known of a board by now
  *   {"event": "notice", "text": "<sentence>"}
+ *   {"event": "begins", "id"}                 a cell, for those who wait
  *   {"event": "capture", "name": "cells/....pcapng"} and the capture, before its cell
  *   {"event": "cell", "index": in the plan, "id", "outcome", "reason"} and the cell, one line
  * and, as the last one,

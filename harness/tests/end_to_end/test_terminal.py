@@ -1,0 +1,51 @@
+"""A run in a terminal: one line that changes while it goes on, and colours where they are wanted."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from lab import ROOT, SHAKEDOWN, Lab  # noqa: E402
+
+
+class Terminal(Lab):
+    def run_in_terminal(self, **environment: str) -> str:
+        """What a run writes to a terminal that is its standard output and error."""
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        child = subprocess.Popen([SHAKEDOWN, "run", "story", "--board", "netx-fixed", "--tries", "0", "--control", "never",
+                                  "--out", str(self.folder / f"run-{len(environment)}")],
+                                 stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, cwd=ROOT,
+                                 env={**os.environ, "LC_ALL": "C.UTF-8", **environment})
+        os.close(theirs)
+        text = b""
+        while True:
+            try:
+                text += os.read(ours, 65536)
+            except OSError:  # the last of them has closed it
+                break
+        self.assertEqual(child.wait(), 1)
+        return text.decode()
+
+    def test_one_line_changes_and_is_gone_in_the_end(self) -> None:
+        live, _, report = self.run_in_terminal().partition("story: 6 cells")
+        self.assertNotIn("\n", live)
+        self.assertIn("\r\x1b[K0/6: story/rsa-certificate-in-tls-1.3/netx-fixed", live)
+        self.assertRegex(live, r"5/6, 2 failed, about \d+ s left: story/")
+        self.assertTrue(live.endswith("\r\x1b[K"))
+        self.assertIn("\x1b[1;31m", report)
+
+    def test_no_colour_where_none_is_wanted(self) -> None:
+        report = self.run_in_terminal(NO_COLOR="1").partition("story: 6 cells")[2]
+        self.assertIn("✗ not-offered", report)
+        self.assertNotIn("\x1b[", report)
+
+
+if __name__ == "__main__":
+    unittest.main()
