@@ -1,12 +1,13 @@
 #include "command.h"
 
 #include "flow/decode_file.h"
+#include "view/hex.h"
 #include "view/ladder.h"
 
 #include <stdio.h>
 
 enum { DECODE_FILE, DECODE_JSON, DECODE_KEYLOG, DECODE_FIELDS, DECODE_WRITE, DECODE_LINT,
-       DECODE_KEY, DECODE_LADDER, DECODE_FILTERS, DECODE_ALERT = DECODE_FILTERS + 3 };
+       DECODE_KEY, DECODE_LADDER, DECODE_HEX, DECODE_FILTERS, DECODE_ALERT = DECODE_FILTERS + 3 };
 
 /* The options of decode that stand for a filter each, after DECODE_FILTERS. */
 static int (*const filters[])(struct filter *filter, const char *word, struct error *error) = {
@@ -33,12 +34,35 @@ static int read_filter(const struct option_words *options, struct filter *filter
 }
 
 /* Below the heading of its connection. */
-static void put_ladder(const json_t *connection, struct buf *out)
+static void put_ladder(const struct connection *connection, const json_t *told, struct buf *out)
 {
 	struct terminal_options terminal = terminal_options_for(stdout);
 
-	ladder_connection(connection, &terminal, out);
+	(void)connection;
+	ladder_connection(told, &terminal, out);
 }
+
+static void put_hex(const struct connection *connection, const json_t *told, struct buf *out)
+{
+	struct terminal_options terminal = terminal_options_for(stdout);
+	struct bytes message = transcript_client_hello(connection->transcript);
+
+	(void)told;
+	if (message.len > 0)
+		hex_hello(message, &terminal, out);
+	else
+		buf_text(out, "No whole ClientHello was seen.\n");
+}
+
+static void put_both(const struct connection *connection, const json_t *told, struct buf *out)
+{
+	put_ladder(connection, told, out);
+	put_hex(connection, told, out);
+}
+
+/* By whether --ladder is given, then --hex. */
+static void (*const views[2][2])(const struct connection *connection, const json_t *told,
+                                 struct buf *out) = {{NULL, put_hex}, {put_ladder, put_both}};
 
 int command_decode(char **arguments, struct error *error)
 {
@@ -52,6 +76,7 @@ int command_decode(char **arguments, struct error *error)
 		[DECODE_LINT] = {.name = "--lint", .flag = true},
 		[DECODE_KEY] = {.name = "--key", .one = "a file with a private RSA key"},
 		[DECODE_LADDER] = {.name = "--ladder", .flag = true},
+		[DECODE_HEX] = {.name = "--hex", .flag = true},
 		[DECODE_FILTERS] = {.name = "--port", .one = "a port"},
 		{.name = "--host", .one = "an address"},
 		{.name = "--sni", .one = "a server's name"},
@@ -82,11 +107,11 @@ int command_decode(char **arguments, struct error *error)
 	request.fields = command_word(&options[DECODE_FIELDS]);
 	request.lint = options[DECODE_LINT].given;
 	request.write = command_word(&options[DECODE_WRITE]);
-	if (rc == 0 && options[DECODE_LADDER].given &&
+	request.tell = views[options[DECODE_LADDER].given][options[DECODE_HEX].given];
+	if (rc == 0 && request.tell != NULL &&
 	    (request.fields != NULL || options[DECODE_JSON].given))
-		rc = error_set(error, ERR_INPUT, "--ladder goes neither with --json nor with --fields");
-	if (options[DECODE_LADDER].given)
-		request.tell = put_ladder;
+		rc = error_set(error, ERR_INPUT, "%s goes neither with --json nor with --fields",
+		               options[DECODE_LADDER].given ? "--ladder" : "--hex");
 	if (rc == 0)
 		rc = decode_file(&request, stdout, stderr, error);
 	return -rc;

@@ -30,11 +30,12 @@ static const struct command {
 	 command_merge},
 	{"show", "FOLDER CELL", "tell all that is known of one cell of a run, with its ladder",
 	 command_show},
-	{"compare", "BASE NEW", "tell what differs between two runs, and end with 1 on a regression",
+	{"compare", "BASE NEW",
+	 "tell what differs between two runs, and end with 1 on a regression",
 	 command_compare},
 	{"accept", "FOLDER", "propose entries of known.json for a run's failures, to be reviewed",
 	 command_accept},
-	{"decode", "FILE [--json | --ladder | --fields PATH,...] [--lint]\n"
+	{"decode", "FILE [--json | [--ladder] [--hex] | --fields PATH,...] [--lint]\n"
 	           "                   [--keylog FILE] [--key FILE]\n"
 	           "                   [--port N] [--host ADDRESS] [--sni NAME] [--alert [N]]\n"
 	           "                   [--write OUT.pcapng]",

@@ -94,7 +94,7 @@ static void tell_otherwise(struct decoding *decoding, const struct connection *c
 	emit_init(&emit, &decoding->text, EMIT_TEXT);
 	open_connection(&emit, decoding->n_connections, connection);
 	emit_close(&emit);
-	decoding->request->tell(value, &decoding->text);
+	decoding->request->tell(connection, value, &decoding->text);
 	buf_char(&decoding->text, '\n');
 }
 

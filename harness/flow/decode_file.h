@@ -22,8 +22,8 @@ struct decode_request {
 	enum emit_format format;
 	bool lint;            /* with what is to be said of each ClientHello (lint.h) */
 	const char *fields;   /* instead of it: a line of these values (fields.h); NULL: none */
-	/* in place of a connection's tree: appends what is to be told of its JSON; NULL: nothing */
-	void (*tell)(const json_t *connection, struct buf *out);
+	/* in place of a connection's tree: appends what is to be told, `told` its JSON; NULL */
+	void (*tell)(const struct connection *connection, const json_t *told, struct buf *out);
 	struct filter filter; /* which connections are told */
 	const char *write;    /* path of a capture of those with TLS (pick.h); NULL: none */
 };

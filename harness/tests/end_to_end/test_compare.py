@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import unittest
 from pathlib import Path
@@ -75,6 +76,13 @@ class Compare(Lab):
         self.assertEqual(done.status, 0)
         self.assertIn("client ◀── server  certificate_verify, ", done.out)
         self.assertIn(rung, done.out)
+        done = self.shakedown("decode", "--hex", f"{self.out}/cells/story/ecdsa-certificate-in-tls-1.3/own.pcapng")
+        self.assertIn("  0000  01                                               msg_type: client_hello\n", done.out)
+        told = re.findall(r"(?m)^  [0-9a-f]{4}  ((?:[0-9a-f]{2} )*[0-9a-f]{2})(?=  |$)", done.out)
+        cell = next(cell for cell in self.stored(self.out)["cells"] if cell["id"] == "story/ecdsa-certificate-in-tls-1.3/own")
+        self.assertEqual("".join(told).replace(" ", ""), cell["witnesses"]["wire"]["client_hello_bytes"])
+        self.assertEqual(self.shakedown("decode", "--hex", "--json", "x").complaint,
+                         "--hex goes neither with --json nor with --fields")
         for cell, complaint in (
                 ("none", 'the run has no cell "none"; ids are SUITE/CASE/BOARD, as in its matrix'),
                 ("in-tls-1.3", '"in-tls-1.3" stands for 2 cells: story/rsa-certificate-in-tls-1.3/own, '
