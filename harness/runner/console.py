@@ -61,6 +61,7 @@ class Console:
         self._trace = trace
         self._settings: dict[str, Any] = profile["console"]
         self._boot_s = profile.get("boot_timeout_ms", BOOT_S * 1000) / 1000
+        self._application = profile.get("application")
         self._reset = Reset(name, profile, port)
         self._end = self._settings.get("end_of_line", "\r\n")
         self._echo = self._settings.get("echo", True)
@@ -110,7 +111,7 @@ class Console:
 
     def run(self, command: Message, started: Callable[[], None]) -> Board:
         words: list[template.Word] = [word for step in self._steps for word in step["send"]]
-        refuse_unmet(words, command, "the profile's console")
+        refuse_unmet(words, command, "the profile's console", self._application)
         values = self._values.of(command)
         self._patterns.clear()
         self._get_ready()

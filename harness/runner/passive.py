@@ -37,6 +37,7 @@ class Passive:
         self._inbox = inbox
         self._trace = trace
         self._trigger: str | list[str] = profile["passive"].get("trigger", "none")
+        self._application = profile.get("application")
         self._reset = Reset(name, profile, port)
         self._lines = Lines()
         if self._trigger == "reset" and not self._reset.possible:
@@ -62,7 +63,7 @@ class Passive:
 
     def run(self, command: Message, started: Callable[[], None]) -> Board:
         """Until the daemon, which hears the server, says that it is over."""
-        refuse_unmet([], command, "a board that connects by itself")
+        refuse_unmet([], command, "a board that connects by itself", self._application)
         self._pull()
         started()
         end = time.monotonic() + command["timeout_ms"] / 1000 + MARGIN_S

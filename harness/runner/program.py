@@ -64,6 +64,7 @@ class Program:
         self._inbox = inbox
         self._trace = trace
         self._settings: dict[str, Any] = profile["exec"]
+        self._application = profile.get("application")
         self._command: list[template.Word] = self._settings["command"]
         self._no_result = set(self._settings.get("no_result", NO_RESULT))
         self._folder = tempfile.TemporaryDirectory(prefix="shakedown-")
@@ -108,7 +109,7 @@ class Program:
 
     def run(self, command: Message, started: Callable[[], None]) -> Board:
         words = [*self._command, self._settings.get("stdin", "")]
-        refuse_unmet(words, command, "the profile's exec.command")
+        refuse_unmet(words, command, "the profile's exec.command", self._application)
         values = self._values.of(command)
         self._patterns.clear()
         child = self._start(template.fill(self._command, values))

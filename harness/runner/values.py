@@ -93,8 +93,26 @@ class Values:
         ]
 
 
-def refuse_unmet(words: list[Word], command: Message, where: str) -> None:
-    """Failed if the case asks for something that the profile's command has no place for."""
+def refuse_unmet(
+    words: list[Word], command: Message, where: str, application: str | None = None
+) -> None:
+    """Failed if the case asks for something that this client cannot do.
+
+    `application` is what the client is made to talk to. One that talks to nobody gets along with
+    every server; where the server has the last word, it also closes first.
+    """
     asked = template.unmet(words, command)
     if asked:
         raise Failed("unable", f"the case asks for {asked}, which {where} has no place for")
+    if application in (None, "none"):
+        return
+    spoken = command.get("application", "echo")
+    if spoken != application:
+        raise Failed(
+            "unable", f"the case has a server for {spoken}, and the client is for {application}"
+        )
+    if application != "echo" and command.get("close", "notify") != "notify":
+        raise Failed(
+            "unable", "the case is about a server that does not end in order once the client has "
+            f"closed, and with {application} the server closes first"
+        )

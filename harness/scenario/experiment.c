@@ -428,7 +428,9 @@ static bool server_echoes(const json_t *server)
 static json_t *run_message(struct experiment *experiment)
 {
 	static const char *const keys[] = {"sni", "alpn", "min", "max"};
+	static const char *const conduct[] = {"application", "close"};
 	const json_t *client = json_object_get(experiment->plan.cell, "client");
+	const json_t *server = json_object_get(experiment->plan.cell, "server");
 	const json_t *sni = json_object_get(experiment->plan.profile, "sni");
 	char id[16];
 	json_t *run;
@@ -445,6 +447,9 @@ static json_t *run_message(struct experiment *experiment)
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (json_object_get(client, keys[i]) != NULL)
 			json_object_set(run, keys[i], json_object_get(client, keys[i]));
+	for (size_t i = 0; i < sizeof(conduct) / sizeof(conduct[0]); i++)
+		if (json_object_get(server, conduct[i]) != NULL)
+			json_object_set(run, conduct[i], json_object_get(server, conduct[i]));
 	add_psk(client, run);
 	add_resumption(experiment, client, run);
 	add_trust(experiment, run);

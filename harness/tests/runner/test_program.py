@@ -72,6 +72,17 @@ class Programs(unittest.TestCase):
         self.assertEqual((failed["event"], failed["kind"]), ("failed", "unable"))
         self.assertIn("asks for alpn", failed["text"])
 
+    def test_server_that_says_something_else_than_the_client_is_for_is_not_met(self) -> None:
+        profile = {"application": "http", "exec": self.script("exit 0")}
+        for members, text in (({"application": "mqtt"}, "has a server for mqtt, and the client is for http"),
+                              ({"application": "http", "close": "reset"}, "with http the server closes first")):
+            runner = Process(self, "", "--driver", "exec", "--profile", json.dumps(profile))
+            runner.next()
+            runner.send(command(**members))
+            failed = runner.next()
+            self.assertEqual(failed["kind"], "unable")
+            self.assertIn(text, failed["text"])
+
     def test_patterns_name_the_status_and_fail_beats_ok(self) -> None:
         settings = self.script(
             "printf 'connected\\n\\033[31merror:0A000410:x\\033[0m\\n'",
