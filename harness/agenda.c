@@ -193,6 +193,59 @@ static int take_shard(struct agenda *agenda, const json_t *request, struct error
 	return 0;
 }
 
+/* By its name as `shakedown plan` prints it, or with its suite before it. */
+static bool is_named(const json_t *of_plan, const char *name)
+{
+	return strcmp(json_text(of_plan, "case"), name) == 0 ||
+	       strcmp(json_text(of_plan, "id"), name) == 0;
+}
+
+/* Whether one of `names` names the case; those that do are noted in `found`, by their place. */
+static bool is_among(const json_t *of_plan, const json_t *names, bool *found)
+{
+	const json_t *name;
+	bool among = false;
+	size_t i;
+
+	json_array_foreach(names, i, name)
+		if (is_named(of_plan, json_string_value(name)))
+			among = found[i] = true;
+	return among;
+}
+
+/* Leaves the run the cases that the request names, if it names some. */
+static int take_cases(struct agenda *agenda, const json_t *request, struct error *error)
+{
+	const json_t *names = json_object_get(request, "cases");
+	size_t n = plan_n_all_cases(&agenda->plan), n_names = json_array_size(names);
+	bool *found;
+	int rc = 0;
+
+	if (n_names == 0)
+		return 0;
+	if (agenda->shard.count > 0)
+		return error_set(error, ERR_INPUT, "--shard and --case exclude each other");
+	agenda->cases = calloc(n, sizeof(*agenda->cases));
+	found = calloc(n_names, sizeof(*found));
+	CHECK(agenda->cases != NULL && found != NULL);
+	for (size_t i = 0; i < n; i++) {
+		json_t *of_plan = plan_case(&agenda->plan, i);
+
+		if (is_among(of_plan, names, found))
+			agenda->cases[agenda->plan.n_cases++] = i;
+		json_decref(of_plan);
+	}
+	agenda->plan.cases = agenda->cases;
+	for (size_t i = 0; rc == 0 && i < n_names; i++)
+		if (!found[i])
+			rc = error_set(error, ERR_INPUT,
+			               "no suite of this run has the case %s: `shakedown plan "
+			               "SUITE` lists them",
+			               json_string_value(json_array_get(names, i)));
+	free(found);
+	return rc;
+}
+
 /* What tells two plans apart: SHA-256 over the boards' names and all cases, in hexadecimal. */
 static void plan_digest(const struct agenda *agenda, char text[2 * EVP_MAX_MD_SIZE + 1])
 {
@@ -221,18 +274,26 @@ static void plan_digest(const struct agenda *agenda, char text[2 * EVP_MAX_MD_SI
 		snprintf(text + 2 * i, 3, "%02x", digest[i]);
 }
 
+/* The indices of the cases that the run has of its plan. */
+static json_t *case_indices(const struct agenda *agenda)
+{
+	json_t *cases = json_made(json_array());
+
+	for (size_t i = 0; i < agenda->plan.n_cases; i++)
+		json_array_append_new(cases, json_integer((json_int_t)agenda->cases[i]));
+	return cases;
+}
+
 static json_t *describe_shard(const struct agenda *agenda)
 {
 	char digest[2 * EVP_MAX_MD_SIZE + 1];
-	json_t *cases = json_made(json_array());
 
 	plan_digest(agenda, digest);
-	for (size_t i = 0; i < agenda->plan.n_cases; i++)
-		json_array_append_new(cases, json_integer((json_int_t)agenda->cases[i]));
 	return json_made(json_pack("{s:i, s:i, s:s, s:I, s:o}", "index",
 	                           (int)agenda->shard.index, "count", (int)agenda->shard.count,
 	                           "plan", digest, "plan_cases",
-	                           (json_int_t)plan_n_all_cases(&agenda->plan), "cases", cases));
+	                           (json_int_t)plan_n_all_cases(&agenda->plan), "cases",
+	                           case_indices(agenda)));
 }
 
 /* --- known failures --------------------------------------------------------------------------- */
@@ -259,9 +320,9 @@ json_t *agenda_stale(const struct agenda *agenda)
 {
 	json_t *suites = suite_names(agenda), *stale = json_made(json_array());
 
-	if (agenda->shard.count == 0 && agenda->own != NULL)
+	if (agenda->cases == NULL && agenda->own != NULL)
 		add_stale(agenda, agenda->own, suites, stale);
-	for (size_t i = 0; agenda->shard.count == 0 && i < agenda->plan.n_profiles; i++) {
+	for (size_t i = 0; agenda->cases == NULL && i < agenda->plan.n_profiles; i++) {
 		if (owns_known(agenda, i))
 			add_stale(agenda, agenda->known[i], suites, stale);
 	}
@@ -368,6 +429,8 @@ int agenda_load(struct agenda *agenda, const json_t *request, struct error *erro
 	if (rc == 0)
 		rc = take_shard(agenda, request, error);
 	if (rc == 0)
+		rc = take_cases(agenda, request, error);
+	if (rc == 0)
 		rc = find_interface(agenda, error);
 	if (rc == 0)
 		rc = rules_load_shipped(&agenda->rules, json_object_get(request, "rules"), error);
@@ -419,6 +482,8 @@ json_t *agenda_run(const struct agenda *agenda)
 
 	if (agenda->shard.count > 0)
 		json_object_set_new(described, "shard", describe_shard(agenda));
+	else if (agenda->cases != NULL)
+		json_object_set_new(described, "cases", case_indices(agenda));
 	return described;
 }
 

@@ -24,7 +24,7 @@ struct agenda {
 	struct profile *profiles;
 	struct plan plan; /* points to the suites, the profiles and the cases */
 	struct shard shard; /* count 0: the run has the whole plan */
-	size_t *cases;      /* of the shard */
+	size_t *cases;      /* of the shard, or those that were named; NULL: all */
 	struct rules *rules;
 	struct known **known; /* one for each profile; those of a folder share theirs */
 	enum control_policy control;
@@ -42,8 +42,8 @@ struct agenda {
  *    "tries": N, "attempts": N, "known": [{"file", "json"}]}
  * and perhaps "profiles", [{"file", "json", "local"}] that were loaded elsewhere, in place of
  * "boards"; "done", as agenda.done; and, for a part of the plan, "shard": "K/N" and "durations":
- * {"<id of a case>": milliseconds that it took before}. The caller ends it with agenda_fini, after
- * a failure too: ERR_INPUT or ERR_ENVIRONMENT.
+ * {"<id of a case>": milliseconds that it took before}, or "cases": [names]. The caller ends it
+ * with agenda_fini, after a failure too: ERR_INPUT or ERR_ENVIRONMENT.
  */
 int agenda_load(struct agenda *agenda, const json_t *request, struct error *error);
 void agenda_fini(struct agenda *agenda);
@@ -53,7 +53,7 @@ bool agenda_is_local(const struct agenda *agenda);
 
 /*
  * The entries of all known.json that are stale by now (verdict/known.h): a new list of sentences.
- * Empty for a shard: its cells are too few to tell.
+ * Empty for a part of the plan: its cells are too few to tell.
  */
 json_t *agenda_stale(const struct agenda *agenda);
 

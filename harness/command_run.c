@@ -25,6 +25,7 @@
 enum {
 	RUN_SUITES,
 	RUN_BOARDS,
+	RUN_CASES,
 	RUN_OUT,
 	RUN_CONTROL,
 	RUN_TRIES,
@@ -179,9 +180,10 @@ static json_t *make_request(const struct option_words *options, struct error *er
 		rc = error_set(error, ERR_INPUT, "--known takes one file");
 	if (rc != 0)
 		return NULL;
-	request = json_made(json_pack("{s:s, s:s, s:o, s:s, s:I, s:I, s:s*}", "op", "run", "version",
-	                              SHAKEDOWN_VERSION, "boards",
-	                              name_boards(&options[RUN_BOARDS]), "control",
+	request = json_made(json_pack("{s:s, s:s, s:o, s:o, s:s, s:I, s:I, s:s*}", "op", "run",
+	                              "version", SHAKEDOWN_VERSION, "boards",
+	                              name_boards(&options[RUN_BOARDS]), "cases",
+	                              command_words(&options[RUN_CASES]), "control",
 	                              control != NULL ? control : "on-failure", "tries",
 	                              (json_int_t)n_tries, "attempts",
 	                              (json_int_t)n_attempts, "shard",
@@ -363,6 +365,7 @@ int command_run(char **arguments, struct error *error)
 	struct option_words options[] = {
 		[RUN_SUITES] = {0},
 		[RUN_BOARDS] = {.name = "--board"},
+		[RUN_CASES] = {.name = "--case"},
 		[RUN_OUT] = {.name = "--out"},
 		[RUN_CONTROL] = {.name = "--control", .one = "always, on-failure or never"},
 		[RUN_TRIES] = {.name = "--tries", .one = "a number"},

@@ -75,16 +75,31 @@ static void notice(struct run *run, const char *text)
 
 /* --- cells ------------------------------------------------------------------------------------ */
 
-static void keep_capture(struct run *run, json_t *cell, struct bytes capture)
+/* Hands over a file of the cell's, and notes it as its evidence of that kind; nothing if empty. */
+static void keep_file(struct run *run, json_t *cell, const char *kind, const char *suffix,
+                      struct bytes content)
 {
+	json_t *evidence = json_object_get(cell, "evidence");
 	char *name = NULL;
 
-	if (capture.len == 0)
+	if (content.len == 0)
 		return;
-	CHECK(asprintf(&name, "cells/%s.pcapng", json_text(cell, "id")) > 0);
-	tell_with(run, json_pack("{s:s, s:s}", "event", "capture", "name", name), capture);
-	json_object_set_new(cell, "evidence", json_made(json_pack("{s:s}", "capture", name)));
+	if (evidence == NULL) {
+		evidence = json_made(json_object());
+		json_object_set_new(cell, "evidence", evidence);
+	}
+	CHECK(asprintf(&name, "cells/%s.%s", json_text(cell, "id"), suffix) > 0);
+	tell_with(run, json_pack("{s:s, s:s}", "event", "capture", "name", name), content);
+	json_object_set_new(evidence, kind, json_made(json_string(name)));
 	free(name);
+}
+
+/* That of the attempt that counts, in the place of an earlier one's. */
+static void keep_evidence(struct run *run, json_t *cell, const struct observation *observation)
+{
+	json_object_del(cell, "evidence");
+	keep_file(run, cell, "capture", "pcapng", observation->capture);
+	keep_file(run, cell, "keylog", "keys", observation->keylog);
 }
 
 static const json_t *board_of(const struct seat *seat)
@@ -260,7 +275,7 @@ static void take(struct seat *seat, struct observation *observation)
 	seat->run->n_server_restarts = 0;
 	seat->run->n_sniffer_restarts = 0;
 	if (is_case)
-		keep_capture(seat->run, trial_cell(seat->trial), observation->capture);
+		keep_evidence(seat->run, trial_cell(seat->trial), observation);
 	if (trial_turn(seat->trial) == TRIAL_OVER)
 		end_trial(seat);
 }

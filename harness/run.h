@@ -22,7 +22,8 @@ struct run;
  *   {"event": "board", "board": {..}}         what is known of a board by now
  *   {"event": "notice", "text": "<sentence>"}
  *   {"event": "begins", "id"}                 a cell, for those who wait
- *   {"event": "capture", "name": "cells/....pcapng"} and the capture, before its cell
+ *   {"event": "capture", "name": "cells/....pcapng"} and the capture, before its cell; and in the
+ *    same way its key log, "cells/....keys"
  *   {"event": "cell", "index": in the plan, "id", "outcome", "reason"} and the cell, one line
  * and, as the last one,
  *   {"event": "finished", "status": 0..3, "begun": whether all boards had answered,

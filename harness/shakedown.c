@@ -12,7 +12,7 @@ static const struct command {
 	const char *name, *takes, *does;
 	int (*run)(char **arguments, struct error *error); /* returns the exit status */
 } commands[] = {
-	{"run", "SUITE... --board NAME... [--out FOLDER] [--verbose]\n"
+	{"run", "SUITE... --board NAME... [--case NAME...] [--out FOLDER] [--verbose]\n"
 	        "                   [--control always|on-failure|never] [--tries N]\n"
 	        "                   [--rules FILE] [--shard K/N [--durations FOLDER]]\n"
 	        "                   [--baseline FOLDER] [--attempts N] [--known FILE]\n"

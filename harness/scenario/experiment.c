@@ -153,6 +153,7 @@ static json_t *or_null(json_t *testimony)
 
 static void hand_over(struct experiment *experiment)
 {
+	const char *keylog = experiment->keylog != NULL ? experiment->keylog : "";
 	struct observation observation = {
 		.witnesses = json_made(
 			json_pack("{s:o, s:o, s:o}", "server", or_null(experiment->server), "wire",
@@ -160,6 +161,7 @@ static void hand_over(struct experiment *experiment)
 		.trouble = json_incref(experiment->trouble),
 		.timings_ms = json_incref(experiment->timings_ms),
 		.capture = buf_view(&experiment->capture),
+		.keylog = {(const uint8_t *)keylog, strlen(keylog)},
 		.blind = experiment->blind,
 	};
 

@@ -43,6 +43,7 @@ struct observation {
 	json_t *trouble;      /* [{"who", "text"}]: what went wrong in the harness itself */
 	json_t *timings_ms;   /* whole phases of this attempt */
 	struct bytes capture; /* pcapng with secrets, borrowed for the call; or empty */
+	struct bytes keylog;  /* the secrets alone, the same */
 	bool blind;           /* the sniffer was at work and saw nothing of what the server had */
 };
 

@@ -200,7 +200,9 @@ static void add_present(struct comparing *comparing, const json_t *base, const j
 
 static void add_gone(struct comparing *comparing, const json_t *base, const json_t *results)
 {
-	bool is_part = json_object_get(json_object_get(results, "run"), "shard") != NULL;
+	const json_t *run = json_object_get(results, "run");
+	bool is_part = json_object_get(run, "shard") != NULL ||
+	               json_object_get(run, "cases") != NULL;
 	json_t *index = by_id(results), *places = places_of(results);
 	struct buf key = {0};
 	const json_t *cell;

@@ -267,7 +267,7 @@ struct reading {
 	json_t *run, *boards;
 	json_t *suites;   /* documents (suite.h): what the plan is made of, with */
 	json_t *profiles; /* what it takes of those, in the order of the boards, and */
-	json_t *cases;    /* the indices of a shard's cases, or NULL */
+	json_t *cases;    /* the indices of a part's cases, or NULL */
 	json_t *cells;  /* by id */
 	json_t *order; /* the ids, as they came */
 	json_t *notices;
@@ -297,14 +297,15 @@ static void take_cell(struct reading *reading, json_t *cell)
 
 static void take_header(struct reading *reading, const json_t *header)
 {
+	json_t *run = json_object_get(header, "run"), *shard = json_object_get(run, "shard");
+
 	json_decref(reading->run);
-	reading->run = json_deep_copy(json_object_get(header, "run"));
+	reading->run = json_deep_copy(run);
 	reading->boards = json_incref(json_object_get(header, "boards"));
 	reading->suites = json_incref(
 		json_object_get(json_object_get(header, "request"), "suites"));
 	reading->profiles = json_incref(json_object_get(header, "profiles"));
-	reading->cases = json_incref(json_object_get(
-		json_object_get(json_object_get(header, "run"), "shard"), "cases"));
+	reading->cases = json_incref(json_object_get(shard != NULL ? shard : run, "cases"));
 }
 
 static void take_line(struct reading *reading, const char *line, size_t len)
@@ -353,7 +354,7 @@ static int replan_case(struct replan *again, size_t i, const json_t *index, stru
 	again->cases[i] = (size_t)json_integer_value(index);
 	if (json_is_integer(index) && again->cases[i] < plan_n_all_cases(&again->plan))
 		return 0;
-	return error_set(error, ERR_INPUT, "the journal's shard has cases that its suites have not");
+	return error_set(error, ERR_INPUT, "the journal's run has cases that its suites have not");
 }
 
 static int replan(struct replan *again, const struct reading *reading, struct error *error)

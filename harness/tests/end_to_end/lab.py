@@ -281,7 +281,7 @@ class Lab(unittest.TestCase):
             if "results.json" in tree(self.out) and not self.results()["run"]["complete"]:
                 allowed.add("journal.jsonl")  # the run can go on
             files = {name for name in tree(self.out)
-                     if not (name.startswith("cells/") and name.endswith(".pcapng"))}
+                     if not (name.startswith("cells/") and name.endswith((".pcapng", ".keys")))}
             self.assertLessEqual(files, allowed)
 
     def results(self, out: Path | None = None) -> dict[str, Any]:

@@ -30,6 +30,14 @@ class Shards(Lab):
     def merge(self, *folders: str) -> Done:
         return self.shakedown("merge", *folders, "--out", str(self.folder / "merged"))
 
+    def test_cases_are_run_by_their_names(self) -> None:
+        self.options = ["--case", "rsa-certificate-in-tls-1.2", "story/ecdsa-certificate-in-tls-1.3"]
+        self.run_suite("story", "netx-fixed", "wolfssl")
+        self.assertEqual(list(self.cells()), [f"story/{case}/{board}" for case in (
+            "rsa-certificate-in-tls-1.2", "ecdsa-certificate-in-tls-1.3") for board in ("netx-fixed", "wolfssl")])
+        for cell in self.cells().values():
+            self.assertRegex((self.out / cell["evidence"]["keylog"]).read_text(), "(?m)^CLIENT_")
+
     def test_merged_shards_are_the_same_as_one_run(self) -> None:
         whole = self.folder / "whole"
         self.run_suite("story", "netx-fixed", "wolfssl", out=whole)

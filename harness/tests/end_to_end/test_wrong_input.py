@@ -80,6 +80,14 @@ class Suites(WrongInput):
         self.refused(2, f'unknown suite "stories" (did you mean "story"?); known are {known}; a file of '
                         "your own needs a slash or .json in its name")
 
+    def test_unknown_case(self) -> None:
+        self.options = ["--case", "rsa-certificate-in-tls-1.3", "rsa"]
+        self.refused(2, "no suite of this run has the case rsa: `shakedown plan SUITE` lists them")
+
+    def test_cases_of_a_shard(self) -> None:
+        self.options = ["--case", "rsa-certificate-in-tls-1.3", "--shard", "1/2"]
+        self.refused(2, "--shard and --case exclude each other")
+
     def test_absent_suite_file(self) -> None:
         self.suite = "absent.json"
         self.refused(2, "cannot open absent.json: No such file or directory")
