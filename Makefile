@@ -181,6 +181,14 @@ bench: all certs $(addprefix $(B)/tests/bench/,handshakes answers) bench-decode
 bench-decode: all certs $(addprefix $(B)/tests/bench/,make_capture count_packets measure)
 	@harness/tests/bench/decode.sh $(B)
 
+.PHONY: bench-report screenshot
+bench-report: all certs
+	@python3 harness/tests/bench/page.py $(B)
+
+# The picture in README.md.
+screenshot: all certs
+	@python3 harness/tests/view/screenshot.py $(B) docs/report.png
+
 bench-memory: $(B)/shakedown $(addprefix $(B)/tests/bench/,half_open measure)
 	@harness/tests/bench/memory.sh $(B)
 

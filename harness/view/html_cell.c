@@ -54,16 +54,22 @@ static json_t *without_bytes(const json_t *value)
 	return json_incref((json_t *)value);
 }
 
+/* `keys` ends with NULL. */
+static void drop(json_t *object, const char *const *keys)
+{
+	for (; *keys != NULL; keys++)
+		json_object_del(object, *keys);
+}
+
 static json_t *trimmed_wire(const json_t *wire)
 {
-	static const char *const unread[] = {"client_hello_bytes", "new_session_tickets",
-	                                     "finished", "server_key_exchange",
-	                                     "client_key_exchange", "certificate_verify",
-	                                     "lint", "client", "server"};
+	static const char *const unread[] = {
+		"client_hello_bytes", "new_session_tickets", "finished", "server_key_exchange",
+		"client_key_exchange", "certificate_verify", "lint", "client", "server", "start",
+		NULL};
 	json_t *copy = without_bytes(wire);
 
-	for (size_t i = 0; i < sizeof(unread) / sizeof(unread[0]); i++)
-		json_object_del(copy, unread[i]);
+	drop(copy, unread);
 	return copy;
 }
 
@@ -193,8 +199,8 @@ static void add_wire(json_t *copy, const json_t *cell, const json_t *wire)
 
 json_t *html_cell(const json_t *cell, struct html_sharing *sharing)
 {
-	static const char *const in_summary[] = {"id",   "suite", "scenario",
-	                                         "case", "board", "reason"};
+	static const char *const unread[] = {"id",     "suite",      "scenario", "case", "board",
+	                                     "reason", "timings_ms", NULL};
 	const json_t *witnesses = json_object_get(cell, "witnesses");
 	const json_t *wire = json_object_get(witnesses, "wire");
 	json_t *copy = json_made(json_copy((json_t *)cell));
@@ -204,7 +210,6 @@ json_t *html_cell(const json_t *cell, struct html_sharing *sharing)
 	if (json_is_object(witnesses))
 		json_object_set_new(copy, "statements", witness_statements(cell));
 	share_members(sharing, copy);
-	for (size_t i = 0; i < sizeof(in_summary) / sizeof(in_summary[0]); i++)
-		json_object_del(copy, in_summary[i]);
+	drop(copy, unread); /* the summary has it, or nobody asks */
 	return copy;
 }

@@ -110,10 +110,16 @@ static double t_of(const json_t *message)
 	return json_number_value(json_object_get(message, "t_ms"));
 }
 
-/* In ms to a hundredth. */
+/* In ms to a hundredth; null for what was not seen (negative). */
 static json_t *ms(double value)
 {
-	return json_real((double)(long long)(value * 100 + 0.5) / 100);
+	return value < 0 ? json_null() : json_real((double)(long long)(value * 100 + 0.5) / 100);
+}
+
+/* Adds to a share that is negative as long as there is nothing of it. */
+static void add_share(double *share, double spent)
+{
+	*share = (*share < 0 ? 0 : *share) + spent;
 }
 
 /*
@@ -124,22 +130,18 @@ static json_t *times_of(const json_t *cell)
 {
 	const json_t *wire = json_object_get(json_object_get(cell, "witnesses"), "wire");
 	const json_t *message;
-	double hello = -1, last = 0, board = 0, server = 0;
+	double hello = -1, last = 0, board = -1, server = -1;
 	size_t i;
 
 	json_array_foreach(json_object_get(wire, "messages"), i, message) {
-		double spent = t_of(message) - last;
+		bool by_board = strcmp(json_text(message, "from"), "client") == 0;
 
 		if (strcmp(json_text(message, "type"), "application_data") == 0)
 			break;
-		if (hello < 0 && strcmp(json_text(message, "type"), "client_hello") != 0)
-			continue;
-		if (hello < 0)
+		if (hello >= 0)
+			add_share(by_board ? &board : &server, t_of(message) - last);
+		else if (strcmp(json_text(message, "type"), "client_hello") == 0)
 			hello = t_of(message);
-		else if (strcmp(json_text(message, "from"), "client") == 0)
-			board += spent;
-		else
-			server += spent;
 		last = t_of(message);
 	}
 	return hello < 0 ? NULL : json_pack("[o, o, o]", ms(hello), ms(board), ms(server));

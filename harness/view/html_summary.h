@@ -19,6 +19,7 @@
  *   "cells"          [row, board, square, block, line, flaky, times or 0, groups or 0, id or 0];
  *                    the id where it is not suite/case/board; times in ms: until the ClientHello came,
  *                    then, until the handshake was over, what the board and the server took
+ *                    (null: it sent nothing more)
  *   "groups"         failures by cause, those of unsafe cells first: {id, title, cause, confidence,
  *                    evidence, log, board_fixes, server_fix, proof, rfc, refs}
  *   "remarks"        lines; "lint": [{id, severity, text, rfc, boards: {name: cells}}]

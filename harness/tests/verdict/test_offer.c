@@ -416,6 +416,46 @@ static void unsupported_is_what_the_profile_declares_in_full(void **state)
 	json_decref(server);
 }
 
+static const struct {
+	const char *server, *hello, *sets;
+} sides[] = {
+	{"{'versions': ['1.2', '1.3'], 'certificate': ['rsa-2048'], 'groups': ['P-256', 'X25519'],"
+	 " 'ciphersuites': ['TLS_AES_128_GCM_SHA256'], 'alpn': ['mqtt']}",
+	 "{'cipher_suites': ['TLS_AES_128_CCM_SHA256'], 'extensions': ["
+	 "{'name': 'supported_versions', 'versions': ['TLS 1.3', 'TLS 1.2']},"
+	 "{'name': 'supported_groups', 'named_group_list': ['secp256r1']},"
+	 "{'name': 'signature_algorithms',"
+	 " 'supported_signature_algorithms': ['rsa_pkcs1_sha256']}]}",
+	 "[{'what': 'versions', 'version': '1.3', 'server': ['1.2', '1.3'], 'client': ['1.3', '1.2']},"
+	 "{'what': 'ciphersuites', 'version': '1.3', 'server': ['TLS_AES_128_GCM_SHA256'],"
+	 " 'client': ['TLS_AES_128_CCM_SHA256']},"
+	 "{'what': 'groups', 'version': '1.3', 'server': ['secp256r1', 'x25519'],"
+	 " 'client': ['secp256r1']},"
+	 "{'what': 'signature_algorithms', 'version': '1.3', 'server': ['rsa_pss_rsae_sha256',"
+	 " 'rsa_pss_rsae_sha384', 'rsa_pss_rsae_sha512'], 'client': ['rsa_pkcs1_sha256']},"
+	 "{'what': 'alpn', 'version': '1.3', 'server': ['mqtt'], 'client': null}]"},
+	{"{'versions': ['1.3'], 'certificate': ['rsa-2048']}",
+	 "{'legacy_version': 'TLS 1.2', 'cipher_suites': []}",
+	 "[{'what': 'versions', 'version': '', 'server': ['1.3'], 'client': ['1.0', '1.1', '1.2']}]"},
+};
+
+static void each_side_is_told_as_it_is_in_the_settled_version(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(sides); i++) {
+		json_t *server = parsed(sides[i].server), *expected = parsed(sides[i].sets);
+		json_t *wire = json_pack("{s:o}", "client_hello", parsed(sides[i].hello));
+		json_t *sets = offer_sets(server, wire);
+
+		if (!json_equal(sets, expected))
+			fail_msg("%s", json_dumps(sets, 0));
+		json_decref(sets);
+		json_decref(wire);
+		json_decref(server);
+		json_decref(expected);
+	}
+}
+
 /* The kind of a recipe: that of the one that it is like. */
 static const json_t *root_of(const json_t *recipes, const json_t *recipe)
 {
@@ -471,6 +511,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_the_offers_fault_is_not_claimed),
 		cmocka_unit_test(every_server_certificate_that_ships_is_known),
 		cmocka_unit_test(unsupported_is_what_the_profile_declares_in_full),
+		cmocka_unit_test(each_side_is_told_as_it_is_in_the_settled_version),
 	};
 	char *here = getcwd(NULL, 0);
 

@@ -137,23 +137,44 @@ function causeBody(group, own) {
 	];
 }
 
-function causeItem(group, index) {
+/* A cause with its cells: those that ask for somebody's time, and those that were expected. */
+function causeOf(group, index) {
 	const own = cells.filter((cell) => cell.groups.includes(index));
-	const n = new Set(own.map((cell) => cell.board)).size;
-	const known = own.every((cell) => cell.square.outcome === 'xfail');
+	const open = own.filter((cell) => OPEN.has(cell.square.outcome));
+	return {group, own, open, unsafe: own.some(isUnsafe)};
+}
+
+const OPEN = new Set(['fail', 'xpass', 'inconclusive', 'error']);
+
+/* Unsafe ones first, then by how many cells they cost; what is known or unsupported alone comes last. */
+function compareCauses(a, b) {
+	const rank = (cause) => cause.open.length === 0 ? 2 : cause.group.unsafe ? 0 : 1;
+	return rank(a) - rank(b) || b.unsafe - a.unsafe || b.open.length - a.open.length || b.own.length - a.own.length;
+}
+
+/* "6 cells on 2 boards", and how many more that were expected. */
+function extent({own, open}) {
+	const shown = open.length > 0 ? open : own, rest = own.length - open.length;
+	const n = new Set(shown.map((cell) => cell.board)).size;
+	const expected = new Set(own.filter((cell) => !open.includes(cell)).map((cell) => cell.square.outcome));
+	const words = listed([...expected].map((word) => word === 'xfail' ? 'known' : word));
+	return el('span', {class: open.length > 0 ? 'where' : 'where expected'},
+		`${count(shown.length, 'cell')} on ${count(n, 'board')}`,
+		rest === 0 ? '' : el('span', {class: 'sub'}, open.length > 0 ? ` and ${rest} ${words}` : ` (${words})`));
+}
+
+function causeItem(cause) {
+	const {group, own} = cause;
 	const help = group.board_fixes[0] || (group.server_fix ? `server: ${group.server_fix}` : '');
 	const item = el('details', {class: group.unsafe ? 'unsafe' : null},
-		el('summary', {},
-			el('span', {class: 'where'}, `${count(own.length, 'cell')} on ${count(n, 'board')}`,
-				known ? ' (known)' : ''),
-			el('span', {class: 'what'}, el('span', {class: 'title'}, group.unsafe ? 'UNSAFE: ' : '', group.title), ' ',
+		el('summary', {}, extent(cause),
+			el('span', {class: 'what'}, el('span', {class: 'title'}, cause.unsafe ? 'UNSAFE: ' : '', group.title), ' ',
 				el('span', {class: 'confidence'}, group.confidence),
-				help ? el('span', {class: 'help'}, el('span', {class: 'arrow'}, 'Helps: '), fixLine(help)) : null)));
-	const open = () => {
+				help ? el('span', {class: 'help'}, 'Helps: ', fixLine(help)) : null)));
+	item.addEventListener('toggle', () => {
 		if (item.open && item.children.length === 1)
 			item.append(el('div', {class: 'body'}, causeBody(group, own)));
-	};
-	item.addEventListener('toggle', open);
+	});
 	return el('li', {}, item);
 }
 
@@ -162,7 +183,7 @@ function makeCauses() {
 	if (run.groups.length === 0) {
 		byId('causes').append(title, el('p', {class: 'empty'}, 'Nothing failed that would need an explanation.'));
 	} else {
-		byId('causes').append(title, el('ol', {class: 'causes'}, run.groups.map(causeItem)));
+		byId('causes').append(title, el('ol', {class: 'causes'}, run.groups.map(causeOf).sort(compareCauses).map(causeItem)));
 		addEventListener('beforeprint', () => {
 			for (const item of document.querySelectorAll('.causes details'))
 				item.open = true;

@@ -120,8 +120,10 @@ function word(text) {
 }
 
 function again(cell) {
-	const command = ['shakedown', 'run', run.suites[cell.row.suite], '--board', boards[cell.board].name].map(word).join(' ');
-	return [el('p', {}, 'Runs the suite on this board again:'), el('pre', {tabindex: '0'}, command)];
+	const command = ['shakedown', 'run', run.suites[cell.row.suite], '--board', boards[cell.board].name,
+		'--case', cell.row.name].map(word).join(' ');
+	return [el('p', {}, 'Runs this cell again (a suite or a board of your own is named by its file):'),
+		el('pre', {tabindex: '0'}, command)];
 }
 
 function fileLink(path) {
@@ -194,7 +196,7 @@ function cellBody(cell, details) {
 }
 
 async function showCell(cell) {
-	const dialog = byId('cell'), body = el('div', {class: 'cell-body', 'aria-busy': 'true'});
+	const dialog = byId('cell'), body = el('div', {class: 'cell-body', 'aria-busy': 'true', 'data-of': cell.id});
 	dialog.replaceChildren(cellHead(cell), body);
 	if (!dialog.open)
 		dialog.showModal();

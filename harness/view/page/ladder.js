@@ -179,5 +179,5 @@ function ladderPart(details) {
 		all.length > events.length ? el('p', {}, `${count(all.length - events.length, 'more line')} in the capture.`) : null,
 		el('p', {class: 'key'},
 			'plain: as it crossed the wire \u00b7 decrypted: opened with the server\u2019s keys \u00b7 opaque: no key fits. ',
-			'Times count from the first packet. The board\u2019s are those of its UART.'));
+			'Times count from the first packet; the lines of the board have the time at which they came over its UART, to about a millisecond.'));
 }

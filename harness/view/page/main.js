@@ -8,3 +8,5 @@ makeCell();
 addEventListener('hashchange', followAddress);
 addEventListener('popstate', followAddress);
 followAddress();
+if (window.requestIdleCallback)
+	requestIdleCallback(() => cells.forEach(textOf));

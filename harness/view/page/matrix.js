@@ -1,6 +1,6 @@
 /* The matrix: a table that is built as far as it is looked at, and a filter above it. */
 
-const CELLS_AT_ONCE = 1200;
+const CELLS_AT_ONCE = 500;
 
 const matrix = {items: [], built: 0, body: null, inner: false, rest: null, table: null, columns: [], test: null};
 

@@ -3,7 +3,7 @@
 const run = JSON.parse(byId('summary').textContent);
 const boards = run.boards;
 const squares = run.squares.map(([outcome, words, reason, alert, meaning]) =>
-	({outcome, words, reason, alert, meaning}));
+	({outcome, words, reason, alert, meaning, alertKey: alert === null ? '' : alertKey(alert)}));
 const glyphs = Object.fromEntries(run.outcomes.map(([word, glyph]) => [word, glyph]));
 const rows = run.rows.map(([suite, name, scenario, matrix]) => ({suite, name, matrix,
 	scenario: run.scenarios[scenario][0], why: run.scenarios[scenario][1], cells: new Array(boards.length).fill(null)}));
@@ -78,10 +78,9 @@ function isFiltering() {
 
 /* All that the search looks at, made when it is first needed. */
 function textOf(cell) {
-	cell.text = cell.text || [cell.id, cell.square.outcome, cell.square.words, cell.square.reason,
-		cell.flaky ? 'flaky' : '', axesOf(cell.row).join(' '),
-		...cell.groups.map((group) => `${run.groups[group].id} ${run.groups[group].title}`),
-	].join(' ').toLowerCase();
+	cell.text = cell.text || `${cell.id} ${cell.square.outcome} ${cell.square.words} ${cell.square.reason} ${
+		cell.flaky ? 'flaky' : ''} ${axesOf(cell.row).join(' ')} ${cell.groups.map((group) =>
+		`${run.groups[group].id} ${run.groups[group].title}`).join(' ')}`.toLowerCase();
 	return cell.text;
 }
 
@@ -99,7 +98,7 @@ function chosenTest(choice) {
 	if (choice.axis)
 		tests.push((cell) => axesOf(cell.row).includes(choice.axis));
 	if (choice.alert)
-		tests.push((cell) => cell.square.alert !== null && alertKey(cell.square.alert) === choice.alert);
+		tests.push((cell) => cell.square.alertKey === choice.alert);
 	if (choice.cause)
 		tests.push((cell) => cell.groups.some((group) => causes.has(group)));
 	if (words.length > 0)

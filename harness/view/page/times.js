@@ -7,6 +7,11 @@ const STRIPS = [
 ];
 const TIME = {left: 250, right: 90, width: 1000, strip: 22, gap: 16, top: 26};
 
+/* Of the strip at that place, in ascending order; a side that sent nothing has no time. */
+function ascending(times, at) {
+	return times.map((one) => one[at]).filter((ms) => ms !== null).sort((a, b) => a - b);
+}
+
 function quantile(sorted, share) {
 	const at = (sorted.length - 1) * share, low = Math.floor(at);
 	return sorted[low] + (sorted[Math.min(low + 1, sorted.length - 1)] - sorted[low]) * (at - low);
@@ -28,9 +33,11 @@ function extremes(values) {
 
 /* All dots of a strip are one path: thousands cost no more than one. */
 function strip(scale, values, y, kind) {
-	const sorted = [...values].sort((a, b) => a - b), middle = y + TIME.strip / 2;
-	const [low, half, high] = [0.25, 0.5, 0.75].map((share) => quantile(sorted, share));
-	const dots = sorted.map((ms, i) =>
+	if (values.length === 0)
+		return [svg('text', {class: 'value', x: TIME.width - TIME.right + 12, y: y + TIME.strip / 2 + 4}, '\u2013')];
+	const middle = y + TIME.strip / 2;
+	const [low, half, high] = [0.25, 0.5, 0.75].map((share) => quantile(values, share));
+	const dots = values.map((ms, i) =>
 		`M${scale.x(ms).toFixed(1)} ${(middle + ((i * 7) % 9) - 4).toFixed(1)}h0`).join('');
 	return [
 		svg('rect', {class: `box ${kind}`, x: scale.x(low), y: y + 2, rx: 3,
@@ -47,7 +54,7 @@ function boardStrips(scale, name, times, top) {
 		STRIPS.flatMap(([label, at, kind], i) => {
 			const y = top + 22 + i * TIME.strip;
 			return [svg('text', {class: 'label', x: 12, y: y + TIME.strip / 2 + 4}, label),
-				...strip(scale, times.map((one) => one[at]), y, kind)];
+				...strip(scale, ascending(times, at), y, kind)];
 		}));
 }
 
@@ -67,9 +74,10 @@ function timesTable(byBoard) {
 				el('thead', {}, el('tr', {}, el('th', {scope: 'col'}, 'Board'), el('th', {scope: 'col'}, 'Time'),
 					['least', 'median', 'most'].map((word) => el('th', {scope: 'col'}, word)))),
 				el('tbody', {}, byBoard.flatMap(([name, times]) => STRIPS.map(([label, at]) => {
-					const sorted = times.map((one) => one[at]).sort((a, b) => a - b);
+					const sorted = ascending(times, at);
 					return el('tr', {}, el('th', {scope: 'row'}, name), el('td', {}, label),
-						[0, 0.5, 1].map((share) => el('td', {class: 'right'}, duration(quantile(sorted, share)))));
+						[0, 0.5, 1].map((share) => el('td', {class: 'right'},
+							sorted.length > 0 ? duration(quantile(sorted, share)) : '\u2013')));
 				}))))));
 }
 
