@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define REMARKED_MOST 20 /* cells of each change among the remarks */
+
 static const char *const titles[BASELINE_CHANGES] = {
 	[BASELINE_NEWLY_FAILING] = "newly failing", [BASELINE_VERDICT_LOST] = "verdict lost",
 	[BASELINE_CHANGED] = "changed",             [BASELINE_STILL_FAILING] = "still failing",
@@ -125,6 +127,27 @@ void comparison_lines(const json_t *baseline, enum baseline_change change, size_
 		}
 	if (total > most)
 		buf_printf(out, "and %zu more\n", total - most);
+}
+
+void comparison_remarks(const json_t *baseline, struct buf *out)
+{
+	struct buf lines = {0};
+
+	comparison_summary(baseline, out);
+	for (int i = 0; baseline != NULL && i < BASELINE_CHANGES; i++) {
+		if (i == BASELINE_STILL_FAILING)
+			continue;
+		buf_clear(&lines);
+		comparison_lines(baseline, (enum baseline_change)i, REMARKED_MOST, &lines);
+		for (const char *at = buf_string(&lines); *at != '\0';) {
+			size_t len = strcspn(at, "\n");
+
+			buf_printf(out, "%c%s: %.*s\n", titles[i][0] - 'a' + 'A', titles[i] + 1,
+			           (int)len, at);
+			at += len + (at[len] == '\n');
+		}
+	}
+	buf_fini(&lines);
 }
 
 json_t *comparison_index(const json_t *baseline)

@@ -29,6 +29,12 @@ const char *comparison_title(enum baseline_change change);
 void comparison_lines(const json_t *baseline, enum baseline_change change, size_t most,
                       struct buf *out);
 
+/*
+ * Appends the summary, and the cells of each change but those that fail as before, a line each:
+ * "Newly failing: story/x/netx-fixed: fail timeout, was pass".
+ */
+void comparison_remarks(const json_t *baseline, struct buf *out);
+
 /* {id: its entry in "cells"}, new, for look-ups with comparison_of. */
 json_t *comparison_index(const json_t *baseline);
 

@@ -1,6 +1,7 @@
 #include "view/html_summary.h"
 
 #include "base/json.h"
+#include "view/comparison.h"
 #include "view/set_apart.h"
 #include "view/shared.h"
 
@@ -308,6 +309,7 @@ static json_t *tell_remarks(const struct report *report)
 	struct buf text = {0};
 	json_t *remarks;
 
+	comparison_remarks(json_object_get(report->results, "baseline"), &text);
 	report_skips(report, &text);
 	shared_describe(report, &text);
 	set_apart_describe(report, &text);

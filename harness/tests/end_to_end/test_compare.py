@@ -45,8 +45,9 @@ class Compare(Lab):
         self.assertEqual([cell["id"] for cell in baseline["cells"] if cell["regression"]], sorted(WORSE, reverse=True))
         self.assertEqual({cell["change"] for cell in baseline["cells"]}, {"newly-failing", "still-failing"})
         first = "2 regressions against the run "
-        for report in ("summary.md", "junit.xml"):
-            self.assertIn("newly failing", (bad / report).read_text(encoding="utf-8"))
+        for report, words in (("summary.md", "newly failing"), ("junit.xml", "newly failing: it was pass"),
+                              ("index.html", f"Newly failing: {WORSE[0]}: fail alert-from-board")):
+            self.assertIn(words, (bad / report).read_text(encoding="utf-8"))
         self.assertIn(first, (bad / "summary.md").read_text(encoding="utf-8"))
         self.assertIn(f"   {WORSE[0]}: fail alert-from-board 80→, was pass\n", done.out)
 
