@@ -351,20 +351,34 @@ static const char *suite_of(const struct page *page)
 	return name;
 }
 
+/* The case's name in its suite. */
+static const char *case_of(const json_t *cell)
+{
+	const char *name = json_text(cell, "case"), *suite = json_text(cell, "suite");
+	size_t len = strlen(suite);
+
+	return strncmp(name, suite, len) == 0 && name[len] == '/' ? name + len + 1 : name;
+}
+
 static void put_files(const struct page *page)
 {
-	const char *capture = json_text(json_object_get(page->cell, "evidence"), "capture");
+	const json_t *evidence = json_object_get(page->cell, "evidence");
+	const char *capture = json_text(evidence, "capture"), *keylog = json_text(evidence, "keylog");
 	struct buf text = {0};
 
 	put_heading(page, "See it again");
-	buf_printf(&text, "shakedown run %s --board %s", suite_of(page),
-	           json_text(page->cell, "board"));
+	buf_printf(&text, "shakedown run %s --board %s --case %s", suite_of(page),
+	           json_text(page->cell, "board"), case_of(page->cell));
 	put_made(page, "Run", &text);
 	if (capture[0] != '\0') {
 		buf_printf(&text, "%s/%s (its secrets are inside)", page->folder, capture);
 		put_made(page, "Packets", &text);
 		buf_printf(&text, "shakedown decode %s/%s", page->folder, capture);
 		put_made(page, "Decode", &text);
+	}
+	if (keylog[0] != '\0') {
+		buf_printf(&text, "%s/%s", page->folder, keylog);
+		put_made(page, "Key log", &text);
 	}
 	buf_fini(&text);
 }

@@ -70,7 +70,7 @@ class Compare(Lab):
         done = self.shakedown("show", str(self.out), "/ecdsa-certificate-in-tls-1.3/")
         self.assertEqual((done.status, done.err), (0, ""))
         for words in ("board ◀── server  certificate, ", rung, "Why", "0x20007 NX_CRYPTO_PTR_ERROR", "Both have",
-                      "server alone", "Board log", "Attempts", "shakedown run story --board ",
+                      "server alone", "Board log", "Attempts", " --case ecdsa-certificate-in-tls-1.3\n",
                       f"{self.out}/cells/story/ecdsa-certificate-in-tls-1.3/own.pcapng"):
             self.assertIn(words, done.out)
         done = self.shakedown("decode", "--ladder", f"{self.out}/cells/story/ecdsa-certificate-in-tls-1.3/own.pcapng")

@@ -257,8 +257,9 @@ class Reports(StoryLab):
             self.assertEqual(int(suite.get("tests", "")), len(own))
             self.assertEqual(int(suite.get("failures", "")),
                              sum(case.find("failure") is not None for case in own))
-            self.assertEqual((suite.get("errors"), suite.get("skipped")),
-                             ("0", str(sum(case.find("skipped") is not None for case in own))))
+            self.assertEqual(suite.get("errors"), "0")
+            if suite is not suites:  # whose number Jenkins' schema does not have
+                self.assertEqual(suite.get("skipped"), str(sum(case.find("skipped") is not None for case in own)))
 
     def test_progress_names_each_cell_once(self) -> None:
         lines = [line.split(" ") for line in self.done.err.splitlines() if not line.startswith("No ")]
