@@ -2,6 +2,7 @@
 # make check   install what only the tests need, build, run all tests
 # make         build only
 # make firmware   build the agent for microcontrollers, print and check its size; compile glue
+# make screenshot  the picture of README.md; make bench-report: what a page of 10,000 cells costs
 # make install     programs, what they read, manuals, service and udev rule, under DESTDIR and PREFIX
 # Also: uninstall, certs, bench, accuracy, soak, fuzz (each target 60 s), golden (rewrites the expected
 # decodes), clean

@@ -4,8 +4,7 @@ const CELLS_SHOWN = 40;
 
 function tally(of) {
 	const n = Object.fromEntries(run.outcomes.map(([word]) => [word, 0]));
-	for (const cell of of)
-		n[cell.square.outcome]++;
+	for (const cell of of) n[cell.square.outcome]++;
 	return n;
 }
 
@@ -22,54 +21,102 @@ function shareBar(n) {
 }
 
 /* Outcomes in the order in which they matter, in words for one cell and for several. */
-const VERDICTS = [['fail', 'fails', 'fail'], ['error', 'is an error of the harness', 'are errors of the harness'],
-	['inconclusive', 'is inconclusive', 'are inconclusive'], ['xpass', 'passes against its list', 'pass against their list'],
-	['xfail', 'is a known failure', 'are known failures'], ['unsupported', 'is unsupported', 'are unsupported'],
-	['skip', 'was skipped', 'were skipped']];
+const VERDICTS = [
+	['fail', 'fails', 'fail'],
+	['error', 'is an error of the harness', 'are errors of the harness'],
+	['inconclusive', 'is inconclusive', 'are inconclusive'],
+	['xpass', 'passes against its list', 'pass against their list'],
+	['xfail', 'is a known failure', 'are known failures'],
+	['unsupported', 'is unsupported', 'are unsupported'],
+	['skip', 'was skipped', 'were skipped'],
+];
 
 function verdictSentence() {
-	const n = tally(cells), others = VERDICTS.filter(([word]) => n[word] > 0).map(([word, one, many]) =>
-		`${n[word].toLocaleString('en')} ${n[word] === 1 ? one : many}`);
+	const n = tally(cells),
+		others = VERDICTS.filter(([word]) => n[word] > 0).map(
+			([word, one, many]) => `${n[word].toLocaleString('en')} ${n[word] === 1 ? one : many}`,
+		);
 	if (others.length === 0)
-		return cells.length === 0 ? 'The run has no cells' : `All ${count(cells.length, 'cell')} pass`;
-	return `${(n.pass || 0).toLocaleString('en')} of ${count(cells.length, 'cell')} pass; ${listed(others)}`;
+		return cells.length === 0
+			? 'The run has no cells'
+			: `All ${count(cells.length, 'cell')} pass`;
+	const passed = (n.pass || 0).toLocaleString('en');
+	return `${passed} of ${count(cells.length, 'cell')} pass; ${listed(others)}`;
 }
 
 function notices() {
 	const skipped = cells.filter((cell) => cell.square.reason === 'not-run').length;
 	const unsafe = cells.filter((cell) => isUnsafe(cell) && cell.square.outcome === 'fail').length;
 	return [
-		unsafe > 0 ? el('p', {class: 'notice unsafe'}, el('strong', {}, 'Unsafe. '),
-			`In ${count(unsafe, 'cell')} a board accepted what it must refuse. These come first.`) : null,
-		run.run.complete ? null : el('p', {class: 'notice'}, el('strong', {}, 'The run was cut short. '),
-			'What is here is what was done', skipped > 0 ? `; ${count(skipped, 'cell')} did not run.` : '.'),
+		unsafe > 0
+			? el(
+					'p',
+					{class: 'notice unsafe'},
+					el('strong', {}, 'Unsafe. '),
+					`In ${count(unsafe, 'cell')} a board accepted what it must refuse.`,
+				)
+			: null,
+		run.run.complete
+			? null
+			: el(
+					'p',
+					{class: 'notice'},
+					el('strong', {}, 'The run was cut short. '),
+					'What is here is what was done',
+					skipped > 0 ? `; ${count(skipped, 'cell')} did not run.` : '.',
+				),
 		...(run.run.notices || []).map((text) => el('p', {class: 'notice'}, text)),
 		...run.rule_faults.map((text) => el('p', {class: 'notice'}, 'A rule is at fault: ', text)),
 	];
 }
 
 function boardCard(board, i) {
-	const own = cells.filter((cell) => cell.board === i), n = tally(own);
-	const words = run.outcomes.filter(([word]) => n[word] > 0).map(([word]) => `${n[word]} ${word}`);
-	return el('li', {}, el('button', {type: 'button', class: 'card', title: 'Show this board alone in the matrix',
-		onclick: () => {
-			choose({board: chosen.board === board.name ? '' : board.name});
-			byId('matrix').scrollIntoView();
-		}},
-		el('span', {class: 'board'}, board.name),
-		el('span', {class: 'stack'}, [board.stack, board.stack_version].filter(Boolean).join(' ')),
-		shareBar(n), el('span', {class: 'numbers'}, words.join(' \u00b7 '))));
+	const own = cells.filter((cell) => cell.board === i),
+		n = tally(own);
+	const words = run.outcomes
+		.filter(([word]) => n[word] > 0)
+		.map(([word]) => `${n[word]} ${word}`);
+	return el(
+		'li',
+		{},
+		el(
+			'button',
+			{
+				type: 'button',
+				class: 'card',
+				title: 'Show this board alone in the matrix',
+				onclick: () => {
+					choose({board: chosen.board === board.name ? '' : board.name});
+					byId('matrix').scrollIntoView();
+				},
+			},
+			el('span', {class: 'board'}, board.name),
+			el(
+				'span',
+				{class: 'stack'},
+				[board.stack, board.stack_version].filter(Boolean).join(' '),
+			),
+			shareBar(n),
+			el('span', {class: 'numbers'}, words.join(' \u00b7 ')),
+		),
+	);
 }
 
 function makeHead() {
 	const began = run.run.started.replace('T', ' ').replace(/\..*/, ' UTC');
 	byId('head').append(
-		el('p', {class: 'kicker'}, el('strong', {}, 'Shakedown'), ` ${listed(run.suites)} \u00b7 `,
+		el(
+			'p',
+			{class: 'kicker'},
+			el('strong', {}, 'Shakedown'),
+			` ${listed(run.suites)} \u00b7 `,
 			`${count(cells.length, 'cell')} on ${count(boards.length, 'board')} \u00b7 ${began}`,
-			run.seconds === null ? '' : ` \u00b7 ${duration(run.seconds * 1000)}`),
+			run.seconds === null ? '' : ` \u00b7 ${duration(run.seconds * 1000)}`,
+		),
 		el('h1', {}, verdictSentence()),
 		...notices().filter((one) => one !== null),
-		el('ul', {class: 'cards', 'aria-label': 'Boards'}, boards.map(boardCard)));
+		el('ul', {class: 'cards', 'aria-label': 'Boards'}, boards.map(boardCard)),
+	);
 }
 
 /* --- causes --- */
@@ -84,20 +131,52 @@ function cellsOf(group, own) {
 	for (const cell of own.slice(0, CELLS_SHOWN))
 		byRow.set(cell.row, [...(byRow.get(cell.row) || []), cell]);
 	return [
-		el('ul', {class: 'plain'}, [...byRow].map(([row, of]) => el('li', {},
-			`${run.suites.length > 1 ? `${run.suites[row.suite]}/` : ''}${row.name} on `,
-			of.map((cell, i) => [i > 0 ? ', ' : '', cellLink(cell, boards[cell.board].name)])))),
-		own.length > CELLS_SHOWN ? el('p', {}, `and ${count(own.length - CELLS_SHOWN, 'more cell', 'more cells')}. `,
-			el('button', {type: 'button', onclick: () => {
-				choose({cause: group.id});
-				byId('matrix').scrollIntoView();
-			}}, 'Show them in the matrix')) : null,
+		el(
+			'ul',
+			{class: 'plain'},
+			[...byRow].map(([row, of]) =>
+				el(
+					'li',
+					{},
+					`${run.suites.length > 1 ? `${run.suites[row.suite]}/` : ''}${row.name} on `,
+					of.map((cell, i) => [
+						i > 0 ? ', ' : '',
+						cellLink(cell, boards[cell.board].name),
+					]),
+				),
+			),
+		),
+		own.length > CELLS_SHOWN
+			? el(
+					'p',
+					{},
+					`and ${count(own.length - CELLS_SHOWN, 'more cell', 'more cells')}. `,
+					el(
+						'button',
+						{
+							type: 'button',
+							onclick: () => {
+								choose({cause: group.id});
+								byId('matrix').scrollIntoView();
+							},
+						},
+						'Show them in the matrix',
+					),
+				)
+			: null,
 	];
 }
 
 function evidenceList(evidence) {
-	return (evidence || []).length === 0 ? null : el('ul', {class: 'said'}, evidence.map((one) =>
-		el('li', {}, el('span', {class: 'who'}, one.witness), el('span', {}, one.text))));
+	return (evidence || []).length === 0
+		? null
+		: el(
+				'ul',
+				{class: 'said'},
+				evidence.map((one) =>
+					el('li', {}, el('span', {class: 'who'}, one.witness), el('span', {}, one.text)),
+				),
+			);
 }
 
 /* "netxduo: Call ..." with the stack in bold. */
@@ -111,8 +190,10 @@ function fact(label, content) {
 }
 
 function remedy(boardFixes, serverFix) {
-	const lines = [...boardFixes.map((fix) => el('li', {}, fixLine(fix))),
-		serverFix ? el('li', {}, el('strong', {}, 'server'), ' ', serverFix) : null];
+	const lines = [
+		...boardFixes.map((fix) => el('li', {}, fixLine(fix))),
+		serverFix ? el('li', {}, el('strong', {}, 'server'), ' ', serverFix) : null,
+	];
 	return boardFixes.length > 0 || serverFix ? el('ul', {}, lines) : null;
 }
 
@@ -127,13 +208,19 @@ function logLines(lines) {
 function causeBody(group, own) {
 	return [
 		el('p', {class: 'cause'}, group.cause),
-		el('dl', {class: 'facts'},
+		el(
+			'dl',
+			{class: 'facts'},
 			fact('What helps', remedy(group.board_fixes, group.server_fix)),
-			fact('Proof', items('ul', group.proof, (line) => line)),
+			fact(
+				'Proof',
+				items('ul', group.proof, (line) => line),
+			),
 			fact('Seen', evidenceList(group.evidence)),
 			fact('UART', logLines(group.log)),
 			fact('Read', reading(group)),
-			fact('Cells', cellsOf(group, own))),
+			fact('Cells', cellsOf(group, own)),
+		),
 	];
 }
 
@@ -146,31 +233,56 @@ function causeOf(group, index) {
 
 const OPEN = new Set(['fail', 'xpass', 'inconclusive', 'error']);
 
-/* Unsafe ones first, then by how many cells they cost; what is known or unsupported alone comes last. */
+/* Unsafe ones first, then by how many cells they cost; what was expected comes last. */
 function compareCauses(a, b) {
-	const rank = (cause) => cause.open.length === 0 ? 2 : cause.group.unsafe ? 0 : 1;
-	return rank(a) - rank(b) || b.unsafe - a.unsafe || b.open.length - a.open.length || b.own.length - a.own.length;
+	const rank = (cause) => (cause.open.length === 0 ? 2 : cause.group.unsafe ? 0 : 1);
+	return (
+		rank(a) - rank(b) ||
+		b.unsafe - a.unsafe ||
+		b.open.length - a.open.length ||
+		b.own.length - a.own.length
+	);
 }
 
 /* "6 cells on 2 boards", and how many more that were expected. */
 function extent({own, open}) {
-	const shown = open.length > 0 ? open : own, rest = own.length - open.length;
+	const shown = open.length > 0 ? open : own,
+		rest = own.length - open.length;
 	const n = new Set(shown.map((cell) => cell.board)).size;
-	const expected = new Set(own.filter((cell) => !open.includes(cell)).map((cell) => cell.square.outcome));
-	const words = listed([...expected].map((word) => word === 'xfail' ? 'known' : word));
-	return el('span', {class: open.length > 0 ? 'where' : 'where expected'},
+	const expected = new Set(
+		own.filter((cell) => !open.includes(cell)).map((cell) => cell.square.outcome),
+	);
+	const words = listed([...expected].map((word) => (word === 'xfail' ? 'known' : word)));
+	return el(
+		'span',
+		{class: open.length > 0 ? 'where' : 'where expected'},
 		`${count(shown.length, 'cell')} on ${count(n, 'board')}`,
-		rest === 0 ? '' : el('span', {class: 'sub'}, open.length > 0 ? ` and ${rest} ${words}` : ` (${words})`));
+		rest === 0
+			? ''
+			: el('span', {class: 'sub'}, open.length > 0 ? ` and ${rest} ${words}` : ` (${words})`),
+	);
 }
 
 function causeItem(cause) {
 	const {group, own} = cause;
 	const help = group.board_fixes[0] || (group.server_fix ? `server: ${group.server_fix}` : '');
-	const item = el('details', {class: group.unsafe ? 'unsafe' : null},
-		el('summary', {}, extent(cause),
-			el('span', {class: 'what'}, el('span', {class: 'title'}, cause.unsafe ? 'UNSAFE: ' : '', group.title), ' ',
+	const item = el(
+		'details',
+		{class: group.unsafe ? 'unsafe' : null},
+		el(
+			'summary',
+			{},
+			extent(cause),
+			el(
+				'span',
+				{class: 'what'},
+				el('span', {class: 'title'}, cause.unsafe ? 'UNSAFE: ' : '', group.title),
+				' ',
 				el('span', {class: 'confidence'}, group.confidence),
-				help ? el('span', {class: 'help'}, 'Helps: ', fixLine(help)) : null)));
+				help ? el('span', {class: 'help'}, 'Helps: ', fixLine(help)) : null,
+			),
+		),
+	);
 	item.addEventListener('toggle', () => {
 		if (item.open && item.children.length === 1)
 			item.append(el('div', {class: 'body'}, causeBody(group, own)));
@@ -181,49 +293,93 @@ function causeItem(cause) {
 function makeCauses() {
 	const title = el('h2', {id: 'causes-title'}, 'Why, and what helps');
 	if (run.groups.length === 0) {
-		byId('causes').append(title, el('p', {class: 'empty'}, 'Nothing failed that would need an explanation.'));
+		byId('causes').append(
+			title,
+			el('p', {class: 'empty'}, 'Nothing failed that would need an explanation.'),
+		);
 	} else {
-		byId('causes').append(title, el('ol', {class: 'causes'}, run.groups.map(causeOf).sort(compareCauses).map(causeItem)));
+		byId('causes').append(
+			title,
+			el('ol', {class: 'causes'}, run.groups.map(causeOf).sort(compareCauses).map(causeItem)),
+		);
 		addEventListener('beforeprint', () => {
-			for (const item of document.querySelectorAll('.causes details'))
-				item.open = true;
+			for (const item of document.querySelectorAll('.causes details')) item.open = true;
 		});
 	}
 	if (run.remarks.length > 0)
-		byId('causes').append(el('details', {class: 'remarks'},
-			el('summary', {}, 'What the cells have in common, and what was skipped'),
-			items('ul', run.remarks, (line) => line)));
+		byId('causes').append(
+			el(
+				'details',
+				{class: 'remarks'},
+				el('summary', {}, 'What the cells have in common, and what was skipped'),
+				items('ul', run.remarks, (line) => line),
+			),
+		);
 }
 
 /* --- the ClientHellos --- */
 
 const SEVERITIES = ['error', 'warning', 'note'];
 
+function findingRow(one) {
+	return el(
+		'tr',
+		{},
+		el('td', {}, el('span', {class: `weight w-${one.severity}`}, one.severity)),
+		el('th', {scope: 'row'}, one.text),
+		el(
+			'td',
+			{},
+			Object.entries(one.boards)
+				.map(([name, n]) => `${name} (${n})`)
+				.join(', '),
+		),
+		el('td', {}, one.rfc),
+	);
+}
+
 function makeHellos() {
-	const findings = [...run.lint].sort((a, b) =>
-		SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
+	const findings = [...run.lint].sort(
+		(a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity),
+	);
 	if (findings.length === 0) {
 		byId('hellos').remove();
 		return;
 	}
-	byId('hellos').append(el('h2', {id: 'hellos-title'}, 'The ClientHellos'),
-		el('p', {class: 'lead'}, 'What is to be said of each board\u2019s offer, whatever the outcome.'),
-		el('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-labelledby': 'hellos-title'},
-			el('table', {class: 'lint'},
-				el('thead', {}, el('tr', {}, ['', 'Finding', 'Boards', 'Read'].map((text) =>
-					text ? el('th', {scope: 'col'}, text) : el('th', {scope: 'col'}, 'Weight')))),
-				el('tbody', {}, findings.map((one) => el('tr', {},
-					el('td', {}, el('span', {class: `weight w-${one.severity}`}, one.severity)),
-					el('th', {scope: 'row'}, one.text),
-					el('td', {}, Object.entries(one.boards).map(([name, n]) => `${name} (${n})`).join(', ')),
-					el('td', {}, one.rfc)))))));
+	byId('hellos').append(
+		el('h2', {id: 'hellos-title'}, 'The ClientHellos'),
+		el(
+			'p',
+			{class: 'lead'},
+			'What is to be said of each board\u2019s offer, whatever the outcome.',
+		),
+		scrolled(
+			'Findings',
+			table('lint', ['Weight', 'Finding', 'Boards', 'Read'], findings.map(findingRow)),
+		),
+	);
 }
 
 function makeFoot() {
 	byId('foot').append(
-		el('p', {}, `Run ${run.run.id} \u00b7 `,
-			Object.entries(run.run.versions).map(([name, version]) => `${name} ${version}`).join(' \u00b7 ')),
-		el('p', {}, 'Beside this file: ', el('a', {href: 'results.json'}, 'results.json'), ' (all that was seen), ',
-			el('a', {href: 'summary.md'}, 'summary.md'), ', ', el('a', {href: 'junit.xml'}, 'junit.xml'),
-			', and each cell\u2019s packets under cells/.'));
+		el(
+			'p',
+			{},
+			`Run ${run.run.id} \u00b7 `,
+			Object.entries(run.run.versions)
+				.map(([name, version]) => `${name} ${version}`)
+				.join(' \u00b7 '),
+		),
+		el(
+			'p',
+			{},
+			'Beside this file: ',
+			el('a', {href: 'results.json'}, 'results.json'),
+			' (all that was seen), ',
+			el('a', {href: 'summary.md'}, 'summary.md'),
+			', ',
+			el('a', {href: 'junit.xml'}, 'junit.xml'),
+			', and each cell\u2019s packets under cells/.',
+		),
+	);
 }

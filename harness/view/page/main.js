@@ -8,5 +8,4 @@ makeCell();
 addEventListener('hashchange', followAddress);
 addEventListener('popstate', followAddress);
 followAddress();
-if (window.requestIdleCallback)
-	requestIdleCallback(() => cells.forEach(textOf));
+if (window.requestIdleCallback) requestIdleCallback(() => cells.forEach(textOf));
