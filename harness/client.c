@@ -40,11 +40,12 @@ struct client {
 	long long n_cells, n_done;
 	const char *out, *lab; /* `lab`: the daemon's socket, or NULL */
 	json_t *request;
-	json_t *header;          /* of a run that goes on; else NULL */
+	json_t *header;          /* of the journal; NULL before the plan is known */
 	struct results *results; /* NULL before the plan is known */
 	struct error trouble;    /* in keeping the results: the run is stopped for it */
 	int worst;               /* exit status that a cell asks for */
 	int status; /* the run's exit status once it has finished; -1 before */
+	bool is_new; /* the journal was begun here */
 	bool begun, complete, unkept;
 };
 
@@ -224,12 +225,13 @@ static json_t *make_header(struct client *client, const json_t *event)
 
 static int open_results(struct client *client, const json_t *event)
 {
-	json_t *header = make_header(client, event);
-	int rc = results_open(&client->results, client->out, header, &client->trouble);
+	int rc;
 
+	client->header = make_header(client, event);
+	client->is_new = true;
+	rc = results_open(&client->results, client->out, client->header, &client->trouble);
 	if (rc == ERR_ENVIRONMENT)
 		error_append(&client->trouble, "; name another folder with --out");
-	json_decref(header);
 	return rc;
 }
 
@@ -255,7 +257,7 @@ static void on_plan(struct client *client, const json_t *event, struct bytes att
 	client->n_cells = json_number(event, "cells");
 	if (client->header != NULL)
 		stop_if_failed(client, check_boards(client, event));
-	else if (client->results == NULL)
+	else
 		stop_if_failed(client, open_results(client, event));
 }
 
@@ -401,7 +403,7 @@ static void explain_silence(struct client *client)
 /* Nothing was done, and nobody asked for a report of nothing. */
 static bool is_nothing(const struct client *client)
 {
-	return !client->begun && client->n_done == 0 && client->header == NULL;
+	return !client->begun && client->n_done == 0 && client->is_new;
 }
 
 static void close_results(struct client *client)

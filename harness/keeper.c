@@ -223,12 +223,24 @@ static void free_boards(struct keeper *keeper, struct job *job)
 	job->boards = NULL;
 }
 
+/* What has begun on some boards goes on with these. */
+static void fix_words(const struct keeper *keeper, struct job *job)
+{
+	json_t *names = json_made(json_array());
+
+	for (size_t i = 0; i < json_array_size(words_of(job)); i++)
+		json_array_append_new(names, json_string(keeper->boards[job->boards[i]].name));
+	json_object_set_new(job->request, "boards", names);
+}
+
 /* The run has ended, or it has made way and waits again. */
 static void settle_job(struct keeper *keeper, struct job *job)
 {
 	struct visitor *visitor = job->visitor;
 	char text[sizeof(job->why) + 64];
 
+	if (job->done != NULL)
+		fix_words(keeper, job);
 	free_boards(keeper, job);
 	if (job->done != NULL && !job->finished && job->cancelled_by[0] == '\0' &&
 	    !keeper->stopping) {

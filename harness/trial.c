@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEEN_MAX 4096 /* experiments that are remembered; then all are forgotten */
+#define SEEN_MAX 512 /* experiments that are remembered; then all are forgotten */
 #define AGAIN_MAX 2 /* for boards that fail every second time, too */
 
 enum step {
