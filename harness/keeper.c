@@ -74,7 +74,7 @@ struct job {
 	pid_t session;
 	uv_timer_t bury;
 	unsigned n_looks;
-	uint64_t since_ms; /* it has its boards */
+	uint64_t since_ms; /* its turn goes on: since its first cell on these boards; else 0 */
 	json_t *done;      /* after it made way: what it had done */
 	bool asked_to_yield, finished;
 	char why[CHILD_STDERR_MAX + 256]; /* its process ended without a last word */
@@ -280,6 +280,8 @@ static void on_bury(uv_timer_t *bury)
 
 static void take_progress(struct job *job, const json_t *message)
 {
+	if (job->since_ms == 0)
+		job->since_ms = uv_now(&job->visitor->keeper->loop);
 	job->n_done = json_number(message, "done");
 	job->n_cells = json_number(message, "cells");
 	job->n_failed = json_number(message, "failed");
@@ -371,7 +373,7 @@ static void begin_job(struct keeper *keeper, struct job *job, const size_t chose
 	user_of(keeper, job->visitor->uid)->served = ++keeper->clock;
 	uv_read_stop((uv_stream_t *)&job->visitor->pipe);
 	job->state = JOB_RUNNING;
-	job->since_ms = uv_now(&keeper->loop);
+	job->since_ms = 0;
 	if (start_process(keeper, job, &error) == 0)
 		return;
 	free_boards(keeper, job);
@@ -440,7 +442,10 @@ static void schedule(struct keeper *keeper)
 		uv_timer_start(&keeper->turns, on_turns, LOOK_MS, LOOK_MS);
 }
 
-/* A run whose turn is over makes way for those that could use its boards. */
+/*
+ * A run whose turn is over, and which has done a cell at least, makes way for those that could use
+ * its boards.
+ */
 static void on_turns(uv_timer_t *timer)
 {
 	struct keeper *keeper = timer->data;
@@ -453,6 +458,7 @@ static void on_turns(uv_timer_t *timer)
 	CHECK(mine != NULL);
 	for (size_t i = 0; i < n; i++) {
 		if (jobs[i]->state != JOB_RUNNING || jobs[i]->asked_to_yield ||
+		    jobs[i]->since_ms == 0 ||
 		    uv_now(&keeper->loop) - jobs[i]->since_ms < keeper->turn_s * 1000ull)
 			continue;
 		for (size_t k = 0; k < n_boards; k++)

@@ -162,7 +162,7 @@ class Shared(Daemon):
 
 
 class Turns(Daemon):
-    turn_s = 0
+    turn_s = 1
 
     def test_long_run_makes_way_and_goes_on(self) -> None:
         self.keep(virtual("a"))
