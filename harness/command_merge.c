@@ -116,7 +116,7 @@ int command_merge(char **arguments, struct error *error)
 	status = rc != 0 ? -rc : results_exit_status(merged);
 	if (rc == 0) {
 		command_print(merged);
-		printf("\nReport: %s\n", command_word(&options[MERGE_OUT]));
+		printf("\nReport: %s/index.html\n", command_word(&options[MERGE_OUT]));
 	}
 	for (size_t i = 0; i < folders->n; i++)
 		json_decref((json_t *)parts[i].results);

@@ -127,6 +127,20 @@ class Page(unittest.TestCase):
                 self.open(choice)
                 self.assertEqual(self.browser.script(f"return {SQUARES}"), sorted(expected))
 
+    def test_filters_by_an_axis_and_names_rows_by_their_axes(self) -> None:
+        results = json.loads(json.dumps(self.results))
+        for cell in results["cells"]:
+            version = "1.3" if cell["case"].endswith("1.3") else "1.2"
+            cell["scenario"], cell["matrix"] = "certificates", {"server.versions": [version]}
+            cell["case"] = f"certificates/{cell['case']}"
+            cell["id"] = f"story/{cell['case']}/{cell['board']}"
+        self.render("axes", results)
+        self.open("#axis=versions:%201.3", "axes")
+        self.assertEqual(self.browser.script(f"return {SQUARES}"), sorted(
+            cell["id"] for cell in results["cells"] if cell["matrix"]["server.versions"] == ["1.3"]))
+        self.assertEqual(self.text(".head-scenario th"), "certificates")
+        self.assertEqual(self.text(".matrix th.inner"), "rsa-certificate-in-tls-1.3")
+
     def test_keeps_what_is_chosen_in_the_address(self) -> None:
         self.open()
         self.browser.click(".chip[data-state=fail]")

@@ -332,9 +332,9 @@ static void run_that_was_cut_short_goes_on_where_it_was(void **state)
 		assert_string_equal(json_text(cell_at(after, i), "outcome"),
 		                    json_text(cell_at(run, i), "outcome"));
 	assert_false(exists("journal.jsonl"));
+	json_decref(header);
 	assert_int_equal(results_resume(&results, folder, &header, &done, &error), ERR_INPUT);
 	buf_fini(&done);
-	json_decref(header);
 	json_decref(run);
 	json_decref(after);
 }
