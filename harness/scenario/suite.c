@@ -447,11 +447,6 @@ int suite_take(struct suite **suite, const json_t *document, struct error *error
 	return rc;
 }
 
-json_t *suite_document(const struct suite *suite)
-{
-	return json_made(json_pack("{s:s, s:O}", "file", suite->file, "json", suite->json));
-}
-
 void suite_free(struct suite *suite)
 {
 	if (suite == NULL)

@@ -28,14 +28,12 @@ int suite_load(struct suite **suite, const char *name, struct error *error);
 
 /*
  * The same for the content of a suite file that comes another way: `document` is {"file": as the
- * user knows it, "json"}, as suite_document gives it; borrowed, and shared, not changed.
+ * user knows it, "json"}; borrowed, and shared, not changed.
  */
 int suite_take(struct suite **suite, const json_t *document, struct error *error);
 
 void suite_free(struct suite *suite);
 
-/* The suite as a document, for suite_take in another process. New. */
-json_t *suite_document(const struct suite *suite);
 
 /* Complains (ERR_INPUT) if two suites of one run have the same name: ids would not be unique. */
 int suite_check_set(struct suite *const suites[], size_t n_suites, struct error *error);
