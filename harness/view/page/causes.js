@@ -303,7 +303,10 @@ function makeCauses() {
 			el('ol', {class: 'causes'}, run.groups.map(causeOf).sort(compareCauses).map(causeItem)),
 		);
 		addEventListener('beforeprint', () => {
-			for (const item of document.querySelectorAll('.causes details')) item.open = true;
+			for (const item of document.querySelectorAll('.causes details')) {
+				item.open = true;
+				item.dispatchEvent(new Event('toggle')); /* the browser's own comes too late */
+			}
 		});
 	}
 	if (run.remarks.length > 0)

@@ -152,8 +152,8 @@ function ladderEvents(details) {
 		.map(([event]) => event);
 }
 
-/* Who ended it first, where it did not end well: {who, event, words}, or null. */
-function firstToFail(details, events) {
+/* Who ended it first, which may have been right to do: {who, event, words}, or null. */
+function firstToEnd(details, events) {
 	const wire = details.witnesses.wire,
 		alert = details.alert;
 	const established = details.witnesses.server && details.witnesses.server.handshake;
@@ -273,7 +273,7 @@ function lifelines(height) {
 		);
 }
 
-function eventSentence(event, first) {
+function eventSentence(event, first, ending) {
 	const who = {client: 'board', server: 'server'};
 	const when = event.t === null ? 'at the end' : `at ${duration(event.t)}`;
 	const what =
@@ -281,7 +281,7 @@ function eventSentence(event, first) {
 			? `wire: the ${who[event.from]} sends ${arrowWords(event)}` +
 				(event.length ? `, ${event.length} bytes` : '')
 			: `${event.lane}: ${event.text}`;
-	return `${when}, ${what}${first && first.event === event ? ' (first to fail)' : ''}`;
+	return `${when}, ${what}${first && first.event === event ? ` (${ending})` : ''}`;
 }
 
 function ladderPart(details) {
@@ -293,7 +293,8 @@ function ladderPart(details) {
 		);
 	const all = ladderEvents(details),
 		events = all.slice(0, LADDER.rows),
-		first = firstToFail(details, all);
+		first = firstToEnd(details, all),
+		ending = details.outcome === 'pass' ? 'ended it' : 'first to fail';
 	const height = LADDER.top + (events.length + 0.5) * LADDER.row;
 	const times = events.map((event) => event.t);
 	return part(
@@ -301,7 +302,7 @@ function ladderPart(details) {
 		first
 			? el(
 					'p',
-					{class: 'first-line'},
+					{class: details.outcome === 'pass' ? null : 'first-line'},
 					el(
 						'strong',
 						{},
@@ -315,7 +316,7 @@ function ladderPart(details) {
 			svg(
 				'svg',
 				{
-					class: 'ladder',
+					class: details.outcome === 'pass' ? 'ladder right' : 'ladder',
 					width: LADDER.width,
 					height,
 					viewBox: `0 0 ${LADDER.width} ${height}`,
@@ -327,7 +328,7 @@ function ladderPart(details) {
 			el(
 				'ol',
 				{class: 'unseen'},
-				events.map((event) => el('li', {}, eventSentence(event, first))),
+				events.map((event) => el('li', {}, eventSentence(event, first, ending))),
 			),
 		),
 		all.length > events.length
