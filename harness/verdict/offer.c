@@ -549,16 +549,19 @@ static bool could_serve(const struct choice *choice, const struct credential *cr
 	       (exchange != NID_kx_ecdhe || choice->has_group);
 }
 
-/* A static RSA suite needs neither group nor signature of the certificate's. */
+/*
+ * A static RSA suite needs neither group nor curve. It signs nothing, but OpenSSL wants a signature
+ * algorithm for its key all the same.
+ */
 static bool works(const struct choice *choice, const struct credential *credential,
                   const SSL_CIPHER *suite)
 {
 	int exchange = SSL_CIPHER_get_kx_nid(suite);
 
-	if (!choice->scheme)
+	if (!choice->scheme || !credential->signature)
 		return false;
-	return exchange == NID_kx_rsa || (credential->curve && credential->signature &&
-	                                  (exchange != NID_kx_ecdhe || choice->group));
+	return exchange == NID_kx_rsa ||
+	       (credential->curve && (exchange != NID_kx_ecdhe || choice->group));
 }
 
 /*

@@ -372,6 +372,25 @@ static void what_is_not_the_offers_fault_is_not_claimed(void **state)
 }
 
 /* What a profile declares, and whether that covers what is missing. */
+/* OpenSSL's clients leave out suites of keys that they take no signature of; others do not. */
+static void static_rsa_suite_does_not_do_without_a_signature_algorithm(void **state)
+{
+	json_t *server = parsed("{'versions': ['1.2'], 'certificate': ['rsa-2048']}");
+	json_t *wire = parsed("{'client_hello': {'legacy_version': 'TLS 1.2',"
+	                      " 'cipher_suites': ['TLS_RSA_WITH_AES_128_GCM_SHA256'],"
+	                      " 'extensions': [{'name': 'signature_algorithms',"
+	                      " 'supported_signature_algorithms': ['ecdsa_secp256r1_sha256']}]}}");
+	json_t *alert = parsed("{'from': 'server', 'number': 40}");
+	json_t *missing = offer_missing(server, wire, alert);
+
+	(void)state;
+	assert_string_equal(json_text(json_array_get(missing, 0), "what"), "signature_algorithms");
+	json_decref(missing);
+	json_decref(alert);
+	json_decref(wire);
+	json_decref(server);
+}
+
 static const struct {
 	const char *missing, *unsupported;
 	bool declared;
@@ -510,6 +529,7 @@ int main(void)
 		cmocka_unit_test(openssls_own_reason_is_heeded),
 		cmocka_unit_test(what_is_not_the_offers_fault_is_not_claimed),
 		cmocka_unit_test(every_server_certificate_that_ships_is_known),
+		cmocka_unit_test(static_rsa_suite_does_not_do_without_a_signature_algorithm),
 		cmocka_unit_test(unsupported_is_what_the_profile_declares_in_full),
 		cmocka_unit_test(each_side_is_told_as_it_is_in_the_settled_version),
 	};
