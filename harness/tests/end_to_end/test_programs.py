@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import unittest
@@ -52,6 +53,14 @@ class Programs(Lab):
             "openssl-s-client": "certificate verify failed", "curl": "CURLE_PEER_FAILED_VERIFICATION",
             "gnutls-cli": "GNUTLS_E_CERTIFICATE_ERROR",
         }[name] for name in there})
+
+    @unittest.skipUnless(shutil.which("gnutls-cli"), "there is no gnutls-cli")
+    def test_certificate_that_is_complained_of_and_accepted_all_the_same_is_unsafe(self) -> None:
+        profile = json.loads((ROOT / "scenarios/boards/gnutls-cli.json").read_text())
+        del profile["$schema"]
+        profile["exec"]["command"].insert(1, "--insecure")
+        self.run_suite(self.write("refusals.json", REFUSALS), self.write("own.json", {**profile, "name": "own"}))
+        self.assertEqual(outcomes(self.cells()), {"refusals/expired/own": ("fail", "unsafe")})
 
     def test_script_beside_its_profile_is_a_client(self) -> None:
         (self.folder / "boards").mkdir()
