@@ -40,8 +40,10 @@ def alert($from; $number): any(alerts($from)[]; .number == $number);
 def stack: $board.stack // "";
 def stack_version: $board.stack_version // "";
 def status: .witnesses.board.status // "";
+# As in "It reports ...".
 def status_words:
-  [status, (.witnesses.board.status_name // "" | select(. != ""))] | join(" ");
+  if status == "" then "no status"
+  else [status, (.witnesses.board.status_name // "" | select(. != ""))] | join(" ") end;
 # True if the board's stack is of this version or an older one, or its version is not known.
 def stack_at_most($version):
   (stack_version | [scan("[0-9]+") | tonumber][0:3]) as $own
