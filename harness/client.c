@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/message.h"
 #include "lab_socket.h"
+#include "scenario/queue.h"
 #include "verdict/outcome.h"
 #include "view/progress.h"
 #include "view/results.h"
@@ -203,7 +204,22 @@ static json_t *names_of(const json_t *boards)
 	return names;
 }
 
-/* In a lab, which boards these are is known only now: the run goes on with the same. */
+/*
+ * What a run in a lab asks for when it goes on: the same boards, or, where it asked for a type, any
+ * of that. Which boards these are is known only now.
+ */
+static json_t *words_for_rest(const json_t *words, const json_t *boards)
+{
+	json_t *names = names_of(boards);
+	json_t *word;
+	size_t i;
+
+	json_array_foreach(words, i, word)
+		if (queue_is_type(json_string_value(word)))
+			json_array_set(names, i, word);
+	return names;
+}
+
 static json_t *make_header(struct client *client, const json_t *event)
 {
 	json_t *run = json_made(json_deep_copy(json_object_get(event, "run")));
@@ -214,7 +230,8 @@ static json_t *make_header(struct client *client, const json_t *event)
 	CHECK(name != NULL);
 	json_object_set_new(run, "id", json_made(json_string(basename(name))));
 	if (client->lab != NULL) {
-		json_object_set_new(request, "boards", names_of(boards));
+		json_object_set_new(request, "boards",
+		                    words_for_rest(json_object_get(request, "boards"), boards));
 		json_object_set_new(request, "daemon", json_made(json_string(client->lab)));
 	}
 	free(name);

@@ -223,13 +223,20 @@ static void free_boards(struct keeper *keeper, struct job *job)
 	job->boards = NULL;
 }
 
-/* What has begun on some boards goes on with these. */
+/*
+ * What has begun on some boards goes on with these, as the plan names them; where it asked for a
+ * type, it goes on with any of that.
+ */
 static void fix_words(const struct keeper *keeper, struct job *job)
 {
-	json_t *names = json_made(json_array());
+	json_t *names = json_made(json_array()), *word;
+	size_t i;
 
-	for (size_t i = 0; i < json_array_size(words_of(job)); i++)
-		json_array_append_new(names, json_string(keeper->boards[job->boards[i]].name));
+	json_array_foreach(words_of(job), i, word)
+		json_array_append_new(
+			names, queue_is_type(json_string_value(word))
+				       ? json_incref(word)
+				       : json_string(keeper->boards[job->boards[i]].name));
 	json_object_set_new(job->request, "boards", names);
 }
 
@@ -316,19 +323,30 @@ static void on_job_exited(void *context, const char *why)
 
 static const struct child_events job_events = {.message = on_job_message, .exited = on_job_exited};
 
+/* A board as a run has it that calls it `name`; "unit" is its own name, if that is another. New. */
+static json_t *lend_profile(const struct profile *profile, json_t *name)
+{
+	json_t *json = json_made(json_copy(profile->json));
+
+	if (strcmp(json_string_value(name), profile_name(profile)) != 0) {
+		json_object_set(json, "unit", json_object_get(json, "name"));
+		json_object_set(json, "name", name);
+	}
+	return json_made(json_pack("{s:s, s:o, s:b}", "file", profile->file, "json", json, "local",
+	                           profile->local));
+}
+
 /* The request with the boards that the run has got. New. */
 static json_t *make_request(const struct keeper *keeper, const struct job *job)
 {
 	json_t *request = json_made(json_copy(job->request)), *profiles = json_made(json_array());
+	json_t *names = queue_names(words_of(job), keeper->boards, job->boards), *name;
+	size_t i;
 
-	for (size_t i = 0; i < json_array_size(words_of(job)); i++) {
-		const struct profile *profile = &keeper->lab.profiles[job->boards[i]];
-
+	json_array_foreach(names, i, name)
 		json_array_append_new(profiles,
-		                      json_made(json_pack("{s:s, s:O, s:b}", "file", profile->file,
-		                                          "json", profile->json, "local",
-		                                          profile->local)));
-	}
+		                      lend_profile(&keeper->lab.profiles[job->boards[i]], name));
+	json_decref(names);
 	json_object_set_new(request, "profiles", profiles);
 	json_object_set_new(request, "op", json_made(json_string("run")));
 	if (job->done != NULL)

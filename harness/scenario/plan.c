@@ -93,6 +93,8 @@ json_t *plan_cell(const struct plan *plan, size_t index)
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (json_object_get(of_case, keys[i]) != NULL)
 			json_object_set(cell, keys[i], json_object_get(of_case, keys[i]));
+	if (json_object_get(profile->json, "unit") != NULL)
+		json_object_set(cell, "unit", json_object_get(profile->json, "unit"));
 	settle_application(cell, profile->json);
 	settle_application(json_object_get(cell, "twin"), profile->json);
 	json_decref(of_case);

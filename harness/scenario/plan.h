@@ -35,7 +35,8 @@ size_t plan_board(const struct plan *plan, size_t index);
 /*
  * The cell `index` < plan_n_cells, a new object of the caller's, made on the spot: {"id", "suite",
  * "scenario", "case", "board", "server", "client", "matrix", "expect", "twin", "why"}, as
- * suite_case gives it, with "/<board>" at the end of the id. Ids are unique in a plan and hold
+ * suite_case gives it, with "/<board>" at the end of the id; and "unit" if the profile has one: the
+ * board's own name, where a lab chose it by its type. Ids are unique in a plan and hold
  * [a-z0-9.+_=,-] and '/' only; no part of one begins with a dot.
  */
 json_t *plan_cell(const struct plan *plan, size_t index);

@@ -1,6 +1,7 @@
 #include "scenario/queue.h"
 
 #include "base/assert.h"
+#include "base/json.h"
 #include "base/words.h"
 
 #include <stdlib.h>
@@ -21,9 +22,14 @@ static bool has_tag(const struct queue_board *board, const char *tag)
 	return false;
 }
 
+bool queue_is_type(const char *word)
+{
+	return strncmp(word, TYPE, strlen(TYPE)) == 0;
+}
+
 bool queue_fits(const struct queue_board *board, const char *word)
 {
-	if (strncmp(word, TYPE, strlen(TYPE)) == 0)
+	if (queue_is_type(word))
 		return strcmp(board->type, word + strlen(TYPE)) == 0;
 	if (strncmp(word, TAG, strlen(TAG)) == 0)
 		return has_tag(board, word + strlen(TAG));
@@ -208,4 +214,51 @@ bool queue_wants_any(const struct queue_run runs[], size_t n_runs,
 			if (mine[k] && could_use(&runs[i], &boards[k]))
 				return true;
 	return false;
+}
+
+/* --- what a run calls its boards -------------------------------------------------------------- */
+
+static bool is_in(const json_t *names, const char *name)
+{
+	const json_t *other;
+	size_t i;
+
+	json_array_foreach(names, i, other)
+		if (json_is_string(other) && strcmp(json_string_value(other), name) == 0)
+			return true;
+	return false;
+}
+
+/* The type, or with the lowest number behind it that `names` has not. A new string. */
+static json_t *number_type(const json_t *names, const char *type)
+{
+	struct buf name = {0};
+	json_t *made;
+
+	buf_text(&name, type);
+	for (unsigned i = 2; is_in(names, buf_string(&name)); i++) {
+		buf_clear(&name);
+		buf_printf(&name, "%s-%u", type, i);
+	}
+	made = json_made(json_string(buf_string(&name)));
+	buf_fini(&name);
+	return made;
+}
+
+json_t *queue_names(const json_t *words, const struct queue_board boards[], const size_t chosen[])
+{
+	json_t *names = json_made(json_array());
+	const json_t *word;
+	size_t i;
+
+	json_array_foreach(words, i, word) {
+		bool is_type = queue_is_type(json_string_value(word));
+
+		json_array_append_new(names, is_type ? json_null()
+		                                     : json_made(json_string(boards[chosen[i]].name)));
+	}
+	json_array_foreach(words, i, word)
+		if (json_is_null(json_array_get(names, i)))
+			json_array_set_new(names, i, number_type(names, boards[chosen[i]].type));
+	return names;
 }

@@ -320,6 +320,7 @@ static void put_case(const struct page *page)
 
 	put_heading(page, "The case");
 	put_paragraph(page, json_text(page->cell, "why"));
+	put_line(page, "Run on", json_text(page->cell, "unit"));
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		const json_t *value = json_object_get(page->cell, parts[i][1]), *one;
 		size_t k;

@@ -119,8 +119,10 @@ class Shared(Daemon):
         self.assertIn(statuses[2], (0, 1))  # b passes all
         for out, n in zip(self.outs, (2 * N_CASES, N_CASES, N_CASES)):
             self.check_whole(out, n)
-        both, one = (outcomes(self.cells(out)) for out in self.outs[:2])
-        self.assertEqual({name: both[name] for name in one}, one)
+        both, of_type = (outcomes(self.cells(out)) for out in self.outs[:2])
+        self.assertEqual({f"{name[:-1]}netx-fixed": both[name] for name in both if name.endswith("/a")}, of_type)
+        self.assertEqual({cell.get("unit") for cell in self.cells(self.outs[1]).values()}, {"a"})
+        self.assertEqual({cell.get("unit") for cell in self.cells(self.outs[0]).values()}, {None})
         self.assertTrue((self.outs[0] / self.results(self.outs[0])["cells"][0]["evidence"]["capture"]).is_file())
         self.wait_until_free()
 

@@ -132,6 +132,41 @@ static void boards_that_somebody_waits_for_are_known(void **state)
 
 #define IN_SCENE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+/* What a run with `words` calls its boards, which are the scene's in this order. */
+static char *name_them(struct scene *scene, const char *words, const size_t chosen[])
+{
+	json_t *names;
+	char *told;
+
+	ask(scene, 0, 1, words);
+	names = queue_names(scene->runs[0].words, scene->boards, chosen);
+	told = json_dumps(names, JSON_COMPACT);
+	json_decref(names);
+	return told;
+}
+
+static void boards_asked_for_by_type_are_called_by_it(void **state)
+{
+	struct scene *scene = *state;
+	const size_t in_order[] = {0, 1, 2};
+	char *told = name_them(scene, "type:stm32 b tag:quick", in_order);
+
+	assert_string_equal(told, "[\"stm32\",\"b\",\"c\"]");
+	free(told);
+}
+
+static void two_boards_of_a_type_have_names_of_their_own(void **state)
+{
+	struct scene *scene = *state;
+	const size_t chosen[] = {1, 0, 2};
+	char *told;
+
+	scene->boards[2].name = "stm32";
+	told = name_them(scene, "type:stm32 type:stm32 stm32", chosen);
+	assert_string_equal(told, "[\"stm32-2\",\"stm32-3\",\"stm32\"]");
+	free(told);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +175,8 @@ int main(void)
 		IN_SCENE(users_take_turns),
 		IN_SCENE(a_run_that_waits_for_one_board_keeps_the_others),
 		IN_SCENE(boards_that_somebody_waits_for_are_known),
+		IN_SCENE(boards_asked_for_by_type_are_called_by_it),
+		IN_SCENE(two_boards_of_a_type_have_names_of_their_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
