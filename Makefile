@@ -168,6 +168,12 @@ check:
 	@$(MAKE) --no-print-directory -s analyse
 	@harness/tests/run.sh $(B) $(B)-san
 	@harness/tests/fuzz/run.sh $(B)-fuzz 3
+	@$(MAKE) --no-print-directory -s check-slurm
+
+# Shards as jobs of a small cluster of Slurm on this machine.
+check-slurm: all certs
+	@SHAKEDOWN_BUILD=$(B) $(or $(SHAKEDOWN_PYTHON),/usr/bin/python3) -W ignore::ResourceWarning \
+		harness/tests/slurm/check_slurm.py
 
 # What checkers find without running anything.
 analyse:
@@ -239,6 +245,6 @@ soak: all certs
 clean:
 	rm -rf $(B) $(B)-san $(B)-fuzz
 
-.PHONY: install uninstall all analyse tests firmware certs demo check fuzzers fuzz-build fuzz golden bench bench-decode bench-memory accuracy soak clean
+.PHONY: check-slurm install uninstall all analyse tests firmware certs demo check fuzzers fuzz-build fuzz golden bench bench-decode bench-memory accuracy soak clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

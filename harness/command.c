@@ -1,6 +1,7 @@
 #include "command.h"
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "scenario/lineup.h"
@@ -99,6 +100,22 @@ int command_suites(const struct option_words *option, struct suite *suites[], st
 	for (size_t i = 0; rc == 0 && i < option->n; i++)
 		rc = suite_load(&suites[i], option->words[i], error);
 	return rc != 0 ? rc : suite_check_set(suites, option->n, error);
+}
+
+char *command_default_folder(const char *suite)
+{
+	const char *slash = strrchr(suite, '/');
+	const char *name = slash != NULL ? slash + 1 : suite;
+	char time[CLOCK_TEXT_MAX];
+	char *folder = NULL;
+
+	clock_text(clock_wall_ns(), time);
+	for (char *c = time; *c != '\0'; c++)
+		if (*c == ':')
+			*c = '-';
+	if (asprintf(&folder, "reports/%s-%.*s", time, (int)strcspn(name, "."), name) < 0)
+		abort();
+	return folder;
 }
 
 const char command_caveat[] =

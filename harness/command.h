@@ -42,6 +42,9 @@ const char *command_word(const struct option_words *option);
 /* The words of an option as a new list. */
 json_t *command_words(const struct option_words *option);
 
+/* reports/<time>-<suite>, where the user named no folder; a new string. */
+char *command_default_folder(const char *suite);
+
 /* Brings certs/out up to date. */
 int command_certificates(struct certs_made *made, struct error *error);
 
@@ -96,6 +99,7 @@ int command_cancel(char **arguments, struct error *error);
 int command_plan(char **arguments, struct error *error);
 int command_report(char **arguments, struct error *error);
 int command_merge(char **arguments, struct error *error);
+int command_slurm(char **arguments, struct error *error);
 int command_compare(char **arguments, struct error *error);
 int command_show(char **arguments, struct error *error);
 int command_accept(char **arguments, struct error *error);

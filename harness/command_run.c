@@ -1,7 +1,6 @@
 #include "command.h"
 
 #include "base/assert.h"
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/utf8.h"
 #include "base/version.h"
@@ -41,23 +40,6 @@ enum {
 	RUN_VERBOSE,
 	RUN_BASELINE,
 };
-
-/* reports/<time>-<suite> where the user named no folder. */
-static char *default_folder(const char *suite)
-{
-	const char *slash = strrchr(suite, '/');
-	const char *name = slash != NULL ? slash + 1 : suite;
-	char time[CLOCK_TEXT_MAX];
-	char *folder = NULL;
-
-	clock_text(clock_wall_ns(), time);
-	for (char *c = time; *c != '\0'; c++)
-		if (*c == ':')
-			*c = '-';
-	if (asprintf(&folder, "reports/%s-%.*s", time, (int)strcspn(name, "."), name) < 0)
-		abort();
-	return folder;
-}
 
 /*
  * The suites as documents: who runs them may be on another machine, and checks them. That takes
@@ -356,7 +338,7 @@ static int begin(const struct option_words *options, const char *daemon, struct 
 	if (options[RUN_OUT].given && options[RUN_OUT].n != 1)
 		return -error_set(error, ERR_INPUT, "--out takes one folder");
 	if (!options[RUN_OUT].given)
-		folder = default_folder(options[RUN_SUITES].words[0]);
+		folder = command_default_folder(options[RUN_SUITES].words[0]);
 	status = run_suites(options, folder != NULL ? folder : command_word(&options[RUN_OUT]),
 	                    daemon, error);
 	free(folder);

@@ -28,6 +28,9 @@ static const struct command {
 	 "print a run's matrix and write its reports again", command_report},
 	{"merge", "FOLDER... --out FOLDER", "join the runs of all shards of a plan into one report",
 	 command_merge},
+	{"slurm", "submit SUITE... --boards TYPE... --shards N [--out FOLDER] [--dry-run]\n"
+	          "                   [--daemon SOCKET] [options of run]",
+	 "run shards as jobs of Slurm, where the boards are, and merge them", command_slurm},
 	{"show", "FOLDER CELL", "tell all that is known of one cell of a run, with its ladder",
 	 command_show},
 	{"compare", "BASE NEW",
