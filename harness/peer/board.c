@@ -9,6 +9,8 @@
 #include "peer/python.h"
 #include "peer/runner.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,8 +195,8 @@ static const struct child_events RUNNER_EVENTS = {
 	.exited = on_runner_exited,
 };
 
-/* `device` is empty for a board that needs none. */
-static int start_runner(struct board *board, const char *device, struct error *error)
+/* `device` is empty for a board that needs none. `held`: that device, open already, or -1. */
+static int start_runner(struct board *board, const char *device, int held, struct error *error)
 {
 	struct runner runner;
 	char name[SENTENCE_MAX];
@@ -203,8 +205,8 @@ static int start_runner(struct board *board, const char *device, struct error *e
 	if (rc != 0)
 		return rc;
 	snprintf(name, sizeof(name), "the runner of %s", board_name(board));
-	rc = child_start(&board->runner, board->loop, name, runner.arguments, runner.environment,
-	                 &RUNNER_EVENTS, board, error);
+	rc = child_start_with(&board->runner, board->loop, name, runner.arguments,
+	                      runner.environment, held, &RUNNER_EVENTS, board, error);
 	runner_fini(&runner);
 	if (rc == 0)
 		enter(board, STATE_RUNNER, start_ms(board));
@@ -213,16 +215,30 @@ static int start_runner(struct board *board, const char *device, struct error *e
 
 /* ---- The virtual board ---- */
 
+/*
+ * The runner opens the pty by its name, which another pty may have by then if the board has gone.
+ * So it is given the pty open too: as long as it has that, no other one gets the name.
+ */
 static void on_virtual_message(void *context, json_t *message, struct bytes attached)
 {
 	struct board *board = context;
 	struct error error = {0};
+	const char *device = json_text(message, "device");
+	int held;
 
 	(void)attached;
 	if (board->state != STATE_VIRTUAL || strcmp(json_text(message, "event"), "ready") != 0)
 		return;
-	if (start_runner(board, json_text(message, "device"), &error) != 0)
+	held = open(device, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (held < 0) {
+		error_system(&error, ERR_ENVIRONMENT, errno, "cannot open %s, which %s named",
+		             device, board_name(board));
+		go_down(board, "board", error.text);
+		return;
+	}
+	if (start_runner(board, device, held, &error) != 0)
 		go_down(board, "runner", error.text);
+	close(held);
 }
 
 /* What a program that left before it was a board said is all there is; most say nothing. */
@@ -304,7 +320,7 @@ static int begin(struct board *board, struct error *error)
 
 	if (command != NULL)
 		return start_virtual(board, command, error);
-	return start_runner(board, json_text(board->profile, "port"), error);
+	return start_runner(board, json_text(board->profile, "port"), -1, error);
 }
 
 static void begin_again(struct board *board)
