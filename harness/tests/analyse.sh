@@ -17,5 +17,6 @@ git ls-files '*.c' | grep -v '_netxduo\.c$' |
 cppcheck -q -j 2 --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
 	--library=harness/tests/cppcheck.cfg --inline-suppr --suppress=missingIncludeSystem \
 	-D_GNU_SOURCE -Iharness harness
-git ls-files | xargs grep -lE '^#!/(bin/sh|usr/bin/env bash)' | xargs shellcheck --severity=warning
+git ls-files | xargs awk '/^#!\/(bin\/sh|usr\/bin\/env bash)/ { print FILENAME } { nextfile }' |
+	xargs shellcheck --severity=warning
 echo "clang, cppcheck and shellcheck have nothing to say"
