@@ -43,7 +43,8 @@ struct stream {
 struct omission {
 	SSL *ssl; /* borrowed */
 	unsigned extensions;
-	bool over; /* the rest passes as it is */
+	bool answered; /* the ServerHello has passed */
+	bool over;     /* the rest passes as it is */
 	uint8_t randoms[N_SIDES][KEYLOG_RANDOM_LEN];
 	uint16_t cipher_suite;
 	bool encrypt_then_mac;
@@ -191,8 +192,11 @@ static bool take_record(struct omission *omission, int from, const struct record
 		stream->sealed = true;
 	if (record->type != CONTENT_handshake || record->body.len == 0)
 		return false;
-	if (from == FROM_SERVER && record->body.data[0] == HANDSHAKE_server_hello)
+	/* The first that the server says; later records may begin anywhere in a message. */
+	if (from == FROM_SERVER && !omission->answered) {
+		omission->answered = true;
 		return take_server_hello(omission, record);
+	}
 	for (int side = 0; side < N_SIDES; side++)
 		buf_bytes(&omission->streams[side].told, record->body);
 	return false;
