@@ -155,13 +155,12 @@ static void add(struct comparing *comparing, enum baseline_change change, const 
 	json_array_append_new(comparing->changes[change], told);
 }
 
-/* {id: cell} */
-static json_t *by_id(const json_t *results)
+json_t *baseline_index(const json_t *list)
 {
 	json_t *index = json_made(json_object()), *cell;
 	size_t i;
 
-	json_array_foreach(json_object_get(results, "cells"), i, cell)
+	json_array_foreach(json_object_get(list, "cells"), i, cell)
 		json_object_set(index, json_text(cell, "id"), cell);
 	return index;
 }
@@ -185,7 +184,7 @@ static json_t *places_of(const json_t *results)
 
 static void add_present(struct comparing *comparing, const json_t *base, const json_t *results)
 {
-	json_t *index = by_id(base);
+	json_t *index = baseline_index(base);
 	const json_t *cell;
 	size_t i;
 
@@ -203,7 +202,7 @@ static void add_gone(struct comparing *comparing, const json_t *base, const json
 	const json_t *run = json_object_get(results, "run");
 	bool is_part = json_object_get(run, "shard") != NULL ||
 	               json_object_get(run, "cases") != NULL;
-	json_t *index = by_id(results), *places = places_of(results);
+	json_t *index = baseline_index(results), *places = places_of(results);
 	struct buf key = {0};
 	const json_t *cell;
 	size_t i;

@@ -45,6 +45,9 @@ const char *baseline_word(enum baseline_change change);
  */
 json_t *baseline_compare(const json_t *base, const json_t *results);
 
+/* {id: its entry in "cells"}, new: of results, or of what baseline_compare made. */
+json_t *baseline_index(const json_t *list);
+
 /*
  * The exit status that the comparison asks for: 1 with a regression; 3 if the harness failed in a
  * cell in which it did not fail in the base; else 0.

@@ -1,5 +1,6 @@
 #include "view/annotations.h"
 
+#include "base/assert.h"
 #include "base/json.h"
 #include "view/comparison.h"
 #include "view/report.h"
@@ -42,21 +43,22 @@ struct annotating {
 static void put_annotation(struct annotating *annotating, const struct annotation *annotation)
 {
 	struct buf *out = &annotating->kinds[annotation->is_error];
-	const char *at = buf_string(annotation->lines);
+	const char *rest = buf_string(annotation->lines), *at, *between = "";
+	size_t len;
 
 	if (annotating->n[annotation->is_error]++ >= ANNOTATIONS_MAX - 1)
 		return; /* put_kind tells how many */
 	buf_printf(out, "::%s title=", annotation->is_error ? "error" : "warning");
 	put_escaped(out, annotation->title, true);
 	buf_text(out, "::");
-	while (*at != '\0') {
-		char *line = strndup(at, strcspn(at, "\n"));
+	while ((at = text_line(&rest, &len)) != NULL) {
+		char *line = strndup(at, len);
 
-		put_escaped(out, line != NULL ? line : "", false);
+		CHECK(line != NULL);
+		buf_text(out, between);
+		put_escaped(out, line, false);
 		free(line);
-		at += strcspn(at, "\n");
-		if (*at == '\n' && *++at != '\0')
-			buf_text(out, "%0A");
+		between = "%0A";
 	}
 	buf_char(out, '\n');
 }
@@ -145,7 +147,7 @@ void annotations_render(struct buf *out, const json_t *results)
 	const json_t *baseline = json_object_get(results, "baseline");
 	struct report report;
 	struct annotating annotating = {.out = out, .report = &report,
-	                                .compared = comparison_index(baseline),
+	                                .compared = baseline_index(baseline),
 	                                .has_base = baseline != NULL};
 
 	report_init(&report, results);

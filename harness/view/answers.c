@@ -121,13 +121,6 @@ struct table {
 	struct buf *out;
 };
 
-static size_t width_of(const struct terminal_options *options)
-{
-	int width = options->width > 0 ? options->width : TERMINAL_WIDTH_USUAL;
-
-	return (size_t)(width < TERMINAL_WIDTH_LEAST ? TERMINAL_WIDTH_LEAST : width);
-}
-
 static void paint(const struct terminal_options *options, const char *sgr, struct buf *out)
 {
 	if (options->colour)
@@ -201,7 +194,7 @@ static size_t head_width(const struct table *table)
 
 static void put_refusal(const struct table *table, const json_t *answer)
 {
-	size_t limit = width_of(table->options), head = head_width(table);
+	size_t limit = terminal_width(table->options), head = head_width(table);
 	struct buf words = {0};
 
 	add_refusal(answer, &words);
@@ -271,7 +264,7 @@ static size_t row_width(const struct table *table)
  */
 static void fit(struct table *table)
 {
-	size_t limit = width_of(table->options), wanted = table->name_width, room;
+	size_t limit = terminal_width(table->options), wanted = table->name_width, room;
 
 	if (table->options->width <= 0 || row_width(table) <= limit)
 		return;
@@ -305,7 +298,7 @@ void answers_render(const json_t *answers, const struct terminal_options *option
 {
 	struct table table = {.answers = answers, .options = options, .out = out,
 	                      .n_choices = N_CHOICES,
-	                      .charset = options->unicode ? TEXT_UTF8 : TEXT_ASCII};
+	                      .charset = terminal_charset(options)};
 
 	measure(&table);
 	fit(&table);
@@ -381,13 +374,13 @@ void answers_offer(const json_t *hello, const struct terminal_options *options, 
 void answers_paragraph(const char *label, const char *text, const struct terminal_options *options,
                        struct buf *out)
 {
-	enum text_charset charset = options->unicode ? TEXT_UTF8 : TEXT_ASCII;
+	enum text_charset charset = terminal_charset(options);
 	struct buf clean = {0};
 
 	text_clean(&clean, text, charset);
 	paint(options, BOLD, out);
 	text_column(out, label, LABEL, charset);
 	paint(options, PLAIN, out);
-	text_wrap(out, buf_string(&clean), LABEL, width_of(options));
+	text_wrap(out, buf_string(&clean), LABEL, terminal_width(options));
 	buf_fini(&clean);
 }

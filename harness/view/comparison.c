@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "view/report.h"
+#include "view/text.h"
 
 #include <string.h>
 
@@ -131,7 +132,9 @@ void comparison_lines(const json_t *baseline, enum baseline_change change, size_
 
 void comparison_remarks(const json_t *baseline, struct buf *out)
 {
+	const char *rest, *line;
 	struct buf lines = {0};
+	size_t len;
 
 	comparison_summary(baseline, out);
 	for (int i = 0; baseline != NULL && i < BASELINE_CHANGES; i++) {
@@ -139,25 +142,12 @@ void comparison_remarks(const json_t *baseline, struct buf *out)
 			continue;
 		buf_clear(&lines);
 		comparison_lines(baseline, (enum baseline_change)i, REMARKED_MOST, &lines);
-		for (const char *at = buf_string(&lines); *at != '\0';) {
-			size_t len = strcspn(at, "\n");
-
+		rest = buf_string(&lines);
+		while ((line = text_line(&rest, &len)) != NULL)
 			buf_printf(out, "%c%s: %.*s\n", titles[i][0] - 'a' + 'A', titles[i] + 1,
-			           (int)len, at);
-			at += len + (at[len] == '\n');
-		}
+			           (int)len, line);
 	}
 	buf_fini(&lines);
-}
-
-json_t *comparison_index(const json_t *baseline)
-{
-	json_t *index = json_made(json_object()), *cell;
-	size_t i;
-
-	json_array_foreach(json_object_get(baseline, "cells"), i, cell)
-		json_object_set(index, json_text(cell, "id"), cell);
-	return index;
 }
 
 void comparison_of(const json_t *baseline, const json_t *index, const char *id, struct buf *out)

@@ -35,12 +35,9 @@ void comparison_lines(const json_t *baseline, enum baseline_change change, size_
  */
 void comparison_remarks(const json_t *baseline, struct buf *out);
 
-/* {id: its entry in "cells"}, new, for look-ups with comparison_of. */
-json_t *comparison_index(const json_t *baseline);
-
 /*
- * Appends "newly failing: it was pass in the run 20260102-101112" for a cell of the index; nothing
- * for one that is as before.
+ * Appends "newly failing: it was pass in the run 20260102-101112" for a cell of `index`
+ * (baseline_index); nothing for one that is as before.
  */
 void comparison_of(const json_t *baseline, const json_t *index, const char *id, struct buf *out);
 

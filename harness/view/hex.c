@@ -75,7 +75,7 @@ static void put_between(struct bytes message, size_t from, size_t to, const char
 
 void hex_hello(struct bytes message, const struct terminal_options *options, struct buf *out)
 {
-	enum text_charset charset = options->unicode ? TEXT_UTF8 : TEXT_ASCII;
+	enum text_charset charset = terminal_charset(options);
 	json_t *map = hello_map(message);
 	size_t shown = 0, n = json_array_size(map);
 

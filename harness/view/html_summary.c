@@ -4,6 +4,7 @@
 #include "view/comparison.h"
 #include "view/set_apart.h"
 #include "view/shared.h"
+#include "view/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,15 +15,12 @@
 static json_t *lines_of(const struct buf *text)
 {
 	json_t *lines = json_made(json_array());
-	const char *at = buf_string(text);
+	const char *rest = buf_string(text), *line;
+	size_t len;
 
-	while (*at != '\0') {
-		size_t len = strcspn(at, "\n");
-
+	while ((line = text_line(&rest, &len)) != NULL)
 		if (len > 0)
-			json_array_append_new(lines, json_made(json_stringn(at, len)));
-		at += len + (at[len] == '\n');
-	}
+			json_array_append_new(lines, json_made(json_stringn(line, len)));
 	return lines;
 }
 
@@ -32,15 +30,6 @@ static json_t *or_null(const json_t *value)
 }
 
 /* --- causes ----------------------------------------------------------------------------------- */
-
-static bool is_unsafe(const struct report_group *group)
-{
-	for (size_t i = 0; i < group->n_cells; i++)
-		if (strcmp(json_text(group->cells[i], "reason"), "unsafe") == 0 &&
-		    report_outcome(group->cells[i]) == OUTCOME_FAIL)
-			return true;
-	return false;
-}
 
 static void set_lines(json_t *object, const char *key, struct buf *text)
 {
@@ -69,38 +58,31 @@ static json_t *tell_group(const struct report *report, const struct report_group
 	if (strcmp(json_text(diagnosis, "confidence"), "none") == 0)
 		buf_text(&text, report_log_tail(group->cell, LOG_LINES));
 	set_lines(told, "log", &text);
-	json_object_set_new(told, "unsafe", json_boolean(is_unsafe(group)));
+	json_object_set_new(told, "unsafe", json_boolean(group->is_unsafe));
 	buf_fini(&text);
 	return told;
 }
 
-/*
- * The groups, unsafe ones first. `of_cells` becomes {id of a cell: [its groups, as they stand in
- * the list]}.
- */
+/* The groups. `of_cells` becomes {id of a cell: [its groups, as they stand in the list]}. */
 static json_t *tell_groups(const struct report *report, json_t *of_cells)
 {
 	json_t *groups = json_made(json_array());
 
-	for (int unsafe = 1; unsafe >= 0; unsafe--)
-		for (size_t i = 0; i < report->n_groups; i++) {
-			const struct report_group *group = &report->groups[i];
+	for (size_t i = 0; i < report->n_groups; i++) {
+		const struct report_group *group = &report->groups[i];
 
-			if (is_unsafe(group) != (unsafe == 1))
-				continue;
-			for (size_t k = 0; k < group->n_cells; k++) {
-				const char *id = json_text(group->cells[k], "id");
-				json_t *own = json_object_get(of_cells, id);
+		for (size_t k = 0; k < group->n_cells; k++) {
+			const char *id = json_text(group->cells[k], "id");
+			json_t *own = json_object_get(of_cells, id);
 
-				if (own == NULL) {
-					own = json_made(json_array());
-					json_object_set_new(of_cells, id, own);
-				}
-				json_array_append_new(
-					own, json_integer((json_int_t)json_array_size(groups)));
+			if (own == NULL) {
+				own = json_made(json_array());
+				json_object_set_new(of_cells, id, own);
 			}
-			json_array_append_new(groups, tell_group(report, group));
+			json_array_append_new(own, json_integer((json_int_t)i));
 		}
+		json_array_append_new(groups, tell_group(report, group));
+	}
 	return groups;
 }
 

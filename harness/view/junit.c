@@ -237,7 +237,7 @@ void junit_render(struct buf *out, const json_t *results, const char *folder)
 		.report = &report,
 		.folder = folder,
 		.baseline = json_object_get(results, "baseline"),
-		.compared = comparison_index(json_object_get(results, "baseline")),
+		.compared = baseline_index(json_object_get(results, "baseline")),
 	};
 
 	report_init(&report, results);

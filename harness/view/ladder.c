@@ -219,16 +219,13 @@ static void add_log_line(struct ladder *ladder, double zero, const char *line, s
 static void add_board(struct ladder *ladder, const json_t *board)
 {
 	const char *failed = json_text(board, "failed"), *phase = json_text(board, "phase");
+	const char *rest = json_text(board, "log"), *line;
 	double zero = zero_of(ladder, board);
 	struct buf text = {0};
+	size_t len;
 
-	for (const char *line = json_text(board, "log"); *line != '\0';) {
-		size_t len = strcspn(line, "\n");
-
-		if (zero != NEVER)
-			add_log_line(ladder, zero, line, len);
-		line += len + (line[len] == '\n');
-	}
+	while (zero != NEVER && (line = text_line(&rest, &len)) != NULL)
+		add_log_line(ladder, zero, line, len);
 	if (failed[0] != '\0') {
 		buf_printf(&text, "%s: %s", failed, json_text(board, "text"));
 	} else if (phase[0] != '\0') {
@@ -348,13 +345,11 @@ static void draw(struct ladder *ladder, bool established)
 static struct ladder begin(const json_t *wire, const char *client,
                            const struct terminal_options *options, struct buf *out)
 {
-	size_t width = options->width > 0 ? (size_t)options->width : TERMINAL_WIDTH_USUAL;
-
 	return (struct ladder){
 		.wire = wire,
 		.options = options,
-		.charset = options->unicode ? TEXT_UTF8 : TEXT_ASCII,
-		.width = width < TERMINAL_WIDTH_LEAST ? TERMINAL_WIDTH_LEAST : width,
+		.charset = terminal_charset(options),
+		.width = terminal_width(options),
 		.client = client,
 		.out = out,
 	};

@@ -22,7 +22,7 @@ static void put_estimate(const struct progress *progress, struct buf *out)
 void progress_line(const struct progress *progress, const struct terminal_options *options,
                    struct buf *out)
 {
-	enum text_charset charset = options->unicode ? TEXT_UTF8 : TEXT_ASCII;
+	enum text_charset charset = terminal_charset(options);
 	size_t width = options->width > 0 ? (size_t)options->width : TERMINAL_WIDTH_USUAL;
 	struct buf line = {0}, clean = {0};
 	size_t used;

@@ -55,17 +55,16 @@ static void put_scalar(struct buf *out, const char *key, const char *text)
 static void put_ladder(struct buf *out, const json_t *cell)
 {
 	static const struct terminal_options plain = {.unicode = true};
+	const char *rest, *line;
 	struct buf text = {0};
+	size_t len;
 
 	ladder_cell(cell, &plain, &text);
 	if (text.len > 0)
 		buf_text(out, "  ladder: |2\n");
-	for (const char *at = buf_string(&text); *at != '\0';) {
-		size_t len = strcspn(at, "\n");
-
-		buf_printf(out, "    %.*s\n", (int)len, at);
-		at += len + (at[len] == '\n');
-	}
+	rest = buf_string(&text);
+	while ((line = text_line(&rest, &len)) != NULL)
+		buf_printf(out, "    %.*s\n", (int)len, line);
 	buf_fini(&text);
 }
 

@@ -483,41 +483,14 @@ static void put_member(struct buf *out, const char *key, const json_t *value, si
 	free(text);
 }
 
-/* Behind the cells, and like them one line for each. */
-static void put_baseline(struct buf *out, const json_t *baseline)
-{
-	json_t *head = json_made(json_copy((json_t *)baseline));
-	char *text;
-	const json_t *cell;
-	size_t i;
-
-	json_object_del(head, "cells");
-	text = json_dumps(head, JSON_COMPACT);
-	CHECK(text != NULL);
-	buf_printf(out, ",\n\"baseline\": %.*s, \"cells\": [", (int)(strlen(text) - 1), text);
-	free(text);
-	json_array_foreach(json_object_get(baseline, "cells"), i, cell) {
-		text = json_dumps(cell, JSON_COMPACT);
-		CHECK(text != NULL);
-		buf_printf(out, "%s\n%s", i > 0 ? "," : "", text);
-		free(text);
-	}
-	buf_text(out, "\n]}");
-	json_decref(head);
-}
-
-/* Readable at its head, and one line for each cell. */
-static void put_results(struct buf *out, const json_t *results)
+/* The list, one line for each cell. */
+static void put_cells(struct buf *out, const json_t *cells)
 {
 	const json_t *cell;
 	size_t i;
 
-	buf_text(out, "{\n");
-	put_member(out, "format", json_object_get(results, "format"), 0);
-	put_member(out, "run", json_object_get(results, "run"), JSON_INDENT(2));
-	put_member(out, "boards", json_object_get(results, "boards"), JSON_INDENT(2));
 	buf_text(out, "\"cells\": [");
-	json_array_foreach(json_object_get(results, "cells"), i, cell) {
+	json_array_foreach(cells, i, cell) {
 		char *text = json_dumps(cell, JSON_COMPACT);
 
 		CHECK(text != NULL);
@@ -525,6 +498,32 @@ static void put_results(struct buf *out, const json_t *results)
 		free(text);
 	}
 	buf_text(out, "\n]");
+}
+
+/* Behind the cells. */
+static void put_baseline(struct buf *out, const json_t *baseline)
+{
+	json_t *head = json_made(json_copy((json_t *)baseline));
+	char *text;
+
+	json_object_del(head, "cells");
+	text = json_dumps(head, JSON_COMPACT);
+	CHECK(text != NULL);
+	buf_printf(out, ",\n\"baseline\": %.*s, ", (int)(strlen(text) - 1), text);
+	free(text);
+	put_cells(out, json_object_get(baseline, "cells"));
+	buf_char(out, '}');
+	json_decref(head);
+}
+
+/* Readable at its head, and one line for each cell. */
+static void put_results(struct buf *out, const json_t *results)
+{
+	buf_text(out, "{\n");
+	put_member(out, "format", json_object_get(results, "format"), 0);
+	put_member(out, "run", json_object_get(results, "run"), JSON_INDENT(2));
+	put_member(out, "boards", json_object_get(results, "boards"), JSON_INDENT(2));
+	put_cells(out, json_object_get(results, "cells"));
 	if (json_object_get(results, "baseline") != NULL)
 		put_baseline(out, json_object_get(results, "baseline"));
 	buf_text(out, "\n}\n");

@@ -90,7 +90,7 @@ static void put_verdict(const struct page *page)
 	const json_t *cell = page->cell, *known = json_object_get(cell, "known");
 	const json_t *baseline = json_object_get(page->results, "baseline");
 	const struct report_look *look = report_look(report_outcome(cell));
-	json_t *compared = comparison_index(baseline);
+	json_t *compared = baseline_index(baseline);
 	struct buf text = {0}, clean = {0};
 
 	buf_printf(&text, "%s ", page->options->unicode ? look->glyph : look->ascii_glyph);
@@ -272,18 +272,16 @@ static void put_log(const struct page *page)
 {
 	const json_t *board = json_object_get(json_object_get(page->cell, "witnesses"), "board");
 	const json_t *trouble;
+	const char *rest = json_text(board, "log"), *at;
 	struct buf line = {0};
-	size_t i;
+	size_t i, len;
 
-	if (json_text(board, "log")[0] != '\0')
+	if (rest[0] != '\0')
 		put_heading(page, "Board log");
-	for (const char *at = json_text(board, "log"); *at != '\0';) {
-		size_t len = strcspn(at, "\n");
-
+	while ((at = text_line(&rest, &len)) != NULL) {
 		buf_clear(&line);
 		buf_add(&line, at, len);
 		put_paragraph(page, buf_string(&line));
-		at += len + (at[len] == '\n');
 	}
 	json_array_foreach(json_object_get(page->cell, "trouble"), i, trouble)
 		put_line(page, "Trouble", json_text(trouble, "text"));
@@ -387,14 +385,13 @@ static void put_files(const struct page *page)
 void show_cell(const json_t *results, const json_t *cell, const char *folder,
                const struct terminal_options *options, struct buf *out)
 {
-	size_t width = options->width > 0 ? (size_t)options->width : TERMINAL_WIDTH_USUAL;
 	struct page page = {
 		.results = results,
 		.cell = cell,
 		.folder = folder,
 		.options = options,
-		.charset = options->unicode ? TEXT_UTF8 : TEXT_ASCII,
-		.width = width < TERMINAL_WIDTH_LEAST ? TERMINAL_WIDTH_LEAST : width,
+		.charset = terminal_charset(options),
+		.width = terminal_width(options),
 		.out = out,
 	};
 	const json_t *diagnosis;

@@ -635,17 +635,27 @@ static void put_title(const struct screen *screen)
 	buf_fini(&clean);
 }
 
-static struct screen screen_for(const struct report *report, const struct terminal_options *options,
-                                struct buf *out)
+size_t terminal_width(const struct terminal_options *options)
 {
 	size_t width = options->width > 0 ? (size_t)options->width : TERMINAL_WIDTH_USUAL;
 
+	return larger(width, TERMINAL_WIDTH_LEAST);
+}
+
+enum text_charset terminal_charset(const struct terminal_options *options)
+{
+	return options->unicode ? TEXT_UTF8 : TEXT_ASCII;
+}
+
+static struct screen screen_for(const struct report *report, const struct terminal_options *options,
+                                struct buf *out)
+{
 	return (struct screen){
 		.out = out,
 		.report = report,
 		.options = options,
-		.charset = options->unicode ? TEXT_UTF8 : TEXT_ASCII,
-		.width = larger(width, TERMINAL_WIDTH_LEAST),
+		.charset = terminal_charset(options),
+		.width = terminal_width(options),
 	};
 }
 

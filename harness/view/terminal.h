@@ -9,6 +9,7 @@
 #define SHAKEDOWN_VIEW_TERMINAL_H
 
 #include "base/buf.h"
+#include "view/text.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -28,6 +29,11 @@ struct terminal_options {
  * width, and colours if it is a terminal and NO_COLOR is not set.
  */
 struct terminal_options terminal_options_for(FILE *file);
+
+/* The columns to write in: TERMINAL_WIDTH_LEAST or more. */
+size_t terminal_width(const struct terminal_options *options);
+
+enum text_charset terminal_charset(const struct terminal_options *options);
 
 /* Appends the report of `results` (checked, see results.h) to `out`. */
 void terminal_render(const json_t *results, const struct terminal_options *options,

@@ -136,6 +136,17 @@ void text_markdown(struct buf *out, const char *text)
 	buf_fini(&clean);
 }
 
+const char *text_line(const char **rest, size_t *len)
+{
+	const char *line = *rest;
+
+	if (line[0] == '\0')
+		return NULL;
+	*len = strcspn(line, "\n");
+	*rest = line + *len + (line[*len] == '\n');
+	return line;
+}
+
 size_t text_width(const char *text)
 {
 	size_t n = 0;

@@ -30,6 +30,12 @@ void text_xml(struct buf *out, const char *text);
 /* Appends `text` on one line of Markdown: cleaned, with everything escaped that is markup there. */
 void text_markdown(struct buf *out, const char *text);
 
+/*
+ * The next line of `*rest`, borrowed: it has no zero at its end, and `*len` is without its "\n".
+ * NULL where `*rest` is empty. `*rest` becomes what follows it.
+ */
+const char *text_line(const char **rest, size_t *len);
+
 /* Code points of `text`. */
 size_t text_width(const char *text);
 
