@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "base/json.h"
+#include "verdict/witness.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -52,17 +53,6 @@ static const struct {
 	{"signature_algorithms", "signature_algorithms", "supported_signature_algorithms"},
 };
 
-static const json_t *extension_of(const json_t *hello, const char *name)
-{
-	const json_t *extension;
-	size_t i;
-
-	json_array_foreach(json_object_get(hello, "extensions"), i, extension)
-		if (strcmp(json_text(extension, "name"), name) == 0)
-			return extension;
-	return NULL;
-}
-
 /* "TLS 1.3" is the version 1.3. */
 static bool has_name(const json_t *list, const char *name)
 {
@@ -83,7 +73,7 @@ static bool has_name(const json_t *list, const char *name)
 static bool offers(const json_t *hello, size_t place, const char *name)
 {
 	const char *extension = places[place].extension;
-	const json_t *holder = extension != NULL ? extension_of(hello, extension) : hello;
+	const json_t *holder = extension != NULL ? witness_extension(hello, extension) : hello;
 
 	/* Before TLS 1.3 there is one version in the hello, and those below it may do. */
 	if (strcmp(places[place].key, "versions") == 0 && holder == NULL)

@@ -1,6 +1,7 @@
 #include "verdict/expectation.h"
 
 #include "base/json.h"
+#include "verdict/witness.h"
 
 #include <string.h>
 
@@ -40,13 +41,8 @@ const json_t *expectation_refusal(const json_t *expect)
 bool expectation_holds(const json_t *refusal, const json_t *hello)
 {
 	const char *offered = json_text(refusal, "offered");
-	const json_t *extension;
-	size_t i;
 
-	json_array_foreach(json_object_get(hello, "extensions"), i, extension)
-		if (strcmp(json_text(extension, "name"), offered) == 0)
-			return true;
-	return offered[0] == '\0';
+	return offered[0] == '\0' || witness_extension(hello, offered) != NULL;
 }
 
 static bool is_by(const json_t *answer, const json_t *alert)

@@ -53,13 +53,9 @@ static bool chose_the_same(const json_t *answer, const json_t *connection)
 /* The group that a HelloRetryRequest asks for. */
 static const char *wanted_group(const json_t *connection)
 {
-	const json_t *retry = json_object_get(connection, "hello_retry_request"), *extension;
-	size_t i;
+	const json_t *retry = json_object_get(connection, "hello_retry_request");
 
-	json_array_foreach(json_object_get(retry, "extensions"), i, extension)
-		if (strcmp(json_text(extension, "name"), "key_share") == 0)
-			return json_text(extension, "selected_group");
-	return "";
+	return json_text(witness_extension(retry, "key_share"), "selected_group");
 }
 
 bool infer_fits(const json_t *answer, const json_t *connection)

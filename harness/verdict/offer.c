@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/json.h"
+#include "verdict/witness.h"
 
 #include <openssl/ssl.h>
 #include <string.h>
@@ -207,13 +208,7 @@ static json_t *configured(const json_t *server, const char *key)
 /* The list `field` of the ClientHello's extension `name`; NULL if it has no such extension. */
 static const json_t *extension_list(const json_t *hello, const char *name, const char *field)
 {
-	const json_t *extension;
-	size_t i;
-
-	json_array_foreach(json_object_get(hello, "extensions"), i, extension)
-		if (strcmp(json_text(extension, "name"), name) == 0)
-			return json_object_get(extension, field);
-	return NULL;
+	return json_object_get(witness_extension(hello, name), field);
 }
 
 static void lacks(struct question *question, const char *what, json_t *needed,
@@ -773,15 +768,11 @@ static void look_at_alpn(struct question *question)
 /* A server that insists on a name, and a client that sent none. An unknown one is no lack. */
 static void look_at_name(struct question *question)
 {
-	const json_t *extension;
 	json_t *needed;
-	size_t i;
 
-	if (strcmp(json_text(question->server, "sni"), "require") != 0)
+	if (strcmp(json_text(question->server, "sni"), "require") != 0 ||
+	    witness_extension(question->hello, "server_name") != NULL)
 		return;
-	json_array_foreach(json_object_get(question->hello, "extensions"), i, extension)
-		if (strcmp(json_text(extension, "name"), "server_name") == 0)
-			return;
 	needed = json_made(json_pack("[s]", "server_name"));
 	lacks(question, "sni", needed, NULL);
 	json_decref(needed);

@@ -17,6 +17,9 @@
  */
 json_t *witness_statements(const json_t *cell);
 
+/* The extension of that name in a hello that the wire saw, borrowed; NULL if it is not there. */
+const json_t *witness_extension(const json_t *hello, const char *name);
+
 /* Appends "handshake_failure (40)"; "an alert that could not be decrypted" if it could not. */
 void witness_alert(const json_t *alert, struct buf *out);
 

@@ -1,6 +1,7 @@
 #include "view/answers.h"
 
 #include "base/json.h"
+#include "verdict/witness.h"
 #include "view/text.h"
 
 #include <stdlib.h>
@@ -311,17 +312,6 @@ void answers_render(const json_t *answers, const struct terminal_options *option
 
 /* --- paragraphs ------------------------------------------------------------------------------- */
 
-static const json_t *extension(const json_t *hello, const char *name)
-{
-	const json_t *item;
-	size_t i;
-
-	json_array_foreach(json_object_get(hello, "extensions"), i, item)
-		if (strcmp(json_text(item, "name"), name) == 0)
-			return item;
-	return NULL;
-}
-
 /* The elements with commas; `none` where there is nothing. */
 static void put_list(const char *label, const json_t *list, const char *none,
                      const struct terminal_options *options, struct buf *out)
@@ -342,7 +332,7 @@ static json_t *shared_groups(const json_t *hello)
 	const json_t *share;
 	size_t i;
 
-	json_array_foreach(json_object_get(extension(hello, "key_share"), "client_shares"), i,
+	json_array_foreach(json_object_get(witness_extension(hello, "key_share"), "client_shares"), i,
 	                   share)
 		json_array_append(groups, json_object_get(share, "group"));
 	return groups;
@@ -357,7 +347,7 @@ void answers_offer(const json_t *hello, const struct terminal_options *options, 
 		{"Signs", "signature_algorithms", "supported_signature_algorithms", "none named"},
 		{"Server", "server_name", "server_name_list", "no name"},
 	};
-	const json_t *versions = json_object_get(extension(hello, "supported_versions"),
+	const json_t *versions = json_object_get(witness_extension(hello, "supported_versions"),
 	                                         "versions");
 	json_t *shares = shared_groups(hello);
 
@@ -366,7 +356,7 @@ void answers_offer(const json_t *hello, const struct terminal_options *options, 
 	put_list("Shares", shares, "none", options, out);
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		put_list(lists[i].label,
-		         json_object_get(extension(hello, lists[i].extension), lists[i].member),
+		         json_object_get(witness_extension(hello, lists[i].extension), lists[i].member),
 		         lists[i].none, options, out);
 	json_decref(shares);
 }
