@@ -159,11 +159,14 @@ static double *expected_durations(const struct plan *plan, const json_t *known)
 	double *durations = calloc(n_cases + 1, sizeof(*durations)), other = average(known);
 
 	CHECK(durations != NULL);
-	for (size_t i = 0; i < n_cases; i++) {
+	for (size_t i = 0; i < n_cases; i++)
+		durations[i] = other;
+	for (size_t i = 0; known != NULL && i < n_cases; i++) {
 		json_t *of_plan = plan_case(plan, i);
 		const json_t *duration = json_object_get(known, json_text(of_plan, "id"));
 
-		durations[i] = duration != NULL ? json_number_value(duration) : other;
+		if (duration != NULL)
+			durations[i] = json_number_value(duration);
 		json_decref(of_plan);
 	}
 	return durations;

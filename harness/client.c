@@ -149,10 +149,10 @@ static void show_progress(const struct client *client)
 	buf_fini(&line);
 }
 
-static void show_cell(struct client *client, const json_t *event)
+static void show_cell(struct client *client, const json_t *event, bool failed)
 {
 	client->n_done++;
-	client->n_failed += outcome_exit_status(outcome_named(json_text(event, "outcome"))) != 0;
+	client->n_failed += failed;
 	if (client->terminal)
 		show_progress(client);
 	else
@@ -204,22 +204,6 @@ static json_t *names_of(const json_t *boards)
 	return names;
 }
 
-/*
- * What a run in a lab asks for when it goes on: the same boards, or, where it asked for a type, any
- * of that. Which boards these are is known only now.
- */
-static json_t *words_for_rest(const json_t *words, const json_t *boards)
-{
-	json_t *names = names_of(boards);
-	json_t *word;
-	size_t i;
-
-	json_array_foreach(words, i, word)
-		if (queue_is_type(json_string_value(word)))
-			json_array_set(names, i, word);
-	return names;
-}
-
 static json_t *make_header(struct client *client, const json_t *event)
 {
 	json_t *run = json_made(json_deep_copy(json_object_get(event, "run")));
@@ -230,8 +214,12 @@ static json_t *make_header(struct client *client, const json_t *event)
 	CHECK(name != NULL);
 	json_object_set_new(run, "id", json_made(json_string(basename(name))));
 	if (client->lab != NULL) {
+		/* Which boards it has got is known only now. */
+		json_t *names = names_of(boards);
+
 		json_object_set_new(request, "boards",
-		                    words_for_rest(json_object_get(request, "boards"), boards));
+		                    queue_rest(json_object_get(request, "boards"), names));
+		json_decref(names);
 		json_object_set_new(request, "daemon", json_made(json_string(client->lab)));
 	}
 	free(name);
@@ -319,7 +307,7 @@ static void on_cell(struct client *client, const json_t *event, struct bytes att
 	               results_add(client->results, (size_t)json_number(event, "index"), attached,
 	                           first_trouble(client)));
 	client->worst = status > client->worst ? status : client->worst;
-	show_cell(client, event);
+	show_cell(client, event, status != 0);
 }
 
 static void on_finished(struct client *client, const json_t *event, struct bytes attached)

@@ -60,6 +60,19 @@ const char *command_word(const struct option_words *option)
 	return option->n > 0 ? option->words[option->n - 1] : NULL;
 }
 
+int command_number(const struct option_words *option, long min, long max, long otherwise,
+                   long *number, struct error *error)
+{
+	const char *word = command_word(option);
+	char *end = NULL;
+
+	*number = word != NULL ? strtol(word, &end, 10) : otherwise;
+	if (word != NULL && (end == word || *end != '\0' || *number < min || *number > max))
+		return error_set(error, ERR_INPUT, "%s takes a number from %ld to %ld, not %s",
+		                 option->name, min, max, word);
+	return 0;
+}
+
 json_t *command_words(const struct option_words *option)
 {
 	json_t *array = json_made(json_array());
@@ -69,26 +82,11 @@ json_t *command_words(const struct option_words *option)
 	return array;
 }
 
-int command_certificates(struct certs_made *made, struct error *error)
-{
-	const char *root = file_data_root(error);
-	char *recipes, *out = certs_folder(error);
-	int rc;
-
-	if (out == NULL)
-		return error->code;
-	recipes = file_join(root, "certs/recipes.json");
-	rc = certs_make(recipes, out, made, error);
-	free(recipes);
-	free(out);
-	return rc;
-}
-
 char *command_certificates_folder(struct error *error)
 {
 	struct certs_made made;
 
-	if (command_certificates(&made, error) != 0)
+	if (certs_make_own(&made, error) != 0)
 		return NULL;
 	return certs_folder(error);
 }

@@ -39,16 +39,20 @@ int command_sort(char **arguments, struct option_words *options, struct error *e
 /* The last word of an option that takes one; NULL without any. */
 const char *command_word(const struct option_words *option);
 
+/*
+ * The number that an option takes, from `min` to `max`; `otherwise` where it was not given.
+ * ERR_INPUT for anything else.
+ */
+int command_number(const struct option_words *option, long min, long max, long otherwise,
+                   long *number, struct error *error);
+
 /* The words of an option as a new list. */
 json_t *command_words(const struct option_words *option);
 
 /* reports/<time>-<suite>, where the user named no folder; a new string. */
 char *command_default_folder(const char *suite);
 
-/* Brings certs/out up to date. */
-int command_certificates(struct certs_made *made, struct error *error);
-
-/* The same without a word about it; a new string, the folder, or NULL with the error set. */
+/* The folder of certs_make_own, brought up to date: a new string, or NULL with the error set. */
 char *command_certificates_folder(struct error *error);
 
 /*

@@ -288,7 +288,7 @@ static int attempt(const struct option_words *options, struct error *error)
 		return -rc;
 	versions = json_made(json_pack("[s, s]", "1.2", "1.3"));
 	cells = json_made(json_pack("[o]", good_cell("try", versions, &profile)));
-	rc = command_certificates(&made, error);
+	rc = certs_make_own(&made, error);
 	if (rc == 0)
 		rc = rehearsal_run(&profile, cells, &events, &attempt, error);
 	json_decref(versions);
@@ -337,7 +337,7 @@ static int learn(const struct option_words *options, struct error *error)
 		json_decref(versions);
 	}
 	if (rc == 0) {
-		rc = command_certificates(&made, error);
+		rc = certs_make_own(&made, error);
 		if (rc == 0)
 			rc = rehearsal_run(&profile, cells, &events, hellos, error);
 		profile_fini(&profile);

@@ -11,7 +11,7 @@ int command_certs(char **arguments, struct error *error)
 	if (rc == 0 && options[0].n > 0)
 		rc = error_set(error, ERR_INPUT, "certs takes no names");
 	if (rc == 0)
-		rc = command_certificates(&made, error);
+		rc = certs_make_own(&made, error);
 	if (rc == 0)
 		printf("certificates: %zu made, %zu kept\n", made.n_made, made.n_kept);
 	return -rc;

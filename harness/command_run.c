@@ -41,6 +41,18 @@ enum {
 	RUN_BASELINE,
 };
 
+/* Adds the file of JSON as {"file", "json"}. */
+static int add_document(json_t *documents, const char *path, struct error *error)
+{
+	json_t *json = NULL;
+	int rc = json_load_path(path, &json, error);
+
+	if (rc == 0)
+		json_array_append_new(documents, json_made(json_pack("{s:s, s:o}", "file", path,
+		                                                     "json", json)));
+	return rc;
+}
+
 /*
  * The suites as documents: who runs them may be on another machine, and checks them. That takes
  * long for large ones, and once is enough.
@@ -51,37 +63,26 @@ static int put_suites(const struct option_words *option, json_t *request, struct
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < option->n; i++) {
-		json_t *json = NULL;
 		char *path = NULL;
 
 		rc = shipped_path("suite", "scenarios", option->words[i], &path, error);
 		if (rc == 0)
-			rc = json_load_path(path, &json, error);
-		if (rc == 0)
-			json_array_append_new(documents, json_made(json_pack("{s:s, s:o}", "file", path,
-			                                                     "json", json)));
+			rc = add_document(documents, path, error);
 		free(path);
 	}
 	json_object_set_new(request, "suites", documents);
 	return rc;
 }
 
-/* Files of JSON as [{"file", "json"}], under `key`. */
+/* Other files, under `key`. */
 static int put_files(const struct option_words *option, const char *key, json_t *request,
                      struct error *error)
 {
 	json_t *documents = json_made(json_array());
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < option->n; i++) {
-		json_t *json = NULL;
-
-		rc = json_load_path(option->words[i], &json, error);
-		if (rc == 0)
-			json_array_append_new(documents,
-			                      json_made(json_pack("{s:s, s:o}", "file",
-			                                          option->words[i], "json", json)));
-	}
+	for (size_t i = 0; rc == 0 && i < option->n; i++)
+		rc = add_document(documents, option->words[i], error);
 	json_object_set_new(request, key, documents);
 	return rc;
 }
@@ -99,19 +100,6 @@ static json_t *name_boards(const struct option_words *option)
 		free(path);
 	}
 	return names;
-}
-
-static int read_number(const struct option_words *option, long min, long max, long otherwise,
-                       long *number, struct error *error)
-{
-	const char *word = command_word(option);
-	char *end = NULL;
-
-	*number = word != NULL ? strtol(word, &end, 10) : otherwise;
-	if (word != NULL && (end == word || *end != '\0' || *number < min || *number > max))
-		return error_set(error, ERR_INPUT, "%s takes a number from %ld to %ld, not %s",
-		                 option->name, min, max, word);
-	return 0;
 }
 
 /* Adds what each case of a former run took on its boards: {"<id of the case>": milliseconds}. */
@@ -163,10 +151,10 @@ static json_t *make_request(const struct option_words *options, struct error *er
 	const char *control = command_word(&options[RUN_CONTROL]);
 	json_t *request = NULL;
 	long n_tries, n_attempts;
-	int rc = read_number(&options[RUN_TRIES], 0, TRIES_MAX, TRIES_DEFAULT, &n_tries, error);
+	int rc = command_number(&options[RUN_TRIES], 0, TRIES_MAX, TRIES_DEFAULT, &n_tries, error);
 
 	if (rc == 0)
-		rc = read_number(&options[RUN_ATTEMPTS], 1, ATTEMPTS_MAX, 1, &n_attempts, error);
+		rc = command_number(&options[RUN_ATTEMPTS], 1, ATTEMPTS_MAX, 1, &n_attempts, error);
 	if (rc == 0 && options[RUN_KNOWN].n > 1)
 		rc = error_set(error, ERR_INPUT, "--known takes one file");
 	if (rc != 0)
@@ -273,7 +261,7 @@ static int carry_out(const struct client_order *order, const struct option_words
 	if (options[RUN_BASELINE].given)
 		status = -command_baseline(command_word(&options[RUN_BASELINE]), &base, error);
 	if (status == 0 && order->daemon == NULL)
-		status = -command_certificates(&made, error);
+		status = -certs_make_own(&made, error);
 	if (status == 0)
 		status = client_run(order, error);
 	if (error->code != ERR_INPUT)

@@ -181,20 +181,20 @@ static int check_type(const char *type, struct error *error)
 
 static int read_shards(struct submission *submission, size_t n_cases, struct error *error)
 {
-	const char *word = command_word(&submission->options[SLURM_SHARDS]);
-	char *end = NULL;
-	unsigned long n = word != NULL ? strtoul(word, &end, 10) : 0;
+	const struct option_words *option = &submission->options[SLURM_SHARDS];
+	long number;
+	size_t n;
 
-	if (word == NULL)
+	if (option->n == 0)
 		return error_set(error, ERR_INPUT,
 		                 "slurm submit needs --shards and a number: at most as many run at "
 		                 "once as there are boards");
-	if (end == word || *end != '\0' || word[0] == '-' || n < 1 || n > SHARDS_MAX)
-		return error_set(error, ERR_INPUT, "--shards takes a number from 1 to %d, not %s",
-		                 SHARDS_MAX, word);
+	if (command_number(option, 1, SHARDS_MAX, 0, &number, error) != 0)
+		return error->code;
+	n = (size_t)number;
 	if (n > n_cases)
 		return error_set(error, ERR_INPUT,
-		                 "the plan has %zu cases: it cannot be had in %lu shards", n_cases,
+		                 "the plan has %zu cases: it cannot be had in %zu shards", n_cases,
 		                 n);
 	submission->n_shards = n;
 	return 0;

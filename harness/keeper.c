@@ -223,21 +223,17 @@ static void free_boards(struct keeper *keeper, struct job *job)
 	job->boards = NULL;
 }
 
-/*
- * What has begun on some boards goes on with these, as the plan names them; where it asked for a
- * type, it goes on with any of that.
- */
+/* What has begun on some boards goes on with these, as the plan names them. */
 static void fix_words(const struct keeper *keeper, struct job *job)
 {
-	json_t *names = json_made(json_array()), *word;
-	size_t i;
+	json_t *names = json_made(json_array());
+	size_t n = json_array_size(words_of(job));
 
-	json_array_foreach(words_of(job), i, word)
+	for (size_t i = 0; i < n; i++)
 		json_array_append_new(
-			names, queue_is_type(json_string_value(word))
-				       ? json_incref(word)
-				       : json_string(keeper->boards[job->boards[i]].name));
-	json_object_set_new(job->request, "boards", names);
+			names, json_made(json_string(keeper->boards[job->boards[i]].name)));
+	json_object_set_new(job->request, "boards", queue_rest(words_of(job), names));
+	json_decref(names);
 }
 
 /* The run has ended, or it has made way and waits again. */
@@ -872,22 +868,6 @@ static void list_boards(struct keeper *keeper)
 	}
 }
 
-static int make_certificates(struct error *error)
-{
-	const char *root = file_data_root(error);
-	char *out = certs_folder(error), *recipes;
-	struct certs_made made;
-	int rc;
-
-	if (root == NULL || out == NULL)
-		return error->code;
-	recipes = file_join(root, "certs/recipes.json");
-	rc = certs_make(recipes, out, &made, error);
-	free(recipes);
-	free(out);
-	return rc;
-}
-
 static void watch_signal(struct keeper *keeper, uv_signal_t *handle, int number)
 {
 	CHECK(uv_signal_init(&keeper->loop, handle) == 0);
@@ -930,6 +910,7 @@ int keeper_serve(const struct keeper_options *options, struct error *error)
 {
 	static struct keeper keeper;
 	char *path = lab_socket_path(options->socket, true);
+	struct certs_made made;
 	struct lock *lock = NULL;
 	int rc;
 
@@ -946,7 +927,7 @@ int keeper_serve(const struct keeper_options *options, struct error *error)
 		rc = lock_take(path, &lock, error);
 	}
 	if (rc == 0)
-		rc = make_certificates(error);
+		rc = certs_make_own(&made, error);
 	if (rc == 0)
 		rc = serve(&keeper, path, options->group, error);
 	lock_release(lock);

@@ -214,10 +214,12 @@ int rehearsal_run(const struct profile *profile, const json_t *cells,
 {
 	struct rehearsal rehearsal = {.cells = cells, .events = events, .context = context,
 	                              .error = error};
-	char *certificates = file_join(file_data_root(error), "certs/out");
+	char *certificates = certs_folder(error);
 	struct error no_network = {0};
 	uv_check_t turn;
 
+	if (certificates == NULL)
+		return error->code;
 	rehearsal.profile = json_made(json_copy(profile->json));
 	if (events->trace != NULL)
 		json_object_set_new(rehearsal.profile, "trace", json_true());

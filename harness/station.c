@@ -26,15 +26,19 @@ struct station {
 	uv_timer_t pause; /* before a restart */
 	char *why_down;   /* NULL while the board is up */
 	bool wrong_profile;     /* it went down for what its profile says */
-	bool port_down;         /* it went down for its real port, */
-	uint64_t since_ns;      /* and is gone since then */
-	bool virtual_port_down; /* it went down for its port, which is not a real one */
+	bool port_down;         /* it went down for its port, */
+	uint64_t since_ns;      /* and a real one is gone since then */
 	bool stopping;
 	unsigned n_restarts; /* since a cell was finished */
 	unsigned n_silences; /* since the board gave a result */
 };
 
 /* --- going down and coming back --------------------------------------------------------------- */
+
+static bool is_virtual(const struct station *station)
+{
+	return json_object_get(station->profile, "virtual") != NULL;
+}
 
 static void on_pause_closed(uv_handle_t *pause)
 {
@@ -69,8 +73,6 @@ static bool waits_for_port(struct station *station)
 	uint64_t patience_ms = (uint64_t)json_number(station->profile, "return_timeout_ms");
 	uint64_t now_ns = clock_steady_ns();
 
-	if (!station->port_down)
-		return false;
 	if (station->since_ns == 0) {
 		station->since_ns = now_ns;
 		station->events->notice(station->context, station->why_down);
@@ -83,17 +85,15 @@ static bool waits_for_port(struct station *station)
 
 /*
  * A board that was never ready is given up at once: its port or its program is not there. But the
- * port of a virtual board is new each time; a runner of another run that outlived its board may
- * have opened it by its name.
+ * port of a virtual board is new each time.
  */
 static void restart_or_give_up(struct station *station)
 {
-	bool hopeless = station->identity == NULL && !station->virtual_port_down;
+	bool was_ready = station->identity != NULL, is_new = is_virtual(station);
+	bool hopeless = station->port_down ? !is_new : !was_ready;
 
-	if (!hopeless && waits_for_port(station))
+	if (station->port_down && !is_new && was_ready && waits_for_port(station))
 		return;
-	hopeless = hopeless || station->port_down;
-
 	if (hopeless || station->n_restarts == STATION_MAX_RESTARTS) {
 		station->stopping = true;
 		board_stop(station->board);
@@ -170,11 +170,8 @@ static void on_down(void *context, const char *who, const char *text)
 
 	station->why_down = strdup(text);
 	CHECK(station->why_down != NULL);
-	station->port_down = strcmp(who, "port") == 0 &&
-	                     json_object_get(station->profile, "virtual") == NULL;
+	station->port_down = strcmp(who, "port") == 0;
 	station->wrong_profile = strcmp(who, "profile") == 0;
-	station->virtual_port_down = strcmp(who, "port") == 0 &&
-	                             json_object_get(station->profile, "virtual") != NULL;
 	if (station->experiment != NULL)
 		experiment_lost(station->experiment, who, text);
 	station_go_on(station);

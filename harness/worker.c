@@ -8,6 +8,7 @@
 #include "base/message_stream.h"
 #include "flow/private_network.h"
 #include "run.h"
+#include "verdict/outcome.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -147,13 +148,10 @@ static void report_progress(struct worker *worker)
 
 static void count_cell(struct worker *worker, const json_t *event)
 {
-	static const char *const good[] = {"pass", "xfail", "unsupported", "skip"};
-	bool is_good = false;
+	enum outcome outcome = outcome_named(json_text(event, "outcome"));
 
-	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		is_good = is_good || strcmp(json_text(event, "outcome"), good[i]) == 0;
 	worker->n_done++;
-	worker->n_failed += !is_good;
+	worker->n_failed += outcome_exit_status(outcome) != 0;
 	report_progress(worker);
 }
 

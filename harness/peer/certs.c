@@ -296,6 +296,20 @@ char *certs_folder(struct error *error)
 	return NULL;
 }
 
+int certs_make_own(struct certs_made *made, struct error *error)
+{
+	char *out = certs_folder(error), *recipes;
+	int rc;
+
+	if (out == NULL)
+		return error->code;
+	recipes = file_join(file_data_root(error), "certs/recipes.json");
+	rc = certs_make(recipes, out, made, error);
+	free(recipes);
+	free(out);
+	return rc;
+}
+
 static bool lists(const json_t *index, enum cert_role role, const char *name)
 {
 	const json_t *entry;

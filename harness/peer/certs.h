@@ -41,7 +41,10 @@ struct certs_made {
  */
 int certs_make(const char *recipes, const char *out, struct certs_made *made, struct error *error);
 
-/* The same as if it were `now`. */
+/* The same, of the recipes that ship, into certs_folder. */
+int certs_make_own(struct certs_made *made, struct error *error);
+
+/* certs_make as if it were `now`. */
 int certs_make_at(const char *recipes, const char *out, time_t now, struct certs_made *made,
                   struct error *error);
 

@@ -22,14 +22,14 @@ static bool has_tag(const struct queue_board *board, const char *tag)
 	return false;
 }
 
-bool queue_is_type(const char *word)
+static bool is_type_word(const char *word)
 {
 	return strncmp(word, TYPE, strlen(TYPE)) == 0;
 }
 
 bool queue_fits(const struct queue_board *board, const char *word)
 {
-	if (queue_is_type(word))
+	if (is_type_word(word))
 		return strcmp(board->type, word + strlen(TYPE)) == 0;
 	if (strncmp(word, TAG, strlen(TAG)) == 0)
 		return has_tag(board, word + strlen(TAG));
@@ -252,7 +252,7 @@ json_t *queue_names(const json_t *words, const struct queue_board boards[], cons
 	size_t i;
 
 	json_array_foreach(words, i, word) {
-		bool is_type = queue_is_type(json_string_value(word));
+		bool is_type = is_type_word(json_string_value(word));
 
 		json_array_append_new(names, is_type ? json_null()
 		                                     : json_made(json_string(boards[chosen[i]].name)));
@@ -261,4 +261,15 @@ json_t *queue_names(const json_t *words, const struct queue_board boards[], cons
 		if (json_is_null(json_array_get(names, i)))
 			json_array_set_new(names, i, number_type(names, boards[chosen[i]].type));
 	return names;
+}
+
+json_t *queue_rest(const json_t *words, const json_t *names)
+{
+	json_t *rest = json_made(json_copy((json_t *)names)), *word;
+	size_t i;
+
+	json_array_foreach(words, i, word)
+		if (is_type_word(json_string_value(word)))
+			json_array_set(rest, i, word);
+	return rest;
 }

@@ -52,14 +52,17 @@ size_t queue_next(const struct queue_run runs[], size_t n_runs, const struct que
 bool queue_wants_any(const struct queue_run runs[], size_t n_runs,
                      const struct queue_board boards[], size_t n_boards, const bool mine[]);
 
-/* Whether the word asks for any board of a type. */
-bool queue_is_type(const char *word);
-
 /*
  * What a run calls its boards: a new list, as its words. One that was asked for by its type is
  * called by that, so that runs on any boards of a type have the same cells; a second one of a type
  * gets "-2" behind it, and so on. All others keep their names.
  */
 json_t *queue_names(const json_t *words, const struct queue_board boards[], const size_t chosen[]);
+
+/*
+ * What the rest of a run asks for that asked for `words` and had boards of these `names`: a new
+ * list with the same boards, but any of a type where it asked for that.
+ */
+json_t *queue_rest(const json_t *words, const json_t *names);
 
 #endif

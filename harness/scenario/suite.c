@@ -408,6 +408,18 @@ static int add_scenarios(struct suite *suite, struct error *error)
 	return rc;
 }
 
+/* Takes the scenarios of what was read with `rc`, and hands it over, or frees it. */
+static int hand_over(struct suite *made, int rc, struct suite **suite, struct error *error)
+{
+	if (rc == 0)
+		rc = add_scenarios(made, error);
+	if (rc == 0)
+		*suite = made;
+	else
+		suite_free(made);
+	return rc;
+}
+
 int suite_load(struct suite **suite, const char *name, struct error *error)
 {
 	struct suite *made = calloc(1, sizeof(*made));
@@ -417,13 +429,7 @@ int suite_load(struct suite **suite, const char *name, struct error *error)
 	rc = shipped_path("suite", "scenarios", name, &made->file, error);
 	if (rc == 0)
 		rc = shipped_load_checked(made->file, "suite.schema.json", &made->json, error);
-	if (rc == 0)
-		rc = add_scenarios(made, error);
-	if (rc == 0)
-		*suite = made;
-	else
-		suite_free(made);
-	return rc;
+	return hand_over(made, rc, suite, error);
 }
 
 int suite_take(struct suite **suite, const json_t *document, struct error *error)
@@ -438,13 +444,7 @@ int suite_take(struct suite **suite, const json_t *document, struct error *error
 	rc = made->json != NULL
 	             ? shipped_check(made->file, "suite.schema.json", made->json, error)
 	             : error_set(error, ERR_INPUT, "%s: there is no suite in it", made->file);
-	if (rc == 0)
-		rc = add_scenarios(made, error);
-	if (rc == 0)
-		*suite = made;
-	else
-		suite_free(made);
-	return rc;
+	return hand_over(made, rc, suite, error);
 }
 
 void suite_free(struct suite *suite)

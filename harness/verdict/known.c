@@ -24,23 +24,30 @@ static const json_t *entries(const struct known *known)
 	return json_object_get(known->json, "known");
 }
 
-int known_load(struct known **out, const char *path, const char *schema, struct error *error)
+static int check(const struct known *known, const char *schema, struct error *error)
+{
+	struct schema *rules = NULL;
+	int rc = schema_load(&rules, schema, error);
+
+	if (rc == 0)
+		rc = schema_check(rules, known->path, known->json, error);
+	schema_free(rules);
+	return rc;
+}
+
+static struct known *known_new(const char *path)
 {
 	struct known *known = calloc(1, sizeof(*known));
-	struct schema *rules = NULL;
-	int rc = 0;
 
 	CHECK(known != NULL);
 	known->path = strdup(path);
 	CHECK(known->path != NULL);
-	if (access(path, F_OK) == 0) {
-		rc = schema_load(&rules, schema, error);
-		if (rc == 0)
-			rc = json_load_path(path, &known->json, error);
-		if (rc == 0)
-			rc = schema_check(rules, path, known->json, error);
-		schema_free(rules);
-	}
+	return known;
+}
+
+/* Hands over what was loaded with `rc`, or frees it. Returns `rc`. */
+static int hand_over(struct known *known, int rc, struct known **out)
+{
 	if (rc != 0) {
 		known_free(known);
 		return rc;
@@ -51,31 +58,28 @@ int known_load(struct known **out, const char *path, const char *schema, struct 
 	return 0;
 }
 
+int known_load(struct known **out, const char *path, const char *schema, struct error *error)
+{
+	struct known *known = known_new(path);
+	bool is_there = access(path, F_OK) == 0;
+	int rc = is_there ? json_load_path(path, &known->json, error) : 0;
+
+	if (is_there && rc == 0)
+		rc = check(known, schema, error);
+	return hand_over(known, rc, out);
+}
+
 int known_take(struct known **out, const json_t *document, const char *schema,
                struct error *error)
 {
-	struct known *known = calloc(1, sizeof(*known));
-	struct schema *rules = NULL;
+	struct known *known = known_new(json_text(document, "file"));
 	int rc;
 
-	CHECK(known != NULL);
-	known->path = strdup(json_text(document, "file"));
 	known->json = json_incref(json_object_get(document, "json"));
-	CHECK(known->path != NULL);
-	rc = schema_load(&rules, schema, error);
-	if (rc == 0)
-		rc = known->json != NULL
-		             ? schema_check(rules, known->path, known->json, error)
-		             : error_set(error, ERR_INPUT, "%s: there is nothing in it", known->path);
-	schema_free(rules);
-	if (rc != 0) {
-		known_free(known);
-		return rc;
-	}
-	known->matched = calloc(json_array_size(entries(known)) + 1, sizeof(known->matched[0]));
-	CHECK(known->matched != NULL);
-	*out = known;
-	return 0;
+	rc = known->json != NULL
+	             ? check(known, schema, error)
+	             : error_set(error, ERR_INPUT, "%s: there is nothing in it", known->path);
+	return hand_over(known, rc, out);
 }
 
 void known_ask_first(struct known *known, struct known *first)
