@@ -192,14 +192,9 @@ static unsigned give_psk(SSL *ssl, const char *hint, char *identity, unsigned id
                          unsigned char *key, unsigned key_max)
 {
 	const struct libssl_session *session = SSL_get_app_data(ssl);
-	const struct stack_run *run = session->job.run;
 
 	(void)hint;
-	if (strlen(run->psk_identity) >= identity_max || run->psk_len > key_max)
-		return 0;
-	strcpy(identity, run->psk_identity);
-	memcpy(key, run->psk, run->psk_len);
-	return (unsigned)run->psk_len;
+	return stack_give_psk(session->job.run, identity, identity_max, key, key_max);
 }
 
 /* ---- The session ---- */

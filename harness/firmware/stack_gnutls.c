@@ -7,7 +7,6 @@
 #include "decode/registry.h"
 #include "firmware/glue/port.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
@@ -498,8 +497,7 @@ static void describe(void *context)
 	         registry_label(REGISTRY_CIPHER_SUITE, suite, label));
 	stack_note_version(report, 0x0301 + gnutls_protocol_get_version(session->tls) -
 	                                   GNUTLS_TLS1_0);
-	for (size_t i = 0; name != NULL && name[i] != '\0' && i + 1 < sizeof(report->group); i++)
-		report->group[i] = (char)tolower((unsigned char)name[i]);
+	stack_note_group(report, name);
 	describe_signature(session);
 }
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from typing import Any, Callable, Dict, List, Union
+from typing import Any, Callable, Dict, Iterator, List, Union
 
 from . import template
 from .driver import Board, Failed, Unfit, about
@@ -105,9 +105,7 @@ class Console:
             self._note(line)
 
     def settle(self) -> None:
-        half = self._lines.take_half()
-        if half:
-            self.log.add(time.monotonic(), half)
+        self.log.add_half(self._lines)
 
     def run(self, command: Message, started: Callable[[], None]) -> Board:
         words: list[template.Word] = [word for step in self._steps for word in step["send"]]
@@ -224,18 +222,23 @@ class Console:
         echo = self._send(step, text)
         end = time.monotonic() + (LEAVE_S if step["kind"] == "after" else STEP_S)
         while time.monotonic() < end:
-            for line in self._hear(end - time.monotonic()):
-                self._note(line)
-                if echo.takes(clean(line)):
-                    self._refuse_crash(line)
-                    continue
-                self._refuse_worst(line, step)
+            for line in self._answers(echo, step, end - time.monotonic()):
                 if self._shows(awaited, line):
                     return
             if echo.heard and self._shows(awaited, self._half):
                 return
         raise Failed("silent", f"no answer to {text[:60]!r} in time: {awaited.pattern!r} did "
                      f"not come{self._last_words(echo)}")
+
+    def _answers(self, echo: Echo, step: Step, seconds: float) -> Iterator[bytes]:
+        """The lines that come now and answer the command; all that come are noted and judged."""
+        for line in self._hear(seconds):
+            self._note(line)
+            if echo.takes(clean(line)):
+                self._refuse_crash(line)
+            else:
+                self._refuse_worst(line, step)
+                yield line
 
     def _refuse_worst(self, line: bytes, step: Step) -> None:
         """A crash, a restart, or a command that the shell does not take."""
@@ -277,12 +280,7 @@ class Console:
         started()
         prompted = False
         while time.monotonic() < end and not self._inbox.abort:
-            for line in self._hear(end - time.monotonic()):
-                self._note(line)
-                if echo.takes(clean(line)):
-                    self._refuse_crash(line)
-                    continue
-                self._refuse_worst(line, step)
+            for line in self._answers(echo, step, end - time.monotonic()):
                 prompted = prompted or self._shows(self._prompt, line)
             prompted = prompted or (echo.heard and self._shows(self._prompt, self._half))
             if self._patterns.first("ok") or self._patterns.first("fail"):

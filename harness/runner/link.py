@@ -99,9 +99,7 @@ class Link:
 
     def end_half_line(self) -> None:
         """Takes what has come of a line that may never end as log."""
-        half = self._lines.take_half()
-        if half:
-            self._log.add(time.monotonic(), half)
+        self._log.add_half(self._lines)
 
     def _await(self, end: float, heed_nak: bool) -> frame.Reply | None:
         left = end - time.monotonic()

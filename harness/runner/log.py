@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from time import monotonic
+
+from .frame import Lines
 
 LOG_MAX = 64 * 1024  # bytes; the oldest lines go first, as the end of a log tells why a run ended
 
@@ -23,6 +26,12 @@ class Log:
             _, oldest = self._lines.popleft()
             self._held -= len(oldest) + 1
             self._cut += len(oldest) + 1
+
+    def add_half(self, lines: Lines) -> None:
+        """Keeps what has come of a line that may never end, if anything has."""
+        half = lines.take_half()
+        if half:
+            self.add(monotonic(), half)
 
     def clear(self) -> None:
         """Forgets all lines."""

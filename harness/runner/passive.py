@@ -57,9 +57,7 @@ class Passive:
         self._hear(LISTEN_S)
 
     def settle(self) -> None:
-        half = self._lines.take_half()
-        if half:
-            self.log.add(time.monotonic(), half)
+        self.log.add_half(self._lines)
 
     def run(self, command: Message, started: Callable[[], None]) -> Board:
         """Until the daemon, which hears the server, says that it is over."""

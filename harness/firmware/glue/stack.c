@@ -157,11 +157,27 @@ bool stack_read_psk(const char *text, struct stack_run *run)
 	return true;
 }
 
+unsigned stack_give_psk(const struct stack_run *run, char *identity, size_t identity_max,
+                        unsigned char *key, size_t key_max)
+{
+	if (strlen(run->psk_identity) >= identity_max || run->psk_len > key_max)
+		return 0;
+	strcpy(identity, run->psk_identity);
+	memcpy(key, run->psk, run->psk_len);
+	return (unsigned)run->psk_len;
+}
+
 void stack_note_alert(struct stack_report *report, char direction, int number)
 {
 	number &= 0xFF;
 	if (number != 0 && report->alert[0] == '\0')
 		snprintf(report->alert, sizeof(report->alert), "%c%d", direction, number);
+}
+
+void stack_note_group(struct stack_report *report, const char *name)
+{
+	for (size_t i = 0; name != NULL && name[i] != '\0' && i + 1 < sizeof(report->group); i++)
+		report->group[i] = (char)tolower((unsigned char)name[i]);
 }
 
 void stack_note_version(struct stack_report *report, int wire_version)

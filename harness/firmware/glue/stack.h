@@ -116,8 +116,18 @@ struct agent_blob stack_next_der(struct agent_blob *rest);
  */
 bool stack_read_psk(const char *text, struct stack_run *run);
 
+/*
+ * Copies the run's identity, with its zero, and key into buffers of these sizes, as the callbacks of
+ * libraries ask for them. The key's length; 0 where one does not fit.
+ */
+unsigned stack_give_psk(const struct stack_run *run, char *identity, size_t identity_max,
+                        unsigned char *key, size_t key_max);
+
 /* Notes an alert: direction 'r' (received) or 's' (sent); only the low byte of `number` counts. */
 void stack_note_alert(struct stack_report *report, char direction, int number);
+
+/* Notes the negotiated group, in small letters. `name` may be NULL: there was none. */
+void stack_note_group(struct stack_report *report, const char *name);
 
 /* Notes the negotiated version, given as on the wire: 0x0303 is TLS 1.2. */
 void stack_note_version(struct stack_report *report, int wire_version);

@@ -12,7 +12,6 @@
 
 #include "firmware/glue/port.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -158,14 +157,9 @@ static unsigned give_psk(WOLFSSL *ssl, const char *hint, char *identity, unsigne
                          unsigned char *key, unsigned key_max)
 {
 	const struct session *session = wolfSSL_get_ex_data(ssl, 0);
-	const struct stack_run *run = session->job.run;
 
 	(void)hint;
-	if (strlen(run->psk_identity) >= identity_max || run->psk_len > key_max)
-		return 0;
-	strcpy(identity, run->psk_identity);
-	memcpy(key, run->psk, run->psk_len);
-	return (unsigned)run->psk_len;
+	return stack_give_psk(session->job.run, identity, identity_max, key, key_max);
 }
 #endif
 
@@ -338,8 +332,7 @@ static void describe(void *context)
 		return; /* no ServerHello came */
 	snprintf(report->ciphersuite, sizeof(report->ciphersuite), "%s", name);
 	stack_note_version(report, wolfSSL_version(session->ssl));
-	for (size_t i = 0; group != NULL && group[i] != '\0' && i + 1 < sizeof(report->group); i++)
-		report->group[i] = (char)tolower((unsigned char)group[i]);
+	stack_note_group(report, group);
 }
 
 const struct stack stack_wolfssl = {
