@@ -1,7 +1,6 @@
 /*
  * agenda.h: what a run is to do, loaded and checked before anything starts: suites, boards, the
- * plan of their cells, rules, where to sniff. A program's part, above all
- * layers.
+ * plan of their cells, rules, where to sniff. A program's part, above all layers.
  */
 #ifndef SHAKEDOWN_AGENDA_H
 #define SHAKEDOWN_AGENDA_H

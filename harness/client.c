@@ -50,7 +50,7 @@ struct client {
 	bool begun, complete, unkept;
 };
 
-/* --- a process of our own ------------------------------------------------------------------------- */
+/* --- a process of our own --------------------------------------------------------------------- */
 
 /*
  * It has a session of its own: a Ctrl-C reaches it through us alone, as a cancellation. `end` is

@@ -19,8 +19,8 @@ struct client_order {
 /*
  * Does a run, prints progress on stderr and passes SIGINT, SIGTERM and SIGHUP on as a cancellation:
  * the report of what was done is written all the same, also if the daemon dies. A run that was cut
- * short, in whatever way, can go on. Returns the exit status of `shakedown run`, as far as this part
- * of the run goes; 2 and 3 with the error set.
+ * short, in whatever way, can go on. Returns the exit status of `shakedown run`, as far as this
+ * part of the run goes; 2 and 3 with the error set.
  */
 int client_run(const struct client_order *order, struct error *error);
 

@@ -13,7 +13,8 @@
  * refuse the captured ClientHello as well (offer_refuses) costs the board nothing.
  *
  * With several attempts a case that does not pass runs again, until it passes or there are no more.
- * A failure counts whatever comes after it; what is no verdict (inconclusive, error) gives way to one.
+ * A failure counts whatever comes after it; what is no verdict (inconclusive, error) gives way to
+ * one.
  *
  * What may be chance runs again: the case itself after a try that passed, and after a refusal
  * without the right alert. A board that answers otherwise then is "flaky".

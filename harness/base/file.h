@@ -34,8 +34,8 @@ char *file_join(const char *folder, const char *name);
 
 /*
  * The folder that holds certs/recipes.json, scenarios/ and harness/: $SHAKEDOWN_ROOT, or the
- * nearest folder above the running program, or share/shakedown in it. Borrowed, for the life of the process. NULL, with the
- * error set, if there is none.
+ * nearest folder above the running program, or share/shakedown in it. Borrowed, for the life of the
+ * process. NULL, with the error set, if there is none.
  */
 const char *file_data_root(struct error *error);
 

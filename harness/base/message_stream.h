@@ -12,8 +12,8 @@
 
 /*
  * Writes one message with its attachment (message.h), which may be empty, and returns before it is
- * sent. Both are borrowed for the call. That nobody reads any more is no failure here: whoever reads from the other end
- * finds out.
+ * sent. Both are borrowed for the call. That nobody reads any more is no failure here: whoever
+ * reads from the other end finds out.
  */
 void message_stream_write(uv_stream_t *stream, const json_t *message, struct bytes attached);
 

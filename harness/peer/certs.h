@@ -19,10 +19,10 @@
 #include <time.h>
 
 /*
- * A new string: the folder for the certificates of this user. $SHAKEDOWN_STATE/certs if that is set;
- * certs/out in a checkout of the user's own (or root's); else certs in the user's folder for state,
- * $XDG_STATE_HOME/shakedown or ~/.local/state/shakedown: keys are not shared between users. NULL
- * with the error set if there is none of these.
+ * A new string: the folder for the certificates of this user. $SHAKEDOWN_STATE/certs if that is
+ * set; certs/out in a checkout of the user's own (or root's); else certs in the user's folder for
+ * state, $XDG_STATE_HOME/shakedown or ~/.local/state/shakedown: keys are not shared between users.
+ * NULL with the error set if there is none of these.
  */
 char *certs_folder(struct error *error);
 

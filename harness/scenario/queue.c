@@ -168,7 +168,8 @@ static size_t first_of(const struct queue_run runs[], size_t n_runs, const bool 
 	size_t first = n_runs;
 
 	for (size_t i = 0; i < n_runs; i++)
-		if (runs[i].waits && !seen[i] && (first == n_runs || is_before(&runs[i], &runs[first])))
+		if (runs[i].waits && !seen[i] &&
+		    (first == n_runs || is_before(&runs[i], &runs[first])))
 			first = i;
 	return first;
 }
@@ -254,8 +255,9 @@ json_t *queue_names(const json_t *words, const struct queue_board boards[], cons
 	json_array_foreach(words, i, word) {
 		bool is_type = is_type_word(json_string_value(word));
 
-		json_array_append_new(names, is_type ? json_null()
-		                                     : json_made(json_string(boards[chosen[i]].name)));
+		json_array_append_new(
+			names, is_type ? json_null()
+			               : json_made(json_string(boards[chosen[i]].name)));
 	}
 	json_array_foreach(words, i, word)
 		if (json_is_null(json_array_get(names, i)))

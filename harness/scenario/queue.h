@@ -4,8 +4,8 @@
  *
  * Users take turns: of those who wait, the one who was served longest ago is first; the runs of one
  * user are served as they came. A run gets all of its boards at once. One that has to wait for some
- * keeps those it could use from those behind it, so that it comes to them in the end; runs behind it
- * that need none of them go before it.
+ * keeps those it could use from those behind it, so that it comes to them in the end; runs behind
+ * it that need none of them go before it.
  *
  * A run names a board by its name, or asks for any that is free by "type:PROFILE" or "tag:TAG";
  * each word is a board of its own.

@@ -14,8 +14,9 @@
 
 /*
  * The entries for the failures of `results`, in the order of its cells: a new list of {cells,
- * reason, link, fails_as, alert where all have the same}. The reason is the diagnosis' title, or the judge's sentence where none explains
- * it; the link is where the board's stack is told of, or the section that decides it, or "".
+ * reason, link, fails_as, alert where all have the same}. The reason is the diagnosis' title, or
+ * the judge's sentence where none explains it; the link is where the board's stack is told of, or
+ * the section that decides it, or "".
  */
 json_t *accept_entries(const json_t *results);
 

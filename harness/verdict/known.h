@@ -36,9 +36,9 @@ void known_free(struct known *known);
 
 /*
  * Where an entry names the judged `cell` of `board` (of results.json): sets "outcome" to xfail or
- * xpass and "known" to {"reason", "link"}, and "quarantine", true. Other outcomes stay. The first entry that fits counts.
- * If those that name the cell tell of other failures than it has, "outcome" stays, "known" has
- * "changed", true, and "detail" says so. Else there is no "known".
+ * xpass and "known" to {"reason", "link"}, and "quarantine", true. Other outcomes stay. The first
+ * entry that fits counts. If those that name the cell tell of other failures than it has, "outcome"
+ * stays, "known" has "changed", true, and "detail" says so. Else there is no "known".
  */
 void known_apply(struct known *known, json_t *cell, const json_t *board);
 

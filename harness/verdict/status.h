@@ -3,8 +3,8 @@
  * clock, no globals of its own.
  *
  * Tables: status_netxduo.def, status_mbedtls.def (which ESP-IDF and Zephyr use),
- * status_wolfssl.def, status_gnutls.def, status_bearssl.def, status_curl.def; OpenSSL's codes are looked up in
- * libssl.
+ * status_wolfssl.def, status_gnutls.def, status_bearssl.def, status_curl.def; OpenSSL's codes are
+ * looked up in libssl.
  */
 #ifndef SHAKEDOWN_VERDICT_STATUS_H
 #define SHAKEDOWN_VERDICT_STATUS_H

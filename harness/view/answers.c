@@ -356,7 +356,8 @@ void answers_offer(const json_t *hello, const struct terminal_options *options, 
 	put_list("Shares", shares, "none", options, out);
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		put_list(lists[i].label,
-		         json_object_get(witness_extension(hello, lists[i].extension), lists[i].member),
+		         json_object_get(witness_extension(hello, lists[i].extension),
+		                         lists[i].member),
 		         lists[i].none, options, out);
 	json_decref(shares);
 }

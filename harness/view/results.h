@@ -71,9 +71,9 @@ void results_sync(struct results *results);
 int results_close(struct results *results, bool complete, struct error *error);
 
 /*
- * The same, for the journal that a process which died left in `folder`; the run counts as not complete,
- * and as finished when the journal was last written. A last line that is torn is left out.
- * ERR_INPUT if there is no journal, or its run goes on.
+ * The same, for the journal that a process which died left in `folder`; the run counts as not
+ * complete, and as finished when the journal was last written. A last line that is torn is left
+ * out. ERR_INPUT if there is no journal, or its run goes on.
  */
 int results_recover(const char *folder, struct error *error);
 

@@ -220,7 +220,8 @@ static size_t put_part(const json_t *list, const json_t *other, bool both, struc
 
 static void put_set(const struct page *page, const json_t *set)
 {
-	const json_t *server = json_object_get(set, "server"), *client = json_object_get(set, "client");
+	const json_t *server = json_object_get(set, "server");
+	const json_t *client = json_object_get(set, "client");
 	struct buf text = {0};
 
 	if (!json_is_array(client)) {
@@ -337,10 +338,10 @@ static void put_case(const struct page *page)
 static const char *suite_of(const struct page *page)
 {
 	const char *name = json_text(page->cell, "suite");
-	const json_t *given;
+	const json_t *run = json_object_get(page->results, "run"), *given;
 	size_t i;
 
-	json_array_foreach(json_object_get(json_object_get(page->results, "run"), "suites"), i, given) {
+	json_array_foreach(json_object_get(run, "suites"), i, given) {
 		const char *path = json_string_value(given), *slash = strrchr(path, '/');
 		const char *base = slash != NULL ? slash + 1 : path;
 
