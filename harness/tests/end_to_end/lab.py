@@ -26,6 +26,7 @@ SHAKEDOWN = str(BUILD / "shakedown")
 DEADLINE_S = 60.0  # far more than anything takes, also with sanitizers on a busy machine
 SETTLED_S = 0.4  # longer than a cell lingers when nobody holds it up
 SETTLED_LOOKS = 10
+HELD_S = 3.0  # a board that stands still for longer is soon taken for a silent one
 NOBODY = -1  # as a process id
 
 T = TypeVar("T")
@@ -169,25 +170,31 @@ class Run:
             (one for one in self.members() if one.name.startswith("shakedown-board")
              and set(words) <= set(one.words)), None))
 
-    def hold(self, board: Process) -> None:
+    def hold(self, board: Process, name: str) -> None:
         """
-        Stops a virtual board and waits until the cell that it is at stands still: all others are done,
+        Stops the virtual board of this name and waits until the cell that it is at stands still: all others are done,
         and its server has waited for longer than any does for a board that works.
         """
         seen: list[tuple[list[int], int]] = []
+        held_since = time.monotonic()
+
+        def do_another_cell() -> None:
+            nonlocal held_since
+            seen.clear()
+            os.kill(board.pid, signal.SIGCONT)
+            self.wait_for_cells(len(self.cells(name)) + 1, name)
+            os.kill(board.pid, signal.SIGSTOP)
+            held_since = time.monotonic()
 
         def stands_still() -> bool:
             time.sleep(SETTLED_S / SETTLED_LOOKS)
             seen.append(([one.pid for one in self.cases()], len(self.lines)))
-            if seen[-SETTLED_LOOKS:] != [seen[-1]] * SETTLED_LOOKS:
-                return False
-            if seen[-1][0]:
-                return True
-            # The server was done with the board, which only had to say so: another cell, then.
-            seen.clear()
-            os.kill(board.pid, signal.SIGCONT)
-            self.wait_for_cells(len(self.cells()) + 1)
-            os.kill(board.pid, signal.SIGSTOP)
+            if seen[-SETTLED_LOOKS:] == [seen[-1]] * SETTLED_LOOKS:
+                if seen[-1][0]:
+                    return True
+                do_another_cell()  # the server was done with the board, which only had to say so
+            elif time.monotonic() - held_since > HELD_S:
+                do_another_cell()  # the others take long
             return False
 
         os.kill(board.pid, signal.SIGSTOP)

@@ -70,7 +70,7 @@ class Interruption(Lab):
             try:
                 self.held = run.board(*HELD)
                 run.wait_for_cells(N_BEFORE, BOARDS[0])
-                run.hold(self.held)
+                run.hold(self.held, BOARDS[0])
                 return run
             except ProcessLookupError:
                 run.finish()
