@@ -13,6 +13,7 @@
 #include "view/text.h"
 
 #include <glob.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,18 +39,19 @@ static int load_alone(const struct option_words *options, struct profile *profil
 		int option;
 		const char *key;
 	} rows[] = {{BOARD_PORT, "port"}, {BOARD_ADDRESS, "address"}};
-	const char *baud = command_word(&options[BOARD_BAUD]);
 	json_t *identity = json_made(json_object());
-	int rc;
+	long baud;
+	int rc = command_number(&options[BOARD_BAUD], 1, INT_MAX, 0, &baud, error);
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (options[rows[i].option].n > 0)
 			json_object_set_new(identity, rows[i].key,
 			                    json_made(json_string(
 						    command_word(&options[rows[i].option]))));
-	if (baud != NULL)
-		json_object_set_new(identity, "baud", json_integer(atoi(baud)));
-	rc = profile_load_as(profile, options[BOARD_NAMES].words[0], NULL, identity, error);
+	if (rc == 0 && baud > 0)
+		json_object_set_new(identity, "baud", json_integer(baud));
+	if (rc == 0)
+		rc = profile_load_as(profile, options[BOARD_NAMES].words[0], NULL, identity, error);
 	json_decref(identity);
 	return rc;
 }

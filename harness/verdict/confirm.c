@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/json.h"
+#include "verdict/outcome.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -98,20 +99,9 @@ static json_t *index_cells(const json_t *cells)
 	return index;
 }
 
-/* What came of a change: in another cell of the run, or in a try of this one. */
-static json_t *change_result(json_t *change, const json_t *ran, bool is_cell)
-{
-	json_t *result = json_made(json_pack("{s:O, s:s}", "change", change, "outcome",
-	                                     json_text(ran, "outcome")));
-
-	if (is_cell)
-		json_object_set(result, "cell", json_object_get(ran, "id"));
-	return result;
-}
-
 static bool passed(const json_t *result)
 {
-	return strcmp(json_text(result, "outcome"), "pass") == 0;
+	return outcome_passed(outcome_named(json_text(result, "outcome")));
 }
 
 /* The try of the cell that made this change, or NULL. */
@@ -126,13 +116,30 @@ static const json_t *try_of(const json_t *cell, const json_t *change)
 	return NULL;
 }
 
+static bool failed(const json_t *result)
+{
+	return outcome_failed(outcome_named(json_text(result, "outcome")));
+}
+
 /* Whether it failed in the same way, so that the change took nothing away. */
 static bool failed_alike(const json_t *ran, const json_t *cell)
 {
-	return strcmp(json_text(ran, "outcome"), "fail") == 0 &&
-	       strcmp(json_text(ran, "reason"), json_text(cell, "reason")) == 0 &&
+	return failed(ran) && strcmp(json_text(ran, "reason"), json_text(cell, "reason")) == 0 &&
 	       json_number(json_object_get(ran, "alert"), "number") ==
 	               json_number(json_object_get(cell, "alert"), "number");
+}
+
+/* What came of a change of `cell`: in another cell of the run, or in a try of its own. */
+static json_t *change_result(const json_t *cell, json_t *change, const json_t *ran, bool is_cell)
+{
+	json_t *result = json_made(json_pack("{s:O, s:s}", "change", change, "outcome",
+	                                     json_text(ran, "outcome")));
+
+	if (failed(ran) && !failed_alike(ran, cell))
+		json_object_set_new(result, "otherwise", json_true());
+	if (is_cell)
+		json_object_set(result, "cell", json_object_get(ran, "id"));
+	return result;
 }
 
 /*
@@ -156,7 +163,7 @@ static json_t *tried(const json_t *cell, const json_t *diagnosis, const json_t *
 		if (ran == NULL)
 			continue;
 		*n_alike += failed_alike(ran, cell);
-		json_array_append_new(results, change_result(change, ran, sibling != NULL));
+		json_array_append_new(results, change_result(cell, change, ran, sibling != NULL));
 		if (passed(ran))
 			break;
 	}
@@ -231,7 +238,7 @@ static void keep_counterfactual(json_t *cell)
 		if (passed(try) && !json_flag(cell, "flaky"))
 			json_object_set_new(
 				cell, "counterfactual",
-				change_result(json_object_get(try, "change"), try, true));
+				change_result(cell, json_object_get(try, "change"), try, true));
 }
 
 void confirm_diagnoses(json_t *cells)

@@ -157,7 +157,7 @@ static const struct judge_row rows[] = {
 	 "All say that it worked, but they name different values for the {differing}."},
 	{BOARD_OK | OTHERWISE, 0, "fail", "not-as-expected",
 	 "The connection worked, but not as it should: {otherwise}."},
-	{BOARD_OK, 0, "pass", "connected", "Handshake, data there and back, and an orderly end."},
+	{BOARD_OK, 0, "pass", "connected", "Handshake, the data that was due, and an orderly end."},
 
 	/* The board says that it failed, or never came to its end. */
 	{ALERT_FROM_BOARD, HELLO, "fail", "no-client-hello",

@@ -29,6 +29,16 @@ const char *outcome_word(enum outcome outcome)
 	return outcomes[outcome].word;
 }
 
+bool outcome_passed(enum outcome outcome)
+{
+	return outcome == OUTCOME_PASS || outcome == OUTCOME_XPASS;
+}
+
+bool outcome_failed(enum outcome outcome)
+{
+	return outcome == OUTCOME_FAIL || outcome == OUTCOME_XFAIL;
+}
+
 int outcome_exit_status(enum outcome outcome)
 {
 	return outcomes[outcome].exit_status;

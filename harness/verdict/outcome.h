@@ -4,6 +4,8 @@
 #ifndef SHAKEDOWN_VERDICT_OUTCOME_H
 #define SHAKEDOWN_VERDICT_OUTCOME_H
 
+#include <stdbool.h>
+
 /* In the order in which counts are shown. */
 enum outcome {
 	OUTCOME_PASS,
@@ -22,6 +24,10 @@ enum outcome outcome_named(const char *word);
 
 /* Its word. Static text. */
 const char *outcome_word(enum outcome outcome);
+
+/* Whether it passed, or failed, be it known or not. Neither is true of the others. */
+bool outcome_passed(enum outcome outcome);
+bool outcome_failed(enum outcome outcome);
 
 /*
  * The exit status that a cell of this outcome asks for: 0 as expected, or not run; 1 not as

@@ -69,9 +69,7 @@ static void put_proof(const json_t *diagnosis, struct buf *text)
 
 	if (result == NULL)
 		return;
-	buf_printf(text, "Proof: %s with ",
-	           strcmp(json_text(result, "outcome"), "pass") == 0 ? "it passes"
-	                                                             : "it still fails");
+	buf_printf(text, "Proof: it %s with ", report_came_out(result));
 	report_change(json_object_get(result, "change"), text);
 	if (json_text(result, "cell")[0] != '\0')
 		buf_printf(text, " (%s)", json_text(result, "cell"));

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/json.h"
+#include "verdict/outcome.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -367,9 +368,29 @@ static const json_t *diagnosis_of(const struct report_group *group, const json_t
 	return NULL;
 }
 
+static const char *const came_out_words[OUTCOME_MAX] = {
+	[OUTCOME_PASS] = "passes",
+	[OUTCOME_FAIL] = "still fails",
+	[OUTCOME_XFAIL] = "still fails",
+	[OUTCOME_XPASS] = "passes",
+	[OUTCOME_UNSUPPORTED] = "is unsupported",
+	[OUTCOME_INCONCLUSIVE] = "is inconclusive",
+	[OUTCOME_ERROR] = "was not judged",
+	[OUTCOME_SKIP] = "was not judged",
+};
+
+const char *report_came_out(const json_t *result)
+{
+	enum outcome outcome = outcome_named(json_text(result, "outcome"));
+
+	if (outcome_failed(outcome) && json_flag(result, "otherwise"))
+		return "fails in another way";
+	return came_out_words[outcome];
+}
+
 /*
- * What came of one change on one board: {"board", "change", "pass": [...], "fail": [...]}, in the
- * lists the cells in which it did, {"case", "cell": the other cell that shows it, or ""}.
+ * What came of one change on one board: {"board", "change", "cells": {"still fails": [...], ...}},
+ * in the lists the cells in which it did, {"case", "cell": the other cell that shows it, or ""}.
  */
 static json_t *proof_of(json_t *proofs, const char *board, const char *change)
 {
@@ -379,8 +400,8 @@ static json_t *proof_of(json_t *proofs, const char *board, const char *change)
 	buf_printf(&key, "%s\n%s", board, change);
 	proof = json_object_get(proofs, buf_string(&key));
 	if (proof == NULL) {
-		proof = json_made(json_pack("{s:s, s:s, s:[], s:[]}", "board", board, "change",
-		                            change, "pass", "fail"));
+		proof = json_made(json_pack("{s:s, s:s, s:{}}", "board", board, "change", change,
+		                            "cells"));
 		json_object_set_new(proofs, buf_string(&key), proof);
 	}
 	buf_fini(&key);
@@ -389,13 +410,16 @@ static json_t *proof_of(json_t *proofs, const char *board, const char *change)
 
 static void prove(const json_t *cell, const json_t *result, json_t *proofs)
 {
-	bool passed = strcmp(json_text(result, "outcome"), "pass") == 0;
+	const char *came_out = report_came_out(result);
 	struct buf change = {0};
-	json_t *proof;
+	json_t *cells;
 
 	report_change(json_object_get(result, "change"), &change);
-	proof = proof_of(proofs, json_text(cell, "board"), buf_string(&change));
-	json_array_append_new(json_object_get(proof, passed ? "pass" : "fail"),
+	cells = json_object_get(proof_of(proofs, json_text(cell, "board"), buf_string(&change)),
+	                        "cells");
+	if (json_object_get(cells, came_out) == NULL)
+		json_object_set_new(cells, came_out, json_made(json_array()));
+	json_array_append_new(json_object_get(cells, came_out),
 	                      json_made(json_pack("{s:s, s:s}", "case", row_name(cell), "cell",
 	                                          json_text(result, "cell"))));
 	buf_fini(&change);
@@ -405,16 +429,17 @@ static void prove(const json_t *cell, const json_t *result, json_t *proofs)
  * The first cell stands for all in which the change of this board came out the same; where it
  * helps in some and not in others, it is named.
  */
-static void put_proof(const json_t *proof, const char *outcome, bool is_mixed, struct buf *out)
+static void put_proof(const json_t *proof, const char *came_out, struct buf *out)
 {
-	const json_t *cells = json_object_get(proof, outcome), *first = json_array_get(cells, 0);
-	bool passed = strcmp(outcome, "pass") == 0;
+	const json_t *lists = json_object_get(proof, "cells");
+	const json_t *cells = json_object_get(lists, came_out), *first = json_array_get(cells, 0);
+	bool is_mixed = json_object_size(lists) > 1;
 	size_t n = json_array_size(cells);
 
 	if (n == 0)
 		return;
-	buf_printf(out, "%s %s with %s", json_text(proof, "board"),
-	           passed ? "passes" : "still fails", json_text(proof, "change"));
+	buf_printf(out, "%s %s with %s", json_text(proof, "board"), came_out,
+	           json_text(proof, "change"));
 	if (is_mixed)
 		buf_printf(out, ": %s", json_text(first, "case"));
 	if (is_mixed && n > 1)
@@ -426,15 +451,15 @@ static void put_proof(const json_t *proof, const char *outcome, bool is_mixed, s
 
 static void put_proofs(json_t *proofs, struct buf *out)
 {
+	static const char *const order[] = {"was not judged",       "is inconclusive",
+	                                    "is unsupported",       "still fails",
+	                                    "fails in another way", "passes"};
 	const char *key;
 	json_t *proof;
 
 	json_object_foreach(proofs, key, proof) {
-		bool is_mixed = json_array_size(json_object_get(proof, "pass")) > 0 &&
-		                json_array_size(json_object_get(proof, "fail")) > 0;
-
-		put_proof(proof, "fail", is_mixed, out);
-		put_proof(proof, "pass", is_mixed, out);
+		for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+			put_proof(proof, order[i], out);
 	}
 }
 

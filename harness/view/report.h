@@ -88,6 +88,9 @@ void report_fini(struct report *report);
 /* Appends "→40" or, from the board, "40→", with this arrow; nothing without an alert. */
 void report_alert(const json_t *cell, const char *arrow, struct buf *out);
 
+/* How a result came out, after a subject: "passes", "still fails", "is inconclusive". */
+const char *report_came_out(const json_t *result);
+
 /* Appends a change of the server in words: "certificate ecdsa-p256", "no groups". */
 void report_change(const json_t *change, struct buf *out);
 

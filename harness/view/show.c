@@ -118,6 +118,8 @@ static void put_result(const struct page *page, const char *label, const json_t 
 	if (!json_is_object(result))
 		return;
 	buf_text(&text, json_text(result, "outcome"));
+	if (json_flag(result, "otherwise"))
+		buf_text(&text, " in another way");
 	if (json_object_get(result, "change") != NULL) {
 		buf_text(&text, " with ");
 		report_change(json_object_get(result, "change"), &text);

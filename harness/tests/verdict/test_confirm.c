@@ -47,6 +47,7 @@ struct proof {
 	const char *said, *others;
 	const char *confidence, *cell, *outcome; /* of the counterfactual; NULL: none */
 	size_t n_also;
+	bool otherwise; /* the counterfactual failed in another way */
 };
 
 #define FAILED FAILED_WITH("")
@@ -79,7 +80,7 @@ static const struct proof proofs[] = {
 	 "[" FAILED "," OTHER("x", "b", "['1.2', '1.3']", "ecdsa-p256",
 	                      "'outcome': 'fail', 'reason': 'timeout'") ","
 	 OTHER("y", "b", "['1.2']", "rsa-2048", "'outcome': 'fail'") "]",
-	 "likely", "x", "fail", 1},
+	 "likely", "x", "fail", 1, true},
 	{"a try of the cell itself passed",
 	 "[" FAILED_WITH("'tries': [{'change': {'certificate': ['ecdsa-p256']}, 'outcome': 'fail'},"
 	                 " {'change': {'versions': ['1.2']}, 'outcome': 'pass'}], ") "]",
@@ -124,6 +125,7 @@ static void assert_proof(const struct proof *proof, const json_t *diagnosis)
 	    strcmp(json_text(result, "cell"), proof->cell != NULL ? proof->cell : "") != 0 ||
 	    strcmp(json_text(result, "outcome"), proof->outcome != NULL ? proof->outcome : "") !=
 	            0 ||
+	    json_flag(result, "otherwise") != proof->otherwise ||
 	    json_array_size(json_object_get(diagnosis, "also_tried")) != proof->n_also)
 		fail_msg("%s: %s", proof->said, json_dumps(diagnosis, JSON_COMPACT));
 }

@@ -42,6 +42,16 @@ static void proof_that_cells_share_is_told_once(void **state)
 	free(proof);
 }
 
+static void proof_of_another_failure_says_so(void **state)
+{
+	char *proof = proof_of(FAILED("x", "fail", ", 'otherwise': true") "," FAILED("y", "fail", ""));
+
+	(void)state;
+	assert_string_equal(proof, "b still fails with versions 1.2: y\n"
+	                           "b fails in another way with versions 1.2: x\n");
+	free(proof);
+}
+
 static void proofs_that_differ_between_cells_name_them(void **state)
 {
 	char *proof = proof_of(FAILED("x", "pass", "") "," FAILED("y", "fail", ", 'cell': 's/z/b'")
@@ -57,6 +67,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(proof_that_cells_share_is_told_once),
+		cmocka_unit_test(proof_of_another_failure_says_so),
 		cmocka_unit_test(proofs_that_differ_between_cells_name_them),
 	};
 

@@ -126,11 +126,16 @@ function resultWords(result) {
 	];
 }
 
+function cameOut(result) {
+	const words = {pass: 'passes', xpass: 'passes', fail: 'still fails', xfail: 'still fails'};
+	if (result.otherwise) return 'It fails in another way with ';
+	return `It ${words[result.outcome] || `is ${result.outcome}`} with `;
+}
+
 function proofLine(result) {
-	const passed = result.outcome === 'pass',
-		cell = cellsById.get(result.cell);
+	const cell = cellsById.get(result.cell);
 	return [
-		passed ? 'It passes with ' : 'It still fails with ',
+		cameOut(result),
 		el('strong', {}, changeWords(result.change)),
 		cell ? [' (', cellLink(cell, result.cell), ')'] : '',
 	];
