@@ -47,7 +47,6 @@ struct proof {
 	const char *said, *others;
 	const char *confidence, *cell, *outcome; /* of the counterfactual; NULL: none */
 	size_t n_also;
-	bool otherwise; /* the counterfactual failed in another way */
 };
 
 #define FAILED FAILED_WITH("")
@@ -80,7 +79,7 @@ static const struct proof proofs[] = {
 	 "[" FAILED "," OTHER("x", "b", "['1.2', '1.3']", "ecdsa-p256",
 	                      "'outcome': 'fail', 'reason': 'timeout'") ","
 	 OTHER("y", "b", "['1.2']", "rsa-2048", "'outcome': 'fail'") "]",
-	 "likely", "x", "fail", 1, true},
+	 "likely", "x", "fail in another way", 1},
 	{"a try of the cell itself passed",
 	 "[" FAILED_WITH("'tries': [{'change': {'certificate': ['ecdsa-p256']}, 'outcome': 'fail'},"
 	                 " {'change': {'versions': ['1.2']}, 'outcome': 'pass'}], ") "]",
@@ -120,12 +119,12 @@ static const json_t *first_diagnosis(const json_t *cells)
 static void assert_proof(const struct proof *proof, const json_t *diagnosis)
 {
 	const json_t *result = json_object_get(diagnosis, "counterfactual");
+	const char *outcome = json_flag(result, "otherwise") ? "fail in another way"
+	                                                     : json_text(result, "outcome");
 
 	if (strcmp(json_text(diagnosis, "confidence"), proof->confidence) != 0 ||
 	    strcmp(json_text(result, "cell"), proof->cell != NULL ? proof->cell : "") != 0 ||
-	    strcmp(json_text(result, "outcome"), proof->outcome != NULL ? proof->outcome : "") !=
-	            0 ||
-	    json_flag(result, "otherwise") != proof->otherwise ||
+	    strcmp(outcome, proof->outcome != NULL ? proof->outcome : "") != 0 ||
 	    json_array_size(json_object_get(diagnosis, "also_tried")) != proof->n_also)
 		fail_msg("%s: %s", proof->said, json_dumps(diagnosis, JSON_COMPACT));
 }
