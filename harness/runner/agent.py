@@ -91,6 +91,7 @@ class Agent:
         self._inbox = inbox
         self._info: Info | None = None  # None: the board has to be greeted first
         self._held: dict[str, bytes] = {}  # blobs that this boot of the board holds, by name
+        self._hints = False  # the board's log told when its last run was over
 
     def greet(self, patience: float | None = None) -> Info:
         """HELLO until it is answered, then the time of day. Ends a run of an earlier runner's."""
@@ -210,9 +211,12 @@ class Agent:
 
     def _watch(self, info: Info, command: Message) -> Board:
         end = time.monotonic() + command["timeout_ms"] / 1000
-        pause = POLL_FIRST_S
+        # A board that says when it is done need not be disturbed before.
+        pause = POLL_MAX_S if self._hints else POLL_FIRST_S
+        self._hints = False
         while True:
-            self._link.idle(pause)
+            hinted = self._link.idle(pause)
+            self._hints = self._hints or hinted
             fields = self._stat(info)
             if "busy" not in fields:
                 break
@@ -220,7 +224,7 @@ class Agent:
                 self._inbox.abort = False
                 fields = self._end_run(info)
                 break
-            pause = min(pause * POLL_GROWTH, POLL_MAX_S)
+            pause = POLL_FIRST_S if hinted else min(pause * POLL_GROWTH, POLL_MAX_S)
         if fields.get("run") != command["id"]:
             told = fields.get("run", "nothing")
             raise Failed("refused", f"the board tells of run {told}, not {command['id']}")

@@ -17,6 +17,7 @@ RETRY_MIN_S = 0.02
 RETRY_MAX_S = 1.0
 NAKS_AT_ONCE = 4  # resent without delay; later NAKs to the same request wait for its time-out
 LISTEN_S = 60.0
+END_OF_RUN = b"run: phase "  # stands in the line of log in which the shipped glue ends a run
 SLICE_S = 0.01  # how long a port without descriptor is waited for in one go
 
 
@@ -42,6 +43,7 @@ class Link:
         self._sent = b""
         self._slowest = RETRY_FIRST_S / 4  # seconds of an exchange; fades
         self._n_heard = 0  # bytes that came so far
+        self._hinted = False  # END_OF_RUN came, and idle() has not told yet
         self._watched = [inbox.fd] if port.fd is None else [inbox.fd, port.fd]
 
     def exchange(
@@ -86,12 +88,18 @@ class Link:
         self._seq = (self._seq + 1) & 0xFF
         self._port.write(frame.encode(self._seq, verb))
 
-    def idle(self, seconds: float) -> None:
-        """Collects log for a while; ends early when the daemon wants the run to end."""
+    def idle(self, seconds: float) -> bool:
+        """Collects log for a while; ends early when the daemon wants the run to end.
+
+        So it does when the board's log says that a run is over, or has said so since idle() was
+        called before; true then.
+        """
         end = time.monotonic() + seconds
-        while seconds > 0 and not self._inbox.abort:
+        while seconds > 0 and not self._inbox.abort and not self._hinted:
             self._take(seconds)
             seconds = end - time.monotonic()
+        hinted, self._hinted = self._hinted, False
+        return hinted
 
     def listen(self) -> None:
         """Collects log until something comes, from the board or from the daemon."""
@@ -138,4 +146,5 @@ class Link:
                 replies.append(reply)
             if rest and rest != self._sent:  # an echo is no log
                 self._log.add(time.monotonic(), rest)
+                self._hinted = self._hinted or END_OF_RUN in rest
         return replies

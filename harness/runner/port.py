@@ -24,7 +24,7 @@ WRITE_S = 0.5  # a frame that cannot be written in this time is lost, and sent a
 SLICE_S = 0.01  # how long a port without descriptor is waited for in one go
 SERIAL_NUMBER = "serial-number:"  # a port named by the serial number of its USB adapter
 GARBAGE_SHARE = 4  # one byte in so many that is no text: most likely the baud rate is wrong
-TEXT = frozenset(b"\t\n\r\x07\x08\x1b" + bytes(range(0x20, 0x7F)))
+TEXT = b"\t\n\r\x07\x08\x1b" + bytes(range(0x20, 0x7F))
 PROBES = (b"AT+GCAP", b"AT+CGMI", b"ATE1 E0", b"AT+CPIN?")  # how ModemManager asks for modems
 TIOCGICOUNT = 0x545D  # serial_core.h: counts of what went wrong on a line
 _COUNTS = struct.Struct("20i")
@@ -164,6 +164,8 @@ class Port:
             self.fd: int | None = self._serial.fileno()
         except OSError:  # a URL without a file descriptor (rfc2217://)
             self.fd = None
+        # A device is read and written as it is: pyserial would ask for each byte whether it may.
+        self._device_fd = self.fd if isinstance(self._serial, serial.Serial) else None
 
     def read(self, seconds: float = 0) -> bytes:
         """What has come; waits up to `seconds` for a first byte if the port has no descriptor."""
@@ -175,18 +177,37 @@ class Port:
                 if not data:
                     return data
                 data += self._serial.read(CHUNK)
-            else:
+            elif self._device_fd is None:
                 data = self._serial.read(CHUNK)
+            else:
+                data = self._read_device(self._device_fd)
             self._study(data)
             return data
         except OSError as error:
             raise self._lost(error) from None
 
+    def _read_device(self, fd: int) -> bytes:
+        """What has come; nothing comes from a device that is gone, though it claims to have some."""
+        try:
+            data = os.read(fd, CHUNK)
+        except BlockingIOError:
+            return b""
+        if not data:
+            raise OSError("it has hung up")
+        return data
+
     def write(self, data: bytes) -> None:
         """Sends all of `data`, or loses some of it where the port takes no more."""
         self._trace.sent(data)
         try:
-            self._serial.write(data)
+            n = os.write(self._device_fd, data) if self._device_fd is not None else 0
+        except BlockingIOError:
+            n = 0
+        except OSError as error:
+            raise self._lost(error) from None
+        try:
+            if n < len(data):
+                self._serial.write(data[n:])
         except serial.SerialTimeoutException:
             pass
         except OSError as error:
@@ -246,7 +267,7 @@ class Port:
     def _study(self, data: bytes) -> None:
         self._trace.came(data)
         self._n_bytes += len(data)
-        self._n_garbage += sum(byte not in TEXT for byte in data)
+        self._n_garbage += len(data.translate(None, TEXT))
         self._tail = (self._tail + data)[-64:]
         self._probed = self._probed or _probes(self._tail)
 

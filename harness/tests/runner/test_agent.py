@@ -132,6 +132,33 @@ class Runs(AgentCase):
             Desk(self, self.board().device).run(sni="x" * 200)
         self.assertEqual(failed.exception.kind, "refused")
 
+    def test_board_that_says_when_it_is_done_is_asked_then_and_not_before(self) -> None:
+        board = self.board(n_busy=0)
+        board.on["RUN"] = lambda _: board.say(b"[    0.007] run: phase close, status 0\r\n")
+        desk = Desk(self, board.device)
+        desk.agent.greet()
+        with mock.patch.object(agent, "POLL_MAX_S", 600):
+            for _ in range(2):
+                board.seen.clear()
+                desk.run()
+                self.assertEqual(board.seen.count("STAT"), 2)  # the report has two parts
+
+    def test_board_that_says_no_more_when_it_is_done_is_asked_again_and_again(self) -> None:
+        board = self.board(n_busy=0)
+        board.on["RUN"] = lambda _: board.say(b"[    0.007] run: phase close, status 0\r\n")
+        desk = Desk(self, board.device)
+        desk.run()
+        del board.on["RUN"]
+        board.n_busy = 3
+        self.assertEqual(desk.run()["status"], "0")
+
+    def test_end_of_a_run_in_the_log_ends_the_waiting_once(self) -> None:
+        board = self.board()
+        desk = Desk(self, board.device)
+        board.say(b"[    0.007] run: phase hs, status 0x20007\r\n")
+        self.assertTrue(desk.link.idle(600))
+        self.assertFalse(desk.link.idle(0))
+
     def test_run_is_aborted_when_its_time_is_over(self) -> None:
         board = self.board(n_busy=10**9, result="ph=hs rc=0x42")
         result = Desk(self, board.device).run(timeout_ms=20)
