@@ -710,6 +710,7 @@ int run_start(struct run **started, uv_loop_t *loop, const json_t *request, run_
 		return rc;
 	}
 	run->apparatus.certificates = run->agenda.certificates;
+	uv_update_time(loop); /* a large plan takes its time, which no child's patience is charged */
 	*started = run;
 	tell(run, json_pack("{s:s, s:I, s:o, s:O, s:o}", "event", "plan", "cells",
 	                    (json_int_t)plan_n_cells(&run->agenda.plan), "run",

@@ -89,6 +89,19 @@ int context_answer_name(const SSL *ssl, const char *name, int *alert);
  */
 int context_check(const json_t *server, const char **key, struct error *error);
 
+#define KEY_SET_MAX 6
+
+/* Keys whose values are held against each other; ends with NULL. */
+struct key_set {
+	const char *keys[KEY_SET_MAX + 1];
+};
+
+/*
+ * What context_check holds against each other: a server passes if and only if, for each of these
+ * sets, one with the keys of that set alone passes. Every key is in one of them. *n is how many.
+ */
+const struct key_set *context_key_sets(size_t *n);
+
 #define CONTEXTS_MAX 64 /* contexts kept; the one that was not asked for longest makes room */
 
 /*

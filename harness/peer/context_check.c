@@ -67,6 +67,42 @@ static const struct {
 	{"page_size", NULL, NEEDS_PAGES},
 };
 
+/* What is asked of a key by itself and beside others, in this file and where its value is set. */
+static const struct key_set sets[] = {
+	{{"certificate"}},
+	{{"versions", "cipher_list"}},
+	{{"versions", "ciphersuites"}},
+	{{"versions", "groups"}},
+	{{"versions", "signature_algorithms"}},
+	{{"versions", "client_auth", "client_signature_algorithms"}},
+	{{"versions", "client_auth", "client_ca_names"}},
+	{{"versions", "client_auth", "post_handshake_auth"}},
+	{{"versions", "client_auth", "extended_master_secret", "renegotiation_info", "faults"}},
+	{{"versions", "client_auth", "extended_master_secret", "max_fragment_length", "faults"}},
+	{{"versions", "encrypt_then_mac"}},
+	{{"versions", "middlebox_compatibility"}},
+	{{"versions", "record_padding"}},
+	{{"versions", "key_update"}},
+	{{"versions", "sni"}},
+	{{"versions", "cookie", "psk", "early_data"}},
+	{{"versions", "tickets", "session_cache", "early_data"}},
+	{{"tickets", "ticket_size"}},
+	{{"alpn", "alpn_mismatch"}},
+	{{"application", "page_size"}},
+	{{"resumption"}},
+	{{"ocsp"}},
+	{{"close"}},
+	{{"max_send_fragment"}},
+	{{"segment"}},
+	{{"pause_ms"}},
+};
+
+const struct key_set *context_key_sets(size_t *n)
+{
+	*n = sizeof(sets) / sizeof(sets[0]);
+	return sets;
+}
+
 static bool has_version(const SSL_CTX *ssl, int version, uint64_t no)
 {
 	return (SSL_CTX_get_options(ssl) & no) == 0 &&

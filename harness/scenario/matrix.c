@@ -121,8 +121,7 @@ static void to_digits(const struct matrix *matrix, uint32_t combination, uint16_
 	}
 }
 
-/* The same of a case. */
-static void case_digits(const struct matrix *matrix, size_t index, uint16_t digits[])
+void matrix_digits(const struct matrix *matrix, size_t index, uint16_t digits[])
 {
 	if (matrix->rows != NULL)
 		memcpy(digits, matrix->rows + index * matrix->n_axes,
@@ -324,7 +323,7 @@ void matrix_apply(const struct matrix *matrix, size_t index, json_t *server, jso
 {
 	uint16_t digits[MATRIX_AXES_MAX];
 
-	case_digits(matrix, index, digits);
+	matrix_digits(matrix, index, digits);
 	for (size_t i = 0; i < matrix->n_axes; i++) {
 		const struct axis *axis = &matrix->axes[i];
 		bool of_server = strncmp(axis->path, "server.", strlen("server.")) == 0;
@@ -334,27 +333,11 @@ void matrix_apply(const struct matrix *matrix, size_t index, json_t *server, jso
 	}
 }
 
-uint32_t matrix_project(const struct matrix *matrix, size_t index, bool (*counts)(const char *path))
-{
-	uint16_t digits[MATRIX_AXES_MAX];
-	uint32_t weight = 1, projected = 0;
-
-	if (matrix->rows != NULL)
-		return (uint32_t)index;
-	case_digits(matrix, index, digits);
-	for (size_t i = matrix->n_axes; i-- > 0;) {
-		if (counts(matrix->axes[i].path))
-			projected += weight * digits[i];
-		weight *= (uint32_t)n_values(&matrix->axes[i]);
-	}
-	return projected;
-}
-
 int matrix_value(const struct matrix *matrix, size_t index, const char *path)
 {
 	uint16_t digits[MATRIX_AXES_MAX];
 
-	case_digits(matrix, index, digits);
+	matrix_digits(matrix, index, digits);
 	for (size_t i = 0; i < matrix->n_axes; i++)
 		if (strcmp(matrix->axes[i].path, path) == 0)
 			return digits[i];
@@ -366,7 +349,7 @@ json_t *matrix_values(const struct matrix *matrix, size_t index)
 	json_t *values = json_made(json_object());
 	uint16_t digits[MATRIX_AXES_MAX];
 
-	case_digits(matrix, index, digits);
+	matrix_digits(matrix, index, digits);
 	for (size_t i = 0; i < matrix->n_axes; i++)
 		json_object_set(values, matrix->axes[i].path,
 		                json_array_get(matrix->axes[i].values, digits[i]));
@@ -386,7 +369,7 @@ void matrix_name(const struct matrix *matrix, size_t index, struct buf *out)
 {
 	uint16_t digits[MATRIX_AXES_MAX];
 
-	case_digits(matrix, index, digits);
+	matrix_digits(matrix, index, digits);
 	for (size_t i = 0; i < matrix->n_axes; i++)
 		buf_printf(out, "%s%s", i > 0 ? "," : "", matrix->axes[i].names[digits[i]]);
 }

@@ -43,13 +43,8 @@ void matrix_fini(struct matrix *matrix);
 /* Puts the values of the case `index` < n_cases into the objects `server` and `client`. */
 void matrix_apply(const struct matrix *matrix, size_t index, json_t *server, json_t *client);
 
-/*
- * The number, less than MATRIX_CASES_MAX, of what the case `index` has on those axes for whose path
- * `counts` is true: the same for cases that differ on others only. (With "cover", cases are
- * few and each has a number of its own.)
- */
-uint32_t matrix_project(const struct matrix *matrix, size_t index,
-                        bool (*counts)(const char *path));
+/* The index of each axis' value in the case `index`, into `digits`, which has room for all axes. */
+void matrix_digits(const struct matrix *matrix, size_t index, uint16_t digits[]);
 
 /* The index of the value that the case `index` has on the axis `path`; -1 if there is none. */
 int matrix_value(const struct matrix *matrix, size_t index, const char *path);

@@ -9,6 +9,7 @@
 #include "scenario/neighbour.h"
 #include "scenario/setting.h"
 #include "scenario/shipped.h"
+#include "scenario/sieve.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,7 @@ struct suite {
 struct checker {
 	struct suite *suite;
 	json_t *names; /* scenario name -> index of its scenario */
+	struct sieve_memory servers; /* that OpenSSL has taken */
 	struct error *error;
 };
 
@@ -169,7 +171,8 @@ static int check_twin(struct checker *checker, const struct json_node *expect, c
 	struct error reason = {0};
 	const char *key;
 
-	if (context_check(twin, &key, &reason) == 0)
+	if (!sieve_server_passes(&checker->servers, twin) ||
+	    context_check(twin, &key, &reason) == 0)
 		return 0;
 	return json_complain(&instead, checker->error,
 	                     "the server without its flaw cannot be: its \"%s\" %s", key,
@@ -211,11 +214,6 @@ static int check_twins(struct checker *checker, const struct json_node *node,
 	return rc;
 }
 
-static bool concerns_client(const char *path)
-{
-	return strncmp(path, "client.", strlen("client.")) == 0;
-}
-
 /* What the client is to do in the case `index`. */
 static int check_client(struct checker *checker, const struct json_node *node,
                         const struct scenario *scenario, size_t index)
@@ -232,13 +230,6 @@ static int check_client(struct checker *checker, const struct json_node *node,
 	json_decref(server);
 	json_decref(client);
 	return rc;
-}
-
-/* Certificates, whose files need not be there yet, and faults are checked by themselves. */
-static bool concerns_context(const char *path)
-{
-	return strncmp(path, "server.", strlen("server.")) == 0 &&
-	       strcmp(path, "server.certificate") != 0 && strcmp(path, "server.faults") != 0;
 }
 
 /* Where the file says `key` of the case `index`; the server itself if it does not say. */
@@ -268,10 +259,11 @@ static int check_server(struct checker *checker, const struct json_node *node,
 	json_t *client = json_made(json_object());
 	struct error reason = {0};
 	const char *key;
-	int rc;
+	int rc = 0;
 
 	matrix_apply(&scenario->matrix, index, server, client);
-	rc = context_check(server, &key, &reason);
+	if (sieve_server_passes(&checker->servers, server))
+		rc = context_check(server, &key, &reason);
 	if (rc != 0) {
 		struct json_node place = blamed(node, &scenario->matrix, index, key);
 		struct buf name = {0};
@@ -299,11 +291,6 @@ static struct json_node faults_node(const struct json_node *scenario, const json
 	return json_member(&server, "faults");
 }
 
-static bool concerns_faults(const char *path)
-{
-	return strcmp(path, "server.faults") == 0 || strcmp(path, "server.versions") == 0;
-}
-
 /* A fault is of use in a case only if all versions of its server have the place. */
 static int check_faults(struct checker *checker, const struct json_node *node,
                         const struct scenario *scenario, size_t index)
@@ -329,25 +316,52 @@ static int check_faults(struct checker *checker, const struct json_node *node,
 	return rc;
 }
 
-/* Calls `check` once for each value of what the cases differ in, as far as it concerns it. */
+/* What is asked of the client, and of faults, beside the server as a whole. */
+static const struct key_set client_sets[] = {
+	{{"min", "max"}},
+	{{"resume", "connections", "early_data"}},
+};
+static const struct key_set fault_sets[] = {{{"faults", "versions"}}};
+
+/* Calls `check` for the cases that have a new combination of values on one of the sets. */
 static int check_cases(struct checker *checker, const struct json_node *node,
-                       const struct scenario *scenario, bool (*concerns)(const char *path),
+                       const struct scenario *scenario, struct sieve *sieve,
                        int (*check)(struct checker *checker, const struct json_node *node,
                                     const struct scenario *scenario, size_t index))
 {
-	bool *seen = calloc(MATRIX_CASES_MAX, sizeof(seen[0]));
 	int rc = 0;
 
-	CHECK(seen != NULL);
-	for (size_t i = 0; rc == 0 && i < scenario->matrix.n_cases; i++) {
-		bool *known = &seen[matrix_project(&scenario->matrix, i, concerns)];
-
-		if (!*known)
+	for (size_t i = 0; rc == 0 && i < scenario->matrix.n_cases; i++)
+		if (sieve_passes(sieve, i))
 			rc = check(checker, node, scenario, i);
-		*known = true;
-	}
-	free(seen);
+	sieve_free(sieve);
 	return rc;
+}
+
+static int check_servers(struct checker *checker, const struct json_node *node,
+                         const struct scenario *scenario)
+{
+	size_t n;
+	const struct key_set *sets = context_key_sets(&n);
+
+	return check_cases(checker, node, scenario,
+	                   sieve_new(&scenario->matrix, "server", sets, n), check_server);
+}
+
+static int check_clients(struct checker *checker, const struct json_node *node,
+                         const struct scenario *scenario)
+{
+	return check_cases(checker, node, scenario,
+	                   sieve_new(&scenario->matrix, "client", client_sets,
+	                             sizeof(client_sets) / sizeof(client_sets[0])),
+	                   check_client);
+}
+
+static int check_all_faults(struct checker *checker, const struct json_node *node,
+                            const struct scenario *scenario)
+{
+	return check_cases(checker, node, scenario,
+	                   sieve_new(&scenario->matrix, "server", fault_sets, 1), check_faults);
 }
 
 static json_t *with_defaults(json_t *server)
@@ -378,11 +392,11 @@ static int add_scenario(struct checker *checker, const struct json_node *node, s
 	scenario->client = setting_normal_all(json_object_get(node->value, "client"));
 	scenario->first_case = suite->n_cases;
 	suite->n_cases += scenario->matrix.n_cases;
-	rc = check_cases(checker, node, scenario, concerns_context, check_server);
+	rc = check_servers(checker, node, scenario);
 	if (rc == 0)
-		rc = check_cases(checker, node, scenario, concerns_client, check_client);
+		rc = check_clients(checker, node, scenario);
 	if (rc == 0)
-		rc = check_cases(checker, node, scenario, concerns_faults, check_faults);
+		rc = check_all_faults(checker, node, scenario);
 	return rc != 0 ? rc : check_twins(checker, node, scenario);
 }
 
@@ -396,6 +410,7 @@ static int add_scenarios(struct suite *suite, struct error *error)
 	if (rc != 0)
 		return rc;
 	checker.names = json_made(json_object());
+	sieve_memory_init(&checker.servers);
 	suite->n_scenarios = json_array_size(list.value);
 	suite->scenarios = calloc(suite->n_scenarios, sizeof(suite->scenarios[0]));
 	CHECK(suite->scenarios != NULL);
@@ -405,6 +420,7 @@ static int add_scenarios(struct suite *suite, struct error *error)
 		rc = add_scenario(&checker, &node, i);
 	}
 	json_decref(checker.names);
+	sieve_memory_fini(&checker.servers);
 	return rc;
 }
 

@@ -241,6 +241,127 @@ static void every_certificate_that_suites_may_name_is_taken(void **state)
 	free(recipes);
 }
 
+/* --- which keys are held against each other --------------------------------------------------- */
+
+static const struct {
+	const char *key;
+	const char *values[5];
+} settings[] = {
+	{"versions", {"[\"1.2\"]", "[\"1.3\"]", "[\"1.0\",\"1.1\"]", "[\"1.2\",\"1.3\"]"}},
+	{"certificate", {"[\"ecdsa-p256\"]", "7"}},
+	{"cipher_list", {"[\"ECDHE-ECDSA-AES128-SHA\"]", "[\"ECDHE-ECDSA-AES128-GCM-SHA256\"]",
+	                 "[\"NO-SUCH\"]"}},
+	{"ciphersuites", {"[\"TLS_AES_128_GCM_SHA256\"]", "[\"NO-SUCH\"]"}},
+	{"groups", {"[\"P-256\"]", "[\"brainpoolP256r1\"]", "[\"NO-SUCH\"]"}},
+	{"signature_algorithms", {"[\"rsa_pss_rsae_sha256\"]", "[\"NO-SUCH\"]"}},
+	{"client_auth", {"\"none\"", "\"require\"", "\"perhaps\""}},
+	{"client_signature_algorithms", {"[\"ecdsa_secp256r1_sha256\"]", "[\"NO-SUCH\"]"}},
+	{"client_ca_names", {"3", "-1"}},
+	{"post_handshake_auth", {"true", "false"}},
+	{"alpn", {"[\"h2\"]", "[]"}},
+	{"alpn_mismatch", {"\"ignore\"", "\"never\""}},
+	{"sni", {"\"warning\"", "\"require\"", "\"never\""}},
+	{"tickets", {"true", "false", "2", "99"}},
+	{"ticket_size", {"100", "0"}},
+	{"session_cache", {"true", "false"}},
+	{"resumption", {"\"refuse\"", "\"never\""}},
+	{"psk", {"{\"identity\":\"a\",\"key\":\"00ff\"}", "{\"identity\":\"a\"}"}},
+	{"early_data", {"\"accept\"", "\"refuse\"", "\"never\""}},
+	{"cookie", {"16", "0"}},
+	{"extended_master_secret", {"true", "false"}},
+	{"encrypt_then_mac", {"true", "false"}},
+	{"renegotiation_info", {"true", "false"}},
+	{"max_fragment_length", {"true", "false"}},
+	{"middlebox_compatibility", {"true", "false"}},
+	{"faults", {"[{}]", "[]", "7"}},
+	{"max_send_fragment", {"512", "1"}},
+	{"record_padding", {"64", "0"}},
+	{"segment", {"9", "0"}},
+	{"pause_ms", {"5", "0"}},
+	{"key_update", {"\"none\"", "\"ask\"", "\"never\""}},
+	{"ocsp", {"\"good\"", "\"never\""}},
+	{"close", {"\"fin\"", "\"never\""}},
+	{"application", {"\"echo\"", "\"http\"", "\"never\""}},
+	{"page_size", {"10", "-1"}},
+};
+
+#define N_SETTINGS (sizeof(settings) / sizeof(settings[0]))
+#define N_SERVERS 500
+#define N_KEYS_MAX 5
+
+/* Numbers that are the same each time. */
+static unsigned draw(unsigned below)
+{
+	static unsigned long long state = 88172645463325252u;
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (unsigned)(state % below);
+}
+
+static json_t *some_server(void)
+{
+	json_t *server = json_object();
+
+	for (unsigned n = 1 + draw(N_KEYS_MAX); n > 0; n--) {
+		size_t i = draw(N_SETTINGS);
+		unsigned n_values = 0;
+
+		while (n_values < 5 && settings[i].values[n_values] != NULL)
+			n_values++;
+		json_object_set_new(server, settings[i].key,
+		                    json_loads(settings[i].values[draw(n_values)],
+		                               JSON_DECODE_ANY, NULL));
+	}
+	return server;
+}
+
+static bool is_taken(const json_t *server)
+{
+	struct error reason = {0};
+	const char *key;
+
+	return context_check(server, &key, &reason) == 0;
+}
+
+/* Whether a server with the keys of the set alone is taken. */
+static bool is_taken_on(const json_t *server, const struct key_set *set)
+{
+	json_t *part = json_object();
+	bool taken;
+
+	for (size_t i = 0; set->keys[i] != NULL; i++)
+		if (json_object_get(server, set->keys[i]) != NULL)
+			json_object_set(part, set->keys[i], json_object_get(server, set->keys[i]));
+	taken = is_taken(part);
+	json_decref(part);
+	return taken;
+}
+
+static void a_server_is_taken_if_it_is_on_each_set_of_keys_alone(void **state)
+{
+	size_t n_sets, n_taken = 0;
+	const struct key_set *sets = context_key_sets(&n_sets);
+
+	(void)state;
+	for (size_t i = 0; i < N_SERVERS; i++) {
+		json_t *server = some_server();
+		char *text = json_dumps(server, JSON_COMPACT);
+		bool whole = is_taken(server), each = true;
+
+		for (size_t k = 0; k < n_sets; k++)
+			each = each && is_taken_on(server, &sets[k]);
+		if (whole != each)
+			fail_msg("%s %s, its parts %s", text, whole ? "is taken" : "is refused",
+			         each ? "are taken" : "are refused");
+		n_taken += whole;
+		free(text);
+		json_decref(server);
+	}
+	assert_in_range(n_taken, N_SERVERS / 10, N_SERVERS - N_SERVERS / 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +371,7 @@ int main(void)
 		cmocka_unit_test(one_meaning_is_built_once),
 		cmocka_unit_test(the_one_not_asked_for_longest_makes_room),
 		cmocka_unit_test(a_renewed_certificate_is_loaded_again),
+		cmocka_unit_test(a_server_is_taken_if_it_is_on_each_set_of_keys_alone),
 	};
 
 	return cmocka_run_group_tests_name("peer/context", tests, make_certificates,

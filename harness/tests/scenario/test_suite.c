@@ -284,6 +284,34 @@ static void what_the_suite_says_of_a_refusal_goes_before_the_recipe(void **state
 	suite_free(suite);
 }
 
+static void what_contradicts_itself_in_the_middle_of_a_matrix_is_found(void **state)
+{
+	struct error error;
+
+	(void)state;
+	assert_null(load_made("'server':{'certificate':'ed25519'},'matrix':{"
+	                      "'server.alpn':[['a'],['b'],['c']],"
+	                      "'server.versions':[['1.3'],['1.2']],"
+	                      "'server.record_padding':[64,128]},"
+	                      "'exclude':[{'server.alpn':['a'],'server.versions':['1.2']}]",
+	                      &error));
+	assert_non_null(strstr(error.text, "$.scenarios[0].matrix[\"server.record_padding\"][0]: "
+	                                   "concerns TLS 1.3 alone"));
+	assert_non_null(strstr(error.text, "in the case b,1.2,64"));
+}
+
+/* The flaw is in the second value of an axis that others come before. */
+static void a_client_that_could_offer_nothing_is_found_in_the_middle_of_a_matrix(void **state)
+{
+	struct error error;
+
+	(void)state;
+	assert_null(load_made("'server':{'certificate':'ed25519'},'client':{'max':'1.2'},"
+	                      "'matrix':{'client.sni':['a','b'],'client.min':['1.2','1.3']}",
+	                      &error));
+	assert_non_null(strstr(error.text, "client.min 1.3 is above client.max 1.2"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +328,9 @@ int main(void)
 		cmocka_unit_test(what_a_flawed_certificate_must_meet_is_taken_from_its_recipe),
 		cmocka_unit_test(each_case_of_a_matrix_has_the_expectation_of_its_certificate),
 		cmocka_unit_test(what_the_suite_says_of_a_refusal_goes_before_the_recipe),
+		cmocka_unit_test(what_contradicts_itself_in_the_middle_of_a_matrix_is_found),
+		cmocka_unit_test(
+			a_client_that_could_offer_nothing_is_found_in_the_middle_of_a_matrix),
 	};
 	char *here = getcwd(NULL, 0);
 
