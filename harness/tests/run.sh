@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs all tests against each build folder given, two at a time, and sums up. Usage: run.sh BUILD...
+# Runs all tests against each build folder given, three at a time, as many of them mostly wait, and sums
+# up. Usage: run.sh BUILD...
 # A test is a cmocka program under BUILD/tests/, or a Python unittest file under harness/tests/ (which
 # finds the build in $SHAKEDOWN_BUILD). The log of a test that failed is printed whole.
 set -eu
@@ -38,7 +39,7 @@ trap 'rm -rf "$logs"' EXIT
 for build in "$@"; do
 	find "$build/tests" -type f -name 'test_*' ! -name '*.d' | sort | sed "s|^|$build |"
 	find harness/tests -name 'test_*.py' | sort | sed "s|^|$build |"
-done | xargs -P 2 -L 1 harness/tests/run.sh --one "$logs"
+done | xargs -P 3 -L 1 harness/tests/run.sh --one "$logs"
 
 count() { find "$logs" -name "*.$1" | wc -l; }
 failed=$(count failed)

@@ -58,7 +58,7 @@ class Passive(Lab):
         trigger = [str(CLIENT), str(self.port), str(ROOT / "certs/out/ecdsa-p256/ca.pem")]
         return self.write("own.json", {
             "name": "own", "why": "A board that nobody can talk to.", "stack": "openssl", "driver": "passive",
-            "address": "127.0.0.1", "timeout_ms": 1000,
+            "address": "127.0.0.1", "timeout_ms": 20000,
             "passive": {"listen": self.port, "from": "127.0.0.1", "trigger": trigger}, **members,
         })
 
