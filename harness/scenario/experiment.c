@@ -459,13 +459,17 @@ static json_t *run_message(struct experiment *experiment)
 	return run;
 }
 
+/* A board that is no longer ready is about to be down: its handle only finds out why. */
 static void connect_board(struct experiment *experiment)
 {
-	json_t *run = run_message(experiment);
+	json_t *run;
 
+	uv_timer_start(&experiment->timer, on_timer, board_timeout_ms(experiment), 0);
+	if (!board_is_ready(experiment->plan.board))
+		return;
+	run = run_message(experiment);
 	experiment->n_made++;
 	experiment->board_ns = clock_wall_ns();
-	uv_timer_start(&experiment->timer, on_timer, board_timeout_ms(experiment), 0);
 	board_run(experiment->plan.board, run);
 	json_decref(run);
 }

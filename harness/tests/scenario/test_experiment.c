@@ -8,17 +8,27 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "peer/board.h"
 #include "peer/server.h"
 #include "scenario/experiment.h"
 
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define ID "suite/scenario/board"
 
-/* An experiment with the real server program, and with a board that never comes to speak. */
+/* A virtual board whose port is gone before its end is told: something else holds its output. */
+#define BOARD_SLOW_TO_END "exec 3<&0; cat <&3 & exec %s --stack openssl"
+
+/*
+ * An experiment with the real server program, and, but where a test starts one, with a board that
+ * never comes to speak.
+ */
 struct lab {
 	uv_loop_t loop;
 	struct apparatus apparatus;
+	struct board *handle;
 	struct experiment *experiment; /* NULL once `done` came */
 	json_t *cell, *profile;
 	json_t *board, *server, *trouble; /* what it observed */
@@ -102,9 +112,8 @@ static int find_root(void **state)
 	return 0;
 }
 
-static void begin(struct lab *lab, const char *address)
+static void prepare(struct lab *lab, const char *address)
 {
-	struct experiment_plan plan = {0};
 	struct error error = {0};
 
 	assert_int_equal(uv_loop_init(&lab->loop), 0);
@@ -112,10 +121,22 @@ static void begin(struct lab *lab, const char *address)
 	if (server_start(&lab->apparatus.server, &lab->loop, &server_events, lab, &error) != 0)
 		fail_msg("%s", error.text);
 	lab->cell = json_made(json_pack("{s:s, s:{s:[s]}}", "id", ID, "server", "versions", "1.3"));
-	lab->profile = json_made(json_pack("{s:s, s:i}", "address", address, "timeout_ms", 5000));
-	plan.cell = lab->cell;
-	plan.profile = lab->profile;
+	lab->profile = json_made(json_pack("{s:s, s:s, s:i}", "name", "board", "address", address,
+	                                   "timeout_ms", 5000));
+}
+
+static void start(struct lab *lab)
+{
+	struct experiment_plan plan = {
+		.cell = lab->cell, .profile = lab->profile, .board = lab->handle};
+
 	lab->experiment = experiment_start(&lab->apparatus, &plan, on_done, lab);
+}
+
+static void begin(struct lab *lab, const char *address)
+{
+	prepare(lab, address);
+	start(lab);
 }
 
 /* Until nothing is left of the experiment and of the server program. */
@@ -166,6 +187,64 @@ static void lost_board_is_testimony_and_the_server_still_gives_its_own(void **st
 	assert_string_equal(json_text(lab.board, "failed"), "board");
 	assert_string_equal(json_text(lab.board, "text"), "it is gone");
 	assert_string_equal(json_text(lab.server, "state"), "listening");
+	finish(&lab);
+}
+
+static void on_ready(void *context, const json_t *info)
+{
+	(void)context;
+	(void)info;
+}
+
+static void on_down(void *context, const char *who, const char *text)
+{
+	struct lab *lab = context;
+
+	experiment_lost(lab->experiment, who, text);
+	board_stop(lab->handle);
+}
+
+static void on_stopped(void *context)
+{
+	(void)context;
+}
+
+/* Of a board that does no run. */
+static const struct board_events board_events = {
+	.ready = on_ready, .down = on_down, .stopped = on_stopped};
+
+static void start_board(struct lab *lab)
+{
+	char *program = file_sibling_program("shakedown-board");
+	char command[1024];
+	struct error error = {0};
+
+	snprintf(command, sizeof(command), BOARD_SLOW_TO_END, program);
+	json_object_set_new(lab->profile, "virtual",
+	                    json_made(json_pack("[s, s, s]", "sh", "-c", command)));
+	if (board_start(&lab->handle, &lab->loop, lab->profile, &board_events, lab, &error) != 0)
+		fail_msg("%s", error.text);
+	while (!board_is_ready(lab->handle))
+		uv_run(&lab->loop, UV_RUN_ONCE);
+	free(program);
+}
+
+static void port_that_is_gone_when_the_server_listens_is_testimony(void **state)
+{
+	struct lab lab = {0};
+
+	(void)state;
+	prepare(&lab, "127.0.0.1");
+	start_board(&lab);
+	start(&lab);
+	uv_kill(board_virtual_pid(lab.handle), SIGKILL);
+	while (board_is_ready(lab.handle))
+		uv_run(&lab.loop, UV_RUN_ONCE);
+	experiment_listening(lab.experiment, 1); /* whether the board ended too is not known yet */
+	live(&lab);
+	assert_int_equal(lab.n_done, 1);
+	assert_string_equal(json_text(lab.board, "failed"), "port");
+	assert_int_equal(json_array_size(lab.trouble), 0);
 	finish(&lab);
 }
 
@@ -238,6 +317,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refused_server_is_trouble_of_ours),
 		cmocka_unit_test(lost_board_is_testimony_and_the_server_still_gives_its_own),
+		cmocka_unit_test(port_that_is_gone_when_the_server_listens_is_testimony),
 		cmocka_unit_test(runner_that_ends_when_the_board_has_testified_is_no_trouble),
 		cmocka_unit_test(lost_runner_is_trouble_of_ours),
 		cmocka_unit_test(lost_server_program_ends_the_cell_at_once),
