@@ -21,10 +21,11 @@ def main() -> int:
     rate, seed, *command = sys.argv[1:]
     board = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert board.stdin and board.stdout
-    ready = json.loads(board.stdout.readline())
-    line = NoisyLine(ready["device"], float(rate), int(seed))
-    print(json.dumps({"event": "ready", "device": line.device}), flush=True)
-    select.select([sys.stdin, board.stdout], [], [])  # one of them ends; neither says anything more
+    words = board.stdout.readline()
+    if words:
+        line = NoisyLine(json.loads(words)["device"], float(rate), int(seed))
+        print(json.dumps({"event": "ready", "device": line.device}), flush=True)
+        select.select([sys.stdin, board.stdout], [], [])  # one of them ends; neither says anything more
     board.stdin.close()
     status = board.wait()
     if status < 0:

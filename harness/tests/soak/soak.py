@@ -21,7 +21,7 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / name) for name in ("end_to_end", "runner")]
 
-from lab import BUILD, Cell, Lab, Run  # noqa: E402
+from lab import BUILD, Cell, Done, Lab, Run  # noqa: E402
 
 N_CELLS = int(os.environ.get("SOAK_CELLS", "10000"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
@@ -30,6 +30,7 @@ KILLS_S = (1.0, 4.0)  # between one kill and the next
 VICTIMS = ("shakedown-board", "shakedown-board-wolfssl", "runner", "shakedown-server", "shakedown-sniffer")
 SIZES_MIN = 12  # looks at the daemon, to tell growth from its start
 HIT_MAX = 8  # cells that one kill can hit: one of each board
+LAST_LINES = 30  # of what the command said, where a run did not come to its end
 MEMORY_MAX = 4000  # bytes by which the daemon may grow for each cell: what it keeps of one
 BOARDS = (
     ("openssl",), ("openssl",), ("mbedtls",), ("mbedtls",), ("gnutls",), ("wolfssl",),
@@ -85,6 +86,7 @@ class Soak(Lab):
         luck = random.Random(SEED)
         kills: collections.Counter[str] = collections.Counter()
         sizes = []
+        run.wait_for_cells(1)  # a run whose boards never came to speak ends before it begins
         while run.child.poll() is None:
             time.sleep(luck.uniform(*KILLS_S))  # the disturbance's own pace; nothing waits for it
             victims = [one for one in run.members() if one.name in VICTIMS]
@@ -113,20 +115,25 @@ class Soak(Lab):
         started = time.monotonic()
         run = self.start(self.suite(n_times), *self.boards(noisy=True))
         kills, sizes = self.kill_at_random(run)
-        run.finish()
+        done = run.finish()
         self.check_nothing_left(run)
-        results = self.results()
-        cells: list[Cell] = results["cells"]
+        self.check_end(done, kills)
+        cells: list[Cell] = self.results()["cells"]
         hit = [cell for cell in cells if cell["outcome"] in ("inconclusive", "error")]
         print(f"{len(cells)} cells in {time.monotonic() - started:.0f} s, {kills.total()} kills {dict(kills)}, "
               f"{len(hit)} cells hit; the daemon's descriptors and kilobytes: {sizes[:1]} to {sizes[-1:]}")
         self.check(cells, expected, hit, kills.total())
-        self.assertTrue(results["run"]["complete"])
         if len(sizes) < SIZES_MIN:
             return
         early, late = sizes[len(sizes) // 4], sizes[-1]
         self.assertLessEqual(late[0], max(n for n, _ in sizes[: len(sizes) // 4 + 1]) + len(BOARDS))
         self.assertLess((late[1] - early[1]) * 1024, MEMORY_MAX * len(cells))
+
+    def check_end(self, done: Done, kills: collections.Counter[str]) -> None:
+        """The run came to its end; else why it did not is what is wanted most."""
+        said = [line for line in done.err.splitlines() if not line[:1].isdecimal()]
+        self.assertTrue((self.out / "results.json").exists() and self.results()["run"]["complete"],
+                        "\n".join([f"status {done.status} after {kills.total()} kills {dict(kills)}", *said[-LAST_LINES:]]))
 
     def check(self, cells: list[Cell], expected: dict[tuple[str, str], str], hit: list[Cell], n_kills: int) -> None:
         self.assertEqual(len({cell["id"] for cell in cells}), len(cells), "a cell is there twice")
