@@ -6,7 +6,8 @@
  *       "wait_ms":W or 0,"timeout_ms":T,"connections":N}
  *   -> {"event":"listening","cell":C,"port":P}
  *      or {"event":"refused","cell":C,"text":"<sentence>"}
- *   -> {"event":"testimony","cell":C,"testimony":{...},"keylog":"...","connections":[...]}
+ *   -> {"event":"testimony","cell":C,"testimony":{...},"keylog":"...","told":5310}
+ *      and, unless the child crashed, evidence (flow/evidence.h)
  *   <- {"op":"stop","cell":C}
  *
  * The parent builds the contexts and listens; the child does everything with the connection. A
@@ -155,7 +156,7 @@ static int port_of(int listener)
 static void live_as_child(const struct serve_plan *plan, const char *cell, int out, pid_t parent)
 {
 	struct serve_plan own = *plan;
-	struct buf capture = {0};
+	struct buf attached = {0};
 	struct error error = {0};
 	json_t *message;
 
@@ -165,10 +166,10 @@ static void live_as_child(const struct serve_plan *plan, const char *cell, int o
 		_exit(-ERR_ENVIRONMENT);
 	closefrom(STDERR_FILENO + 1);
 	own.listener = STDIN_FILENO;
-	message = serve(&own, &capture);
+	message = serve(&own, &attached);
 	json_object_set_new(message, "event", json_string("testimony"));
 	json_object_set_new(message, "cell", json_string(cell));
-	_exit(-message_write(STDOUT_FILENO, message, buf_view(&capture), &error));
+	_exit(-message_write(STDOUT_FILENO, message, buf_view(&attached), &error));
 }
 
 /* Forks the child of a case. Its pipe is set; -1 if the system does not let us. */

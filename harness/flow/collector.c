@@ -187,12 +187,6 @@ static void add_note(json_t *message, uint64_t n_left_out, size_t n_omitted)
 	buf_fini(&note);
 }
 
-static json_t *parse_connections(const struct buf *json)
-{
-	/* A peer may put a zero byte into a name. */
-	return json_made(json_loadb((const char *)json->data, json->len, JSON_ALLOW_NUL, NULL));
-}
-
 static void answer(struct collector *collector, const struct request *request, uint64_t n_dropped,
                    struct buf *out)
 {
@@ -200,7 +194,8 @@ static void answer(struct collector *collector, const struct request *request, u
 	const struct port *port = collector->ports[request->port];
 	struct bytes keylog = {(const uint8_t *)request->keylog, strlen(request->keylog)};
 	uint64_t dropped_before = port != NULL ? port->dropped_before : request->dropped_before;
-	struct buf json = {0}, pcapng = {0};
+	struct buf json = {0}, pcapng = {0}, attached = {0};
+	struct evidence evidence;
 	json_t *message;
 	size_t n_omitted;
 
@@ -208,14 +203,17 @@ static void answer(struct collector *collector, const struct request *request, u
 		port = &no_port;
 	n_omitted = evidence_make(&port->packets, collector->name, collector->linktype, keylog,
 	                          &json, &pcapng);
-	message = json_made(json_pack("{s:s, s:i, s:o, s:I}", "event", "collected", "port",
-	                              (int)request->port, "connections", parse_connections(&json),
-	                              "dropped", (json_int_t)(n_dropped - dropped_before)));
+	message = json_made(json_pack("{s:s, s:i, s:I}", "event", "collected", "port",
+	                              (int)request->port, "dropped",
+	                              (json_int_t)(n_dropped - dropped_before)));
 	add_note(message, port->n_left_out, n_omitted);
-	message_put(out, message, buf_view(&pcapng));
+	evidence = (struct evidence){buf_view(&json), buf_view(&pcapng)};
+	evidence_pack(&evidence, message, &attached);
+	message_put(out, message, buf_view(&attached));
 	json_decref(message);
 	buf_fini(&json);
 	buf_fini(&pcapng);
+	buf_fini(&attached);
 }
 
 void collector_answer(struct collector *collector, uint64_t now_ns, uint64_t n_dropped,

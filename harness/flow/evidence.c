@@ -1,5 +1,7 @@
 #include "flow/evidence.h"
 
+#include "base/assert.h"
+#include "base/json.h"
 #include "flow/pcapng.h"
 #include "flow/tracker.h"
 
@@ -65,4 +67,34 @@ size_t evidence_make(const struct packet_list *packets, const char *name, uint16
 	keylog_free(secrets);
 	buf_fini(&making.one);
 	return making.n_omitted;
+}
+
+void evidence_pack(const struct evidence *evidence, json_t *message, struct buf *attached)
+{
+	json_object_set_new(message, "told", json_integer((json_int_t)evidence->connections.len));
+	buf_bytes(attached, evidence->connections);
+	buf_bytes(attached, evidence->pcapng);
+}
+
+struct evidence evidence_unpack(const json_t *message, struct bytes attached)
+{
+	long long told = json_number(message, "told");
+
+	if (told <= 0 || (unsigned long long)told > attached.len)
+		return (struct evidence){0};
+	return (struct evidence){
+		.connections = {attached.data, (size_t)told},
+		.pcapng = {attached.data + told, attached.len - (size_t)told}};
+}
+
+json_t *evidence_connections(const struct evidence *evidence)
+{
+	/* A peer may put a zero byte into a name. */
+	json_t *list = json_loadb((const char *)evidence->connections.data,
+	                          evidence->connections.len, JSON_ALLOW_NUL, NULL);
+
+	if (json_is_array(list))
+		return list;
+	json_decref(list);
+	return NULL;
 }

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/child.h"
 #include "base/json.h"
+#include "flow/evidence.h"
 #include "flow/private_network.h"
 
 #include <stdlib.h>
@@ -43,19 +44,24 @@ static void give_all(struct sniffer *sniffer, const char *note)
 
 static void on_collected(struct sniffer *sniffer, json_t *message, struct bytes attached)
 {
-	const struct sniffer_collected what = {
-		.connections = json_object_get(message, "connections"),
-		.pcapng = attached,
+	struct evidence evidence = evidence_unpack(message, attached);
+	struct sniffer_collected what = {
+		.connections = evidence_connections(&evidence),
+		.pcapng = evidence.pcapng,
 		.dropped = json_number(message, "dropped"),
 		.note = json_text(message, "note"),
 	};
 	struct collect *collect;
+
+	if (what.connections == NULL)
+		what.note = "what the sniffer told of the wire cannot be read";
 
 	STAILQ_FOREACH(collect, &sniffer->pending, in_order)
 		if (collect->port == json_number(message, "port"))
 			break;
 	if (collect != NULL)
 		give(sniffer, collect, &what);
+	json_decref(what.connections);
 }
 
 static void on_message(void *context, json_t *message, struct bytes attached)

@@ -32,7 +32,7 @@ struct sniffer_events {
 
 /* What was collected: borrowed for the call. */
 struct sniffer_collected {
-	json_t *connections; /* a list of decoded connections; NULL if the sniffer has died */
+	json_t *connections; /* a list of decoded connections; NULL: it has died, or told none */
 	struct bytes pcapng;
 	long long dropped;   /* packets that the kernel has dropped meanwhile, of all ports */
 	const char *note;    /* a sentence, if something is missing; else empty */

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/json.h"
+#include "flow/evidence.h"
 #include "peer/visit.h"
 
 #include <openssl/rand.h>
@@ -17,7 +18,8 @@ struct serve {
 	int n_strangers;     /* and those that came from elsewhere */
 	json_t *testimony;   /* of the last */
 	json_t *outcomes;    /* in short, of each */
-	json_t *connections; /* as the socket carried them */
+	struct buf connections; /* as the socket carried them: the inside of a list, as JSON text */
+	struct buf capture;
 	struct buf keylog;
 };
 
@@ -67,21 +69,32 @@ static void forget_sessions(SSL_CTX *context)
 	CHECK(SSL_CTX_set_session_id_context(context, fresh, 16) == 1);
 }
 
-static void keep(struct serve *serve, struct visit *visit, struct buf *capture)
+/* What stands between the brackets of `list`. */
+static void add_to_list(struct buf *inside, struct bytes list)
 {
-	json_t *carried = wiretap_collect(&visit->wiretap, buf_view(&visit->testimony.keylog),
-	                                  capture);
+	if (list.len <= 2)
+		return;
+	if (inside->len > 0)
+		buf_char(inside, ',');
+	buf_add(inside, list.data + 1, list.len - 2);
+}
 
+static void keep(struct serve *serve, struct visit *visit)
+{
+	struct buf carried = {0};
+
+	wiretap_collect(&visit->wiretap, buf_view(&visit->testimony.keylog), &carried,
+	                &serve->capture);
+	add_to_list(&serve->connections, buf_view(&carried));
+	buf_fini(&carried);
 	json_decref(serve->testimony);
 	serve->testimony = visit_tell(visit);
 	json_array_append_new(serve->outcomes, testimony_shorten(serve->testimony));
-	json_array_extend(serve->connections, carried);
-	json_decref(carried);
 	buf_bytes(&serve->keylog, buf_view(&visit->testimony.keylog));
 }
 
 /* One connection. False if no more may come. */
-static bool serve_next(struct serve *serve, struct buf *capture)
+static bool serve_next(struct serve *serve)
 {
 	const struct serve_plan *plan = serve->plan;
 	bool first = serve->n_met == 0;
@@ -98,31 +111,43 @@ static bool serve_next(struct serve *serve, struct buf *capture)
 		close(plan->listener);
 	if (step == STEP_ON || first) {
 		visit_lead(&visit, connection, step);
-		keep(serve, &visit, capture);
+		keep(serve, &visit);
 	}
 	visit_fini(&visit);
 	return step == STEP_ON && serve->n_met < plan->connections;
 }
 
-json_t *serve(const struct serve_plan *plan, struct buf *capture)
+static void attach(const struct serve *serve, json_t *message, struct buf *attached)
 {
-	struct serve serve = {.plan = plan,
-	                      .outcomes = json_made(json_array()),
-	                      .connections = json_made(json_array())};
+	struct buf list = {0};
+
+	buf_char(&list, '[');
+	buf_bytes(&list, buf_view(&serve->connections));
+	buf_char(&list, ']');
+	evidence_pack(&(struct evidence){buf_view(&list), buf_view(&serve->capture)}, message,
+	              attached);
+	buf_fini(&list);
+}
+
+json_t *serve(const struct serve_plan *plan, struct buf *attached)
+{
+	struct serve serve = {.plan = plan, .outcomes = json_made(json_array())};
 	json_t *message;
 
 	patience_init(&serve.patience);
-	while (serve_next(&serve, capture))
+	while (serve_next(&serve))
 		;
 	if (plan->connections > 1)
 		json_object_set(serve.testimony, "connections", serve.outcomes);
 	if (serve.n_strangers > 0)
 		json_object_set_new(serve.testimony, "strangers", json_integer(serve.n_strangers));
-	message = json_made(json_pack("{s:o, s:s, s:o}", "testimony", serve.testimony, "keylog",
-	                              buf_string(&serve.keylog), "connections",
-	                              serve.connections));
+	message = json_made(json_pack("{s:o, s:s}", "testimony", serve.testimony, "keylog",
+	                              buf_string(&serve.keylog)));
+	attach(&serve, message, attached);
 	json_decref(serve.outcomes);
 	patience_fini(&serve.patience);
+	buf_fini(&serve.connections);
+	buf_fini(&serve.capture);
 	buf_fini(&serve.keylog);
 	return message;
 }

@@ -35,9 +35,9 @@ struct serve_plan {
 /*
  * Serves, and returns the members that its message to the parent has, the caller's to release:
  * "testimony" (of the last connection that came; if there could be more than one, with
- * "connections": what each came to), "keylog" (of all), and "connections" as the socket carried
- * them. `capture` gets their pcapng.
+ * "connections": what each came to) and "keylog" (of all). What the socket carried is attached to
+ * it, as evidence (flow/evidence.h).
  */
-json_t *serve(const struct serve_plan *plan, struct buf *capture);
+json_t *serve(const struct serve_plan *plan, struct buf *attached);
 
 #endif

@@ -25,8 +25,8 @@ struct server_events {
 	void (*refused)(void *context, const char *cell, const char *text);
 	/*
 	 * The case is over. `message` has "testimony", "keylog" and, unless the server crashed,
-	 * "connections" as its own socket saw them, with their capture in `attached`. Both are
-	 * borrowed for the call.
+	 * carries as evidence (flow/evidence.h) what its own socket saw. Both are borrowed for
+	 * the call.
 	 */
 	void (*testimony)(void *context, const char *cell, json_t *message, struct bytes attached);
 	/*

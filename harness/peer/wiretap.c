@@ -2,7 +2,6 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
-#include "base/json.h"
 
 #include <errno.h>
 
@@ -64,17 +63,12 @@ void wiretap_server_ended(struct wiretap *wiretap, enum ending ending)
 	tap_close(wiretap->tap, SIDE_SERVER, ending, clock_wall_ns());
 }
 
-json_t *wiretap_collect(struct wiretap *wiretap, struct bytes keylog, struct buf *pcapng)
+void wiretap_collect(struct wiretap *wiretap, struct bytes keylog, struct buf *json,
+                     struct buf *pcapng)
 {
-	struct buf text = {0};
-	json_t *connections;
-
 	if (wiretap->tap == NULL)
-		return json_made(json_array());
-	tap_collect(wiretap->tap, keylog, &text, pcapng);
-	connections = json_made(json_loadb(buf_string(&text), text.len, JSON_ALLOW_NUL, NULL));
-	buf_fini(&text);
+		return;
+	tap_collect(wiretap->tap, keylog, json, pcapng);
 	tap_free(wiretap->tap);
 	*wiretap = (struct wiretap){0};
-	return connections;
 }

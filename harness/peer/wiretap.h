@@ -6,7 +6,6 @@
 
 #include "flow/tap.h"
 
-#include <jansson.h>
 #include <openssl/bio.h>
 
 struct wiretap {
@@ -24,9 +23,10 @@ void wiretap_start(struct wiretap *wiretap, BIO *socket, const struct sockaddr_s
 void wiretap_server_ended(struct wiretap *wiretap, enum ending ending);
 
 /*
- * The decoded connection as a list of one, the caller's to release, and its capture in `pcapng`; an
- * empty list if nothing was tapped. Ends the tap.
+ * Appends the decoded connection, as a list of one, to `json` and its capture to `pcapng`; nothing
+ * if nothing was tapped. Ends the tap.
  */
-json_t *wiretap_collect(struct wiretap *wiretap, struct bytes keylog, struct buf *pcapng);
+void wiretap_collect(struct wiretap *wiretap, struct bytes keylog, struct buf *json,
+                     struct buf *pcapng);
 
 #endif

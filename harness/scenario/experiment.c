@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "flow/evidence.h"
 #include "flow/sniffer.h"
 #include "peer/board.h"
 #include "peer/server.h"
@@ -43,6 +44,7 @@ struct experiment {
 	json_t *trouble, *timings_ms;
 	char *keylog;
 	struct buf capture;
+	struct buf tapped, tap_capture; /* what the server's socket told: evidence, not read yet */
 	unsigned sniffer; /* which one was there at the start; 0: none */
 	bool blind;        /* it saw nothing of the connection that the server had */
 	bool collecting;   /* the sniffer owes us an answer, */
@@ -51,6 +53,7 @@ struct experiment {
 
 static void enter(struct experiment *experiment, enum phase phase);
 static void proceed(struct experiment *experiment);
+static void fall_back_on_tap(struct experiment *experiment);
 
 static void note_trouble(struct experiment *experiment, const char *who, const char *text)
 {
@@ -135,6 +138,8 @@ static void free_when_unused(struct experiment *experiment)
 	json_decref(experiment->timings_ms);
 	free(experiment->keylog);
 	buf_fini(&experiment->capture);
+	buf_fini(&experiment->tapped);
+	buf_fini(&experiment->tap_capture);
 	free(experiment);
 }
 
@@ -154,7 +159,10 @@ static json_t *or_null(json_t *testimony)
 static void hand_over(struct experiment *experiment)
 {
 	const char *keylog = experiment->keylog != NULL ? experiment->keylog : "";
-	struct observation observation = {
+	struct observation observation;
+
+	fall_back_on_tap(experiment);
+	observation = (struct observation){
 		.witnesses = json_made(
 			json_pack("{s:o, s:o, s:o}", "server", or_null(experiment->server), "wire",
 	                          or_null(experiment->wire), "board", or_null(experiment->board))),
@@ -224,7 +232,6 @@ static json_t *choose_connection(const struct experiment *experiment, json_t *co
 	return json_array_get(connections, 0);
 }
 
-/* What the sniffer saw takes the place of what the server's socket told. */
 static void keep_wire(struct experiment *experiment, json_t *connections, struct bytes capture,
                       const char *source)
 {
@@ -232,13 +239,25 @@ static void keep_wire(struct experiment *experiment, json_t *connections, struct
 
 	if (chosen == NULL)
 		return;
-	buf_clear(&experiment->capture);
 	buf_bytes(&experiment->capture, capture);
-	json_decref(experiment->wire);
 	experiment->wire = json_made(json_copy(chosen));
 	json_object_set_new(experiment->wire, "capture", json_string(source));
 	json_object_set_new(experiment->wire, "connections",
 	                    json_integer((json_int_t)json_array_size(connections)));
+}
+
+/* What the server's socket told counts where the sniffer saw nothing. */
+static void fall_back_on_tap(struct experiment *experiment)
+{
+	struct evidence evidence = {.connections = buf_view(&experiment->tapped)};
+	json_t *connections = NULL;
+
+	if (experiment->wire == NULL && experiment->tapped.len > 0)
+		connections = evidence_connections(&evidence);
+	if (connections != NULL)
+		keep_wire(experiment, connections, buf_view(&experiment->tap_capture),
+		          "server-tap");
+	json_decref(connections);
 }
 
 static void on_collected(void *context, const struct sniffer_collected *what)
@@ -257,6 +276,7 @@ static void on_collected(void *context, const struct sniffer_collected *what)
 		note_trouble(experiment, "sniffer", what->note);
 	else
 		keep_wire(experiment, what->connections, what->pcapng, "sniffer");
+	fall_back_on_tap(experiment);
 	if (experiment->wire != NULL && what->note[0] != '\0')
 		json_object_set_new(experiment->wire, "note", json_string(what->note));
 	if (experiment->wire != NULL && what->dropped > 0)
@@ -493,14 +513,14 @@ void experiment_refused(struct experiment *experiment, const char *text)
 
 void experiment_testimony(struct experiment *experiment, json_t *message, struct bytes attached)
 {
-	json_t *connections = json_object_get(message, "connections");
+	struct evidence evidence = evidence_unpack(message, attached);
 
 	if (experiment->server != NULL || experiment->phase >= PHASE_CAPTURE)
 		return;
 	experiment->server = json_incref(json_object_get(message, "testimony"));
 	experiment->keylog = strdup(json_text(message, "keylog"));
-	if (connections != NULL)
-		keep_wire(experiment, connections, attached, "server-tap");
+	buf_bytes(&experiment->tapped, evidence.connections);
+	buf_bytes(&experiment->tap_capture, evidence.pcapng);
 	/* A board that is not asked does not know when it is over. */
 	if (json_object_get(experiment->plan.profile, "passive") != NULL)
 		board_abort(experiment->plan.board);

@@ -10,6 +10,7 @@
 #include "base/message.h"
 #include "flow/capture.h"
 #include "flow/collector.h"
+#include "flow/evidence.h"
 #include "tests/flow/frames.h"
 
 #define MS 1000000u
@@ -70,6 +71,7 @@ static json_t *answer(struct collector *collector, uint64_t now_ns, uint64_t n_d
 	struct message_reader reader = {0};
 	struct capture *capture = NULL;
 	struct packet packet;
+	struct evidence evidence;
 	struct bytes attached;
 	struct error error = {0};
 	json_t *message = NULL;
@@ -78,7 +80,9 @@ static json_t *answer(struct collector *collector, uint64_t now_ns, uint64_t n_d
 	collector_answer(collector, now_ns, n_dropped, &out);
 	message_feed(&reader, out.data, out.len);
 	if (message_next(&reader, &message, &attached, &error) == 1) {
-		assert_int_equal(capture_from_bytes(&capture, "answer", attached, &error), 0);
+		evidence = evidence_unpack(message, attached);
+		json_object_set_new(message, "connections", evidence_connections(&evidence));
+		assert_int_equal(capture_from_bytes(&capture, "answer", evidence.pcapng, &error), 0);
 		for (*n_packets = 0; capture_next(capture, &packet); ++*n_packets)
 			assert_int_equal(packet.linktype, LINKTYPE_RAW);
 		capture_close(capture);

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "flow/evidence.h"
 #include "peer/certs.h"
 #include "peer/server.h"
 
@@ -55,11 +56,13 @@ static inline void on_testimony(void *context, const char *cell, json_t *message
                                 struct bytes attached)
 {
 	struct lab *lab = context;
+	struct evidence evidence = evidence_unpack(message, attached);
 
 	(void)cell;
 	assert_null(lab->message);
 	lab->message = json_incref(message);
-	buf_bytes(&lab->capture, attached);
+	json_object_set_new(message, "connections", evidence_connections(&evidence));
+	buf_bytes(&lab->capture, evidence.pcapng);
 }
 
 static inline void on_exited(void *context, const char *why)
