@@ -8,6 +8,7 @@
 #include "view/results.h"
 #include "view/terminal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -170,6 +171,35 @@ int command_results_of_run(const char *command, const char *folder, json_t **res
 		error_append(error, "; %s takes the folder that a run names at its end", command);
 	free(path);
 	return rc;
+}
+
+static void tell_growing(const json_t *results)
+{
+	const json_t *cells = json_object_get(results, "cells"), *cell;
+	size_t n_done = 0, i;
+
+	json_array_foreach(cells, i, cell)
+		n_done += strcmp(json_text(cell, "reason"), "not-run") != 0;
+	fprintf(stderr, "This run goes on: %zu of its %zu cells are done by now.\n", n_done,
+	        json_array_size(cells));
+}
+
+int command_results_by_now(const char *command, const char *folder, bool *growing,
+                           json_t **results, struct error *error)
+{
+	struct error gone = {0};
+	int rc = ERR_INPUT;
+
+	*growing = results_are_growing(folder);
+	if (*growing)
+		rc = results_so_far(folder, results, &gone);
+	if (rc == 0)
+		tell_growing(*results);
+	else if (*growing && results_are_growing(folder))
+		*error = gone;
+	else /* it may have come to its end meanwhile */
+		*growing = false;
+	return *growing ? rc : command_results_of_run(command, folder, results, error);
 }
 
 int command_baseline(const char *folder, json_t **base, struct error *error)

@@ -85,6 +85,13 @@ int command_results_of_run(const char *command, const char *folder, json_t **res
                            struct error *error);
 
 /*
+ * The same, and of a run that goes on what it has by now: *growing says so, and so does a line on
+ * standard error.
+ */
+int command_results_by_now(const char *command, const char *folder, bool *growing,
+                           json_t **results, struct error *error);
+
+/*
  * Reads the results.json of `folder` as a base to compare with; an ERR_INPUT tells what --baseline
  * takes. The caller owns *base.
  */

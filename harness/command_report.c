@@ -54,6 +54,7 @@ int command_report(char **arguments, struct error *error)
 	};
 	json_t *results = NULL, *base = NULL;
 	struct ci ci = {0};
+	bool growing = false;
 	int rc = command_sort(arguments, options, error);
 
 	ci.github = options[REPORT_GITHUB].given;
@@ -65,14 +66,15 @@ int command_report(char **arguments, struct error *error)
 	if (rc == 0 && results_recover(options[0].words[0], NULL) == 0)
 		fputs("This run never came to its end; the report is of what was done.\n", stderr);
 	if (rc == 0)
-		rc = command_results_of_run("report", options[0].words[0], &results, error);
+		rc = command_results_by_now("report", options[0].words[0], &growing, &results,
+		                            error);
 	if (rc == 0 && options[REPORT_BASELINE].given)
 		rc = command_baseline(command_word(&options[REPORT_BASELINE]), &base, error);
 	if (base != NULL)
 		json_object_set_new(results, "baseline", baseline_compare(base, results));
 	if (rc == 0 && options[REPORT_RULES].given)
 		rc = explain_anew(results, &options[REPORT_RULES], error);
-	if (rc == 0)
+	if (rc == 0 && !growing) /* else the run itself will */
 		rc = results_write(options[0].words[0], results, error);
 	if (rc == 0)
 		command_print(results);

@@ -28,6 +28,7 @@
 #define INDEX_MAX 100000000 /* of a cell: no plan is as large */
 #define CAPTURES "cells/"
 #define NOT_RUN "The run ended before it came to this cell."
+#define NOT_RUN_YET "The run goes on, and has not come to this cell yet."
 
 struct results {
 	char *folder;
@@ -331,12 +332,19 @@ static void take_lines(struct reading *reading, const struct buf *journal)
 		take_line(reading, at, (size_t)(end - at));
 }
 
+/* How the reading of a journal ends. */
+struct ending {
+	bool complete;
+	uint64_t finished_ns;
+	const char *not_run; /* why cells are missing */
+};
+
 /* Takes `planned`. */
-static json_t *not_run(json_t *planned)
+static json_t *not_run(json_t *planned, const char *why)
 {
 	json_object_set_new(planned, "outcome", json_made(json_string("skip")));
 	json_object_set_new(planned, "reason", json_made(json_string("not-run")));
-	json_object_set_new(planned, "detail", json_made(json_string(NOT_RUN)));
+	json_object_set_new(planned, "detail", json_made(json_string(why)));
 	json_object_set_new(planned, "diagnosis", json_made(json_array()));
 	return planned;
 }
@@ -393,7 +401,8 @@ static void replan_fini(struct replan *again)
 }
 
 /* In the order of the plan; cells that no plan knows come last, as they came. */
-static json_t *ordered_cells(const struct reading *reading, const struct plan *plan)
+static json_t *ordered_cells(const struct reading *reading, const struct plan *plan,
+                             const char *why_not_run)
 {
 	json_t *cells = json_made(json_array());
 	json_t *id;
@@ -409,7 +418,7 @@ static json_t *ordered_cells(const struct reading *reading, const struct plan *p
 			json_object_del(reading->cells, name);
 			json_decref(planned);
 		} else {
-			json_array_append_new(cells, not_run(planned));
+			json_array_append_new(cells, not_run(planned, why_not_run));
 		}
 	}
 	json_array_foreach(reading->order, i, id) {
@@ -421,24 +430,24 @@ static json_t *ordered_cells(const struct reading *reading, const struct plan *p
 	return cells;
 }
 
-static json_t *assemble(struct reading *reading, const struct plan *plan, bool complete,
-                        uint64_t finished_ns)
+static json_t *assemble(struct reading *reading, const struct plan *plan,
+                        const struct ending *ending)
 {
 	char finished[CLOCK_TEXT_MAX];
-	json_t *cells = ordered_cells(reading, plan);
+	json_t *cells = ordered_cells(reading, plan, ending->not_run);
 
 	confirm_diagnoses(cells);
 	lint_cells(cells);
-	clock_text(finished_ns, finished);
+	clock_text(ending->finished_ns, finished);
 	json_object_set_new(reading->run, "finished", json_made(json_string(finished)));
-	json_object_set_new(reading->run, "complete", json_boolean(complete));
+	json_object_set_new(reading->run, "complete", json_boolean(ending->complete));
 	if (json_array_size(reading->notices) > 0)
 		json_object_set(reading->run, "notices", reading->notices);
 	return json_made(json_pack("{s:s, s:O, s:O, s:o}", "format", RESULTS_FORMAT, "run",
 	                           reading->run, "boards", reading->boards, "cells", cells));
 }
 
-static int read_journal(const char *path, bool complete, uint64_t finished_ns, json_t **results,
+static int read_journal(const char *path, const struct ending *ending, json_t **results,
                         struct error *error)
 {
 	struct reading reading = {.cells = json_made(json_object()),
@@ -457,7 +466,7 @@ static int read_journal(const char *path, bool complete, uint64_t finished_ns, j
 	else
 		rc = replan(&again, &reading, error);
 	if (rc == 0)
-		*results = assemble(&reading, &again.plan, complete, finished_ns);
+		*results = assemble(&reading, &again.plan, ending);
 out:
 	replan_fini(&again);
 	buf_fini(&journal);
@@ -565,15 +574,15 @@ int results_write(const char *folder, const json_t *results, struct error *error
 	return rc;
 }
 
-static int finish(const char *folder, const char *journal, bool complete, uint64_t finished_ns,
+static int finish(const char *folder, const char *journal, const struct ending *ending,
                   struct error *error)
 {
 	json_t *results = NULL;
-	int rc = read_journal(journal, complete, finished_ns, &results, error);
+	int rc = read_journal(journal, ending, &results, error);
 
 	if (rc == 0)
 		rc = results_write(folder, results, error);
-	if (rc == 0 && complete)
+	if (rc == 0 && ending->complete)
 		unlink(journal);
 	json_decref(results);
 	return rc;
@@ -661,30 +670,59 @@ int results_resume(struct results **out, const char *folder, json_t **header, st
 
 int results_close(struct results *results, bool complete, struct error *error)
 {
-	int rc = finish(results->folder, results->path, complete, clock_wall_ns(), error);
+	struct ending ending = {complete, clock_wall_ns(), NOT_RUN};
+	int rc = finish(results->folder, results->path, &ending, error);
 
 	results_free(results);
 	return rc;
 }
 
+/* That of a run which was cut short when its journal was last written. */
+static int ending_of(int journal, struct ending *ending)
+{
+	struct stat status;
+
+	if (journal < 0 || fstat(journal, &status) != 0)
+		return -1;
+	*ending = (struct ending){.finished_ns = (uint64_t)status.st_mtim.tv_sec * 1000000000u +
+	                                         (uint64_t)status.st_mtim.tv_nsec,
+	                          .not_run = NOT_RUN};
+	return 0;
+}
+
 int results_recover(const char *folder, struct error *error)
 {
 	char *path = file_join(folder, JOURNAL);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat status;
-	int rc;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
+	struct ending ending;
 
-	if (fd < 0 || fstat(fd, &status) != 0)
+	if (ending_of(fd, &ending) != 0)
 		rc = error_system(error, ERR_INPUT, errno, "there is no run to recover: %s", path);
 	else if (flock(fd, LOCK_EX | LOCK_NB) != 0)
 		rc = error_set(error, ERR_INPUT, "the run in %s goes on: wait for its end", folder);
 	else
-		rc = finish(folder, path, false,
-		            (uint64_t)status.st_mtim.tv_sec * 1000000000u +
-		                    (uint64_t)status.st_mtim.tv_nsec,
-		            error);
+		rc = finish(folder, path, &ending, error);
 	if (fd >= 0)
 		close(fd);
+	free(path);
+	return rc;
+}
+
+bool results_are_growing(const char *folder)
+{
+	char *path = file_join(folder, JOURNAL);
+	bool growing = is_held(path);
+
+	free(path);
+	return growing;
+}
+
+int results_so_far(const char *folder, json_t **results, struct error *error)
+{
+	char *path = file_join(folder, JOURNAL);
+	struct ending ending = {false, clock_wall_ns(), NOT_RUN_YET};
+	int rc = read_journal(path, &ending, results, error);
+
 	free(path);
 	return rc;
 }

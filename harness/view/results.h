@@ -77,6 +77,16 @@ int results_close(struct results *results, bool complete, struct error *error);
  */
 int results_recover(const char *folder, struct error *error);
 
+/* Whether the run in `folder` goes on: its journal is being written. */
+bool results_are_growing(const char *folder);
+
+/*
+ * What a run that goes on has by now, as results_close would make of it: not complete, without a
+ * line that is torn, the rest of the plan as "skip". Nothing is written. The caller owns *results.
+ * ERR_INPUT if there is no journal.
+ */
+int results_so_far(const char *folder, json_t **results, struct error *error);
+
 /* ERR_INPUT if `folder` holds a run: its report or journal is not written over. */
 int results_check_unused(const char *folder, struct error *error);
 

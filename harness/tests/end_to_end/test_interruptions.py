@@ -140,6 +140,22 @@ class StoppedByTheUser(Interruption):
         self.assertIn("Stopping: the boards are released", done.err)
         self.assertIn(f"Report: {self.out}", done.out)
 
+    def test_what_is_done_is_read_while_the_run_goes_on(self) -> None:
+        run = self.begin()
+        report = self.shakedown("report", str(self.out))
+        done = self.shakedown("show", str(self.out), run.cells(BOARDS[0])[0])
+        held = self.shakedown("show", str(self.out), self.cell)
+        self.assertFalse((self.out / "results.json").exists())
+        os.kill(run.child.pid, signal.SIGINT)
+        run.finish()
+        self.check_cut(N_BEFORE + N_CASES)
+        self.assertEqual((report.status, done.status, held.status), (0, 0, 0), report.err + done.err + held.err)
+        for each in (report, done, held):
+            self.assertRegex(each.err, rf"This run goes on: \d+ of its {N_CASES * len(BOARDS)} cells are done by now\.")
+        self.assertIn("· skip", report.out)
+        self.assertIn("pass", done.out)
+        self.assertIn("The run goes on, and has not come to this cell yet.", held.out)
+
     def test_sigterm_does_the_same(self) -> None:
         self.stop(signal.SIGTERM)
 

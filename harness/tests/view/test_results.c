@@ -439,6 +439,34 @@ static void journal_of_another_run_is_not_overwritten(void **state)
 	json_decref(header);
 }
 
+/* Its last line is being written just now. */
+static void run_that_goes_on_shows_what_it_has_and_nothing_is_written(void **state)
+{
+	json_t *run = story_run(), *by_now = NULL;
+	struct results *results = opened(run);
+	struct error error = {0};
+	FILE *journal;
+
+	(void)state;
+	add(results, run, 1);
+	journal = fopen(in_folder("journal.jsonl"), "a");
+	assert_non_null(journal);
+	fputs("{\"index\": 0, \"cell\": {\"id\":\"sto", journal);
+	fclose(journal);
+	assert_true(results_are_growing(folder));
+	assert_int_equal(results_so_far(folder, &by_now, &error), 0);
+	assert_false(json_flag(json_object_get(by_now, "run"), "complete"));
+	assert_string_equal(json_text(cell_at(by_now, 0), "reason"), "not-run");
+	assert_non_null(strstr(json_text(cell_at(by_now, 0), "detail"), "goes on"));
+	assert_string_equal(json_text(cell_at(by_now, 1), "outcome"),
+	                    json_text(cell_at(run, 1), "outcome"));
+	assert_false(exists("results.json"));
+	assert_int_equal(results_close(results, false, &error), 0);
+	assert_false(results_are_growing(folder));
+	json_decref(by_now);
+	json_decref(run);
+}
+
 static void discarded_run_leaves_nothing(void **state)
 {
 	json_t *run = story_run(), *header = header_of(run);
@@ -534,6 +562,7 @@ int main(int argc, char **argv)
 		IN_FOLDER(crashed_run_is_recovered_with_what_was_whole),
 		IN_FOLDER(full_disk_loses_nothing_that_was_written),
 		IN_FOLDER(journal_of_another_run_is_not_overwritten),
+		IN_FOLDER(run_that_goes_on_shows_what_it_has_and_nothing_is_written),
 		IN_FOLDER(discarded_run_leaves_nothing),
 		IN_FOLDER(nothing_to_recover_is_said),
 		IN_FOLDER(run_that_was_cut_short_goes_on_where_it_was),
