@@ -30,6 +30,8 @@ TEXTS = (
     ("sig", "signature_algorithm"),
 )
 NUMBERS = ("ms", "heap")
+DIGITS_MAX = 10  # boards count in 32 bits
+
 
 class Info(NamedTuple):
     """What a board told of itself in HELLO."""
@@ -54,10 +56,14 @@ def _read(paths: str | list[str] | None) -> bytes:
     return content
 
 
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) <= DIGITS_MAX
+
+
 def _number(fields: dict[str, str], key: str) -> int:
     text = fields.get(key, "")
-    if not text.isdecimal():
-        raise Failed("refused", f"the board answered {key}={text!r}, which is no number")
+    if not _is_number(text):
+        raise Failed("refused", f"the board answered {key}={text[:40]!r}, which is no number")
     return int(text)
 
 
@@ -68,7 +74,7 @@ def _status(rc: str) -> str:
 
 def _alert(al: str) -> Board | None:
     """r40: the board received alert 40, so the server sent it; s80: the board sent alert 80."""
-    shape = re.fullmatch(r"([rs])(\d+)", al)
+    shape = re.fullmatch(r"([rs])(\d{1,3})", al)
     if not shape:
         return None
     return {"from": "server" if shape[1] == "r" else "client", "number": int(shape[2])}
@@ -79,7 +85,7 @@ def to_board(fields: dict[str, str]) -> Board:
     board: Board = {"phase": fields.get("ph"), "status": _status(fields.get("rc", ""))}
     board.update((name, fields[key]) for key, name in TEXTS if fields.get(key))
     board["alert"] = _alert(fields.get("al", ""))
-    board.update((key, int(fields[key])) for key in NUMBERS if fields.get(key, "").isdecimal())
+    board.update((key, int(fields[key])) for key in NUMBERS if _is_number(fields.get(key, "")))
     return board
 
 

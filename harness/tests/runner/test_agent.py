@@ -293,6 +293,12 @@ class Trouble(AgentCase):
         desk.link.end_half_line()
         self.assertIn("half a l", desk.log.text(0))
 
+    def test_greeting_with_a_number_that_cannot_be_is_refused(self) -> None:
+        board = SmallAgent(blob=10**30)
+        self.addCleanup(board.close)
+        with self.assertRaisesRegex(Failed, "blob='10{30}', which is no number"):
+            Desk(self, board.device).agent.greet(2)
+
     def test_silence_is_told_from_bytes_that_are_no_answer(self) -> None:
         board = self.board()
         desk = Desk(self, board.device, patience=0.1)
@@ -332,6 +338,11 @@ class Words(unittest.TestCase):
             self.assertEqual(to_board({"rc": rc})["status"], "0")
         for rc in ("0x20007", "-0x7780", "1", "0x10", ""):
             self.assertEqual(to_board({"rc": rc})["status"], rc)
+
+    def test_numbers_too_long_for_any_board_are_left_out(self) -> None:
+        digits = "9" * 5000  # more than Python, and far more than the daemon, reads as a number
+        board = to_board({"rc": "0", "ms": digits, "heap": "4294967295", "al": "r" + digits})
+        self.assertEqual((board["alert"], board["heap"], "ms" in board), (None, 4294967295, False))
 
     def test_alert_names_who_sent_it(self) -> None:
         self.assertEqual(to_board({"al": "r40"})["alert"], {"from": "server", "number": 40})
