@@ -117,6 +117,8 @@ $(B)/tests/%: $(B)/obj/tests/%.o $(B)/libshakedown.a
 
 $(FUZZERS): LDFLAGS := -fsanitize=fuzzer
 $(B)/fuzz/fuzz_agent: $(B)/obj/firmware/agent.o
+$(B)/fuzz/fuzz_request: $(B)/obj/agenda.o
+$(B)/fuzz/fuzz_keeper: $(B)/obj/keeper.o $(B)/obj/lab_socket.o
 $(FUZZERS) $(B)/fuzz/seeds: $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/libshakedown.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -o $@
@@ -167,7 +169,7 @@ check:
 	@$(MAKE) --no-print-directory fuzz-build
 	@$(MAKE) --no-print-directory -s analyse
 	@harness/tests/run.sh $(B) $(B)-san
-	@harness/tests/fuzz/run.sh $(B)-fuzz 3
+	@harness/tests/fuzz/run.sh $(B)-fuzz 8
 	@$(MAKE) --no-print-directory -s check-slurm
 
 # Shards as jobs of a small cluster of Slurm on this machine.

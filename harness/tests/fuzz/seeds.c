@@ -77,6 +77,26 @@ static void write_chunks(const struct packet_list *packets)
 	buf_fini(&out);
 }
 
+/* The client's stream, as it was sent if nothing was lost, for fuzz_client.c. */
+static void write_client(const struct packet_list *packets)
+{
+	struct buf out = {0};
+
+	buf_u8(&out, 0);
+	buf_u8(&out, 255);
+	buf_u16le(&out, 0);
+	for (size_t i = 0; i < packets->n; i++) {
+		struct packet packet = packet_list_get(packets, i);
+		struct segment segment;
+
+		if (segment_decode(&packet, &segment) == SEGMENT_OK &&
+		    segment.from.port > segment.to.port)
+			buf_bytes(&out, segment.data);
+	}
+	write_seed("client", &out);
+	buf_fini(&out);
+}
+
 /* The place of `type` among what fuzz_handshake.c reads. */
 static uint8_t kind_of(uint8_t type)
 {
@@ -172,6 +192,7 @@ static void read_capture(const char *path)
 		fail(&error);
 	write_packets(&packets);
 	write_chunks(&packets);
+	write_client(&packets);
 	for (size_t i = 0; i < packets.n; i++) {
 		struct packet packet = packet_list_get(&packets, i);
 
