@@ -684,11 +684,12 @@ void terminal_comparison(const json_t *baseline, const struct terminal_options *
 
 void terminal_render(const json_t *results, const struct terminal_options *options, struct buf *out)
 {
-	struct report report;
-	struct screen screen = screen_for(&report, options, out);
 	const json_t *baseline = json_object_get(results, "baseline");
+	struct report report;
+	struct screen screen;
 
 	report_init(&report, results);
+	screen = screen_for(&report, options, out);
 	put_title(&screen);
 	put_matrix(&screen);
 	put_counts(&screen);
