@@ -25,9 +25,15 @@ static struct {
 	pthread_mutex_t uart; /* held while a thread writes to `master` */
 	uint64_t started_ns;  /* on the steady clock */
 	bool reset_due;
-	pthread_t thread;
-	bool has_thread; /* the thread of the last run has to be joined */
-} board = {.master = -1, .slave = -1, .uart = PTHREAD_MUTEX_INITIALIZER};
+	bool has_task; /* for TLS; it is there from the first run on */
+	pthread_mutex_t turn; /* held to look at `at_work` */
+	pthread_cond_t turned;
+	bool at_work; /* the task is at a run, or is to begin one */
+} board = {.master = -1,
+           .slave = -1,
+           .uart = PTHREAD_MUTEX_INITIALIZER,
+           .turn = PTHREAD_MUTEX_INITIALIZER,
+           .turned = PTHREAD_COND_INITIALIZER};
 
 /* ---- The platform ---- */
 
@@ -84,25 +90,52 @@ uint32_t port_boot_nonce(void)
 	return nonce;
 }
 
-static void *run_thread(void *context)
+/* Waits until the task is at work, or until it is not. The turn is held before and after. */
+static void await_turn(bool at_work)
 {
-	client_work();
+	while (board.at_work != at_work)
+		CHECK(pthread_cond_wait(&board.turned, &board.turn) == 0);
+}
+
+static void set_turn(bool at_work)
+{
+	board.at_work = at_work;
+	CHECK(pthread_cond_signal(&board.turned) == 0);
+}
+
+/* The task for TLS, as a real board has one: it does one run after the other, and never ends. */
+static void *serve_runs(void *context)
+{
+	CHECK(pthread_mutex_lock(&board.turn) == 0);
+	for (;;) {
+		await_turn(true);
+		pthread_mutex_unlock(&board.turn);
+		client_work();
+		pthread_mutex_lock(&board.turn);
+		set_turn(false);
+	}
 	return context;
 }
 
-static void join_run(void)
+static void await_run(void)
 {
-	if (board.has_thread)
-		CHECK(pthread_join(board.thread, NULL) == 0);
-	board.has_thread = false;
+	CHECK(pthread_mutex_lock(&board.turn) == 0);
+	await_turn(false);
+	pthread_mutex_unlock(&board.turn);
 }
 
-/* Each run has a thread of its own; that of the last one is at its end. */
+/* The last run has told how it went, and is at its end. */
 void port_wake(void)
 {
-	join_run();
-	CHECK(pthread_create(&board.thread, NULL, run_thread, NULL) == 0);
-	board.has_thread = true;
+	pthread_t task;
+
+	if (!board.has_task)
+		CHECK(pthread_create(&task, NULL, serve_runs, NULL) == 0 && pthread_detach(task) == 0);
+	board.has_task = true;
+	await_run();
+	CHECK(pthread_mutex_lock(&board.turn) == 0);
+	set_turn(true);
+	pthread_mutex_unlock(&board.turn);
 }
 
 void port_reset(void)
@@ -119,7 +152,7 @@ static void boot(void)
 	int state = board.options->state;
 
 	client_abort();
-	join_run();
+	await_run();
 	board.reset_due = false;
 	board.started_ns = clock_steady_ns();
 	port_write("\r\n\r\n", 4);
@@ -210,7 +243,7 @@ int virtual_board_serve(const struct virtual_board_options *options, struct erro
 	if (rc == 0)
 		serve();
 	client_abort();
-	join_run();
+	await_run();
 	if (board.slave >= 0)
 		close(board.slave);
 	if (board.master >= 0)

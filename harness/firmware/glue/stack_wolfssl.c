@@ -229,9 +229,6 @@ static void free_session(void *context)
 	}
 	wolfSSL_free(session->ssl);
 	wolfSSL_CTX_free(session->context);
-#if defined(FP_ECC)
-	wc_ecc_fp_free(); /* a cache that each thread has */
-#endif
 }
 
 static int start_library(void)
