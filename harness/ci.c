@@ -35,7 +35,8 @@ static void annotate(const struct ci *ci, const json_t *results)
 	buf_fini(&out);
 }
 
-int ci_end(const struct ci *ci, const json_t *results, struct error *error)
+int ci_end(const struct ci *ci, const json_t *results, const struct shelf *shelf,
+           struct error *error)
 {
 	struct buf out = {0};
 	int rc;
@@ -44,7 +45,7 @@ int ci_end(const struct ci *ci, const json_t *results, struct error *error)
 		annotate(ci, results);
 	if (ci->tap == NULL || results == NULL)
 		return 0;
-	protocol_render(&out, results);
+	protocol_render(&out, results, shelf);
 	rc = file_write(ci->tap, buf_view(&out), 0666, error);
 	buf_fini(&out);
 	return rc;

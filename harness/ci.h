@@ -6,6 +6,7 @@
 #define SHAKEDOWN_CI_H
 
 #include "base/error.h"
+#include "view/shelf.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -22,7 +23,11 @@ struct ci {
  */
 void ci_begin(struct ci *ci);
 
-/* Behind all that is printed. `results` is NULL if there are none. ERR_ENVIRONMENT, of the file. */
-int ci_end(const struct ci *ci, const json_t *results, struct error *error);
+/*
+ * Behind all that is printed. `results`, with its shelf, is NULL if there are none. ERR_ENVIRONMENT,
+ * of the file.
+ */
+int ci_end(const struct ci *ci, const json_t *results, const struct shelf *shelf,
+           struct error *error);
 
 #endif

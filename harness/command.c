@@ -145,7 +145,7 @@ json_t **command_ask(struct suite *const suites[], size_t n_suites, const struct
 	return NULL;
 }
 
-int command_results(const char *folder, json_t **results, struct error *error)
+int command_results(const char *folder, struct shelf *shelf, json_t **results, struct error *error)
 {
 	const char *root = file_data_root(error);
 	char *path, *schema;
@@ -155,17 +155,17 @@ int command_results(const char *folder, json_t **results, struct error *error)
 		return error->code;
 	path = file_join(folder, "results.json");
 	schema = file_join(root, "scenarios/schema/results.schema.json");
-	rc = results_load(path, schema, results, error);
+	rc = results_load(path, schema, shelf, results, error);
 	free(path);
 	free(schema);
 	return rc;
 }
 
-int command_results_of_run(const char *command, const char *folder, json_t **results,
-                           struct error *error)
+int command_results_of_run(const char *command, const char *folder, struct shelf *shelf,
+                           json_t **results, struct error *error)
 {
 	char *path = file_join(folder, "results.json");
-	int rc = command_results(folder, results, error);
+	int rc = command_results(folder, shelf, results, error);
 
 	if (rc != 0 && access(path, F_OK) != 0)
 		error_append(error, "; %s takes the folder that a run names at its end", command);
@@ -185,35 +185,42 @@ static void tell_growing(const json_t *results)
 }
 
 int command_results_by_now(const char *command, const char *folder, bool *growing,
-                           json_t **results, struct error *error)
+                           struct shelf *shelf, json_t **results, struct error *error)
 {
 	struct error gone = {0};
 	int rc = ERR_INPUT;
 
 	*growing = results_are_growing(folder);
 	if (*growing)
-		rc = results_so_far(folder, results, &gone);
+		rc = results_so_far(folder, shelf, results, &gone);
 	if (rc == 0)
 		tell_growing(*results);
 	else if (*growing && results_are_growing(folder))
 		*error = gone;
 	else /* it may have come to its end meanwhile */
 		*growing = false;
-	return *growing ? rc : command_results_of_run(command, folder, results, error);
+	return *growing ? rc : command_results_of_run(command, folder, shelf, results,
+	                                              error);
 }
 
 int command_baseline(const char *folder, json_t **base, struct error *error)
 {
 	int rc = results_check_ended(folder, error);
+	struct shelf *shelf;
 
-	return rc != 0 ? rc : command_results_of_run("--baseline", folder, base, error);
+	if (rc != 0)
+		return rc;
+	shelf = shelf_new();
+	rc = command_results_of_run("--baseline", folder, shelf, base, error);
+	shelf_free(shelf);
+	return rc;
 }
 
-void command_print(const json_t *results)
+void command_print(const json_t *results, const struct shelf *shelf)
 {
 	struct terminal_options options = terminal_options_for(stdout);
 
-	view_terminal(results, stdout, &options);
+	view_terminal(results, shelf, stdout, &options);
 }
 
 json_t *command_hello(const struct hello *hello, size_t number)

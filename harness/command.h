@@ -10,6 +10,7 @@
 #include "flow/hellos.h"
 #include "peer/certs.h"
 #include "scenario/suite.h"
+#include "view/shelf.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -77,28 +78,28 @@ void command_print_lines(const json_t *told);
 /* What must be said with answers: they must not be taken for more than they are. */
 extern const char command_caveat[];
 
-/* Reads the results.json of a run's folder; the caller owns *results. */
-int command_results(const char *folder, json_t **results, struct error *error);
+/* Reads the results.json of a run's folder; the caller owns *results and the shelf (results.h). */
+int command_results(const char *folder, struct shelf *shelf, json_t **results, struct error *error);
 
 /* The same for a `command` that takes the folder as its word: an absent one is told what to name. */
-int command_results_of_run(const char *command, const char *folder, json_t **results,
-                           struct error *error);
+int command_results_of_run(const char *command, const char *folder, struct shelf *shelf,
+                           json_t **results, struct error *error);
 
 /*
  * The same, and of a run that goes on what it has by now: *growing says so, and so does a line on
  * standard error.
  */
 int command_results_by_now(const char *command, const char *folder, bool *growing,
-                           json_t **results, struct error *error);
+                           struct shelf *shelf, json_t **results, struct error *error);
 
 /*
  * Reads the results.json of `folder` as a base to compare with; an ERR_INPUT tells what --baseline
- * takes. The caller owns *base.
+ * takes. The caller owns *base, whose cells are without testimony.
  */
 int command_baseline(const char *folder, json_t **base, struct error *error);
 
 /* Prints the matrix of `results` and what failed. */
-void command_print(const json_t *results);
+void command_print(const json_t *results, const struct shelf *shelf);
 
 /* Prints what none of `hellos`, a list of decoded ClientHellos, offers, as a profile has it. */
 int command_propose(const json_t *hellos, struct error *error);

@@ -66,6 +66,7 @@ static void tell(const json_t *results, const json_t *entries)
 int command_accept(char **arguments, struct error *error)
 {
 	struct option_words options[] = {{0}, {0}};
+	struct shelf *shelf = shelf_new();
 	json_t *results = NULL, *proposed;
 	int rc = command_sort(arguments, options, error);
 
@@ -74,7 +75,9 @@ int command_accept(char **arguments, struct error *error)
 	if (rc == 0)
 		rc = results_check_ended(options[0].words[0], error);
 	if (rc == 0)
-		rc = command_results_of_run("accept", options[0].words[0], &results, error);
+		rc = command_results_of_run("accept", options[0].words[0], shelf, &results,
+		                            error);
+	shelf_free(shelf);
 	if (rc != 0)
 		return -rc;
 	proposed = json_made(json_pack("{s:o}", "known", accept_entries(results)));

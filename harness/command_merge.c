@@ -16,8 +16,8 @@
 
 enum { MERGE_FOLDERS, MERGE_OUT };
 
-static int load_parts(const struct option_words *folders, struct merge_part *parts,
-                      struct error *error)
+static int load_parts(const struct option_words *folders, struct shelf *shelf,
+                      struct merge_part *parts, struct error *error)
 {
 	int rc = 0;
 
@@ -27,7 +27,8 @@ static int load_parts(const struct option_words *folders, struct merge_part *par
 		parts[i].folder = folders->words[i];
 		rc = results_check_ended(folders->words[i], error);
 		if (rc == 0)
-			rc = command_results_of_run("merge", folders->words[i], &results, error);
+			rc = command_results_of_run("merge", folders->words[i], shelf, &results,
+			                            error);
 		parts[i].results = results;
 	}
 	return rc;
@@ -75,14 +76,14 @@ static int copy_evidence(const struct merge_part *part, const char *out, struct 
 }
 
 /* Joins `parts` into the folder `out`, which holds no run yet. */
-static int write_merged(const struct merge_part *parts, size_t n_parts, const char *out,
-                        json_t **merged, struct error *error)
+static int write_merged(const struct merge_part *parts, size_t n_parts, struct shelf *shelf,
+                        const char *out, json_t **merged, struct error *error)
 {
 	char *name = strdup(out);
 	int rc;
 
 	CHECK(name != NULL);
-	rc = merge_results(parts, n_parts, basename(name), merged, error);
+	rc = merge_results(parts, n_parts, shelf, basename(name), merged, error);
 	free(name);
 	if (rc == 0)
 		rc = results_check_unused(out, error);
@@ -90,7 +91,7 @@ static int write_merged(const struct merge_part *parts, size_t n_parts, const ch
 		rc = file_make_folder(out, error);
 	for (size_t i = 0; rc == 0 && i < n_parts; i++)
 		rc = copy_evidence(&parts[i], out, error);
-	return rc != 0 ? rc : results_write(out, *merged, error);
+	return rc != 0 ? rc : results_write(out, *merged, shelf, error);
 }
 
 int command_merge(char **arguments, struct error *error)
@@ -102,6 +103,7 @@ int command_merge(char **arguments, struct error *error)
 	};
 	struct merge_part parts[COMMAND_WORDS_MAX] = {0};
 	const struct option_words *folders = &options[MERGE_FOLDERS];
+	struct shelf *shelf = shelf_new();
 	json_t *merged = NULL;
 	int status, rc = command_sort(arguments, options, error);
 
@@ -109,17 +111,18 @@ int command_merge(char **arguments, struct error *error)
 		rc = error_set(error, ERR_INPUT,
 		               "merge takes the folders of all shards, and --out with a new one");
 	if (rc == 0)
-		rc = load_parts(folders, parts, error);
+		rc = load_parts(folders, shelf, parts, error);
 	if (rc == 0)
-		rc = write_merged(parts, folders->n, command_word(&options[MERGE_OUT]), &merged,
-		                  error);
+		rc = write_merged(parts, folders->n, shelf, command_word(&options[MERGE_OUT]),
+		                  &merged, error);
 	status = rc != 0 ? -rc : results_exit_status(merged);
 	if (rc == 0) {
-		command_print(merged);
+		command_print(merged, shelf);
 		printf("\nReport: %s/index.html\n", command_word(&options[MERGE_OUT]));
 	}
 	for (size_t i = 0; i < folders->n; i++)
 		json_decref((json_t *)parts[i].results);
 	json_decref(merged);
+	shelf_free(shelf);
 	return status;
 }

@@ -23,8 +23,26 @@ static const json_t *board_of(const json_t *results, const json_t *cell)
 	return NULL;
 }
 
+/* Whatever the rules make of a whole cell is put into the cell that is kept. */
+static void explain_cell(struct rules *rules, json_t *cell, const struct shelf *shelf,
+                         const json_t *board)
+{
+	json_t *whole = shelf_whole(shelf, cell), *kept = json_object_get(cell, "witnesses");
+
+	json_incref(kept);
+	rules_diagnose(rules, whole, board);
+	if (whole != cell) {
+		json_object_clear(cell);
+		json_object_update(cell, whole);
+		json_object_set(cell, "witnesses", kept);
+	}
+	json_decref(kept);
+	json_decref(whole);
+}
+
 /* What failed is explained anew. Failures that are known stay as they were explained. */
-static int explain_anew(json_t *results, const struct option_words *files, struct error *error)
+static int explain_anew(json_t *results, const struct shelf *shelf,
+                        const struct option_words *files, struct error *error)
 {
 	json_t *own = command_words(files), *cell;
 	struct rules *rules = NULL;
@@ -36,7 +54,7 @@ static int explain_anew(json_t *results, const struct option_words *files, struc
 		return rc;
 	json_array_foreach(json_object_get(results, "cells"), i, cell)
 		if (strcmp(json_text(cell, "outcome"), "xfail") != 0)
-			rules_diagnose(rules, cell, board_of(results, cell));
+			explain_cell(rules, cell, shelf, board_of(results, cell));
 	confirm_diagnoses(json_object_get(results, "cells"));
 	rules_free(rules);
 	return 0;
@@ -52,6 +70,7 @@ int command_report(char **arguments, struct error *error)
 		[REPORT_TAP] = {.name = "--tap", .one = "the name of a new file"},
 		{0},
 	};
+	struct shelf *shelf = shelf_new();
 	json_t *results = NULL, *base = NULL;
 	struct ci ci = {0};
 	bool growing = false;
@@ -66,23 +85,24 @@ int command_report(char **arguments, struct error *error)
 	if (rc == 0 && results_recover(options[0].words[0], NULL) == 0)
 		fputs("This run never came to its end; the report is of what was done.\n", stderr);
 	if (rc == 0)
-		rc = command_results_by_now("report", options[0].words[0], &growing, &results,
-		                            error);
+		rc = command_results_by_now("report", options[0].words[0], &growing, shelf,
+		                            &results, error);
 	if (rc == 0 && options[REPORT_BASELINE].given)
 		rc = command_baseline(command_word(&options[REPORT_BASELINE]), &base, error);
 	if (base != NULL)
 		json_object_set_new(results, "baseline", baseline_compare(base, results));
 	if (rc == 0 && options[REPORT_RULES].given)
-		rc = explain_anew(results, &options[REPORT_RULES], error);
+		rc = explain_anew(results, shelf, &options[REPORT_RULES], error);
 	if (rc == 0 && !growing) /* else the run itself will */
-		rc = results_write(options[0].words[0], results, error);
+		rc = results_write(options[0].words[0], results, shelf, error);
 	if (rc == 0)
-		command_print(results);
+		command_print(results, shelf);
 	if (rc == 0)
-		rc = ci_end(&ci, results, error);
+		rc = ci_end(&ci, results, shelf, error);
 	else
-		ci_end(&ci, NULL, error);
+		ci_end(&ci, NULL, NULL, error);
 	json_decref(results);
 	json_decref(base);
+	shelf_free(shelf);
 	return -rc;
 }

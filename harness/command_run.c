@@ -127,6 +127,7 @@ static json_t *former_durations(const json_t *results)
 static int put_durations(const struct option_words *options, json_t *request, struct error *error)
 {
 	const char *folder = command_word(&options[RUN_DURATIONS]);
+	struct shelf *shelf;
 	json_t *former = NULL;
 	int rc;
 
@@ -135,7 +136,9 @@ static int put_durations(const struct option_words *options, json_t *request, st
 	if (!options[RUN_SHARD].given)
 		return error_set(error, ERR_INPUT,
 		                 "--durations serves --shard, which was not given");
-	rc = command_results(folder, &former, error);
+	shelf = shelf_new();
+	rc = command_results(folder, shelf, &former, error);
+	shelf_free(shelf);
 	if (rc != 0) {
 		error_append(error, "; --durations takes the folder of a run");
 		return rc;
@@ -184,14 +187,14 @@ static json_t *make_request(const struct option_words *options, struct error *er
  * Puts the comparison with `base` into the reports. A run that came to its end is then judged by
  * that alone: `status` and *error stand for what the base does not know.
  */
-static int compare(const char *out, json_t *results, const json_t *base, int status,
-                   struct error *error)
+static int compare(const char *out, json_t *results, const struct shelf *shelf, const json_t *base,
+                   int status, struct error *error)
 {
 	json_t *comparison = baseline_compare(base, results);
 	int rc;
 
 	json_object_set_new(results, "baseline", comparison);
-	rc = results_write(out, results, error);
+	rc = results_write(out, results, shelf, error);
 	if (rc != 0)
 		return -rc;
 	if (!json_flag(json_object_get(results, "run"), "complete"))
@@ -203,48 +206,61 @@ static int compare(const char *out, json_t *results, const json_t *base, int sta
 }
 
 /* Of each cell that is not as it should be. */
-static void print_ladders(const json_t *results)
+static void print_ladders(const json_t *results, const struct shelf *shelf)
 {
 	struct terminal_options terminal = terminal_options_for(stdout);
 	const json_t *cell;
 	struct buf out = {0};
+	json_t *whole;
 	size_t i;
 
 	json_array_foreach(json_object_get(results, "cells"), i, cell) {
 		if (outcome_exit_status(outcome_named(json_text(cell, "outcome"))) == 0)
 			continue;
 		buf_printf(&out, "\n%s: %s\n", json_text(cell, "id"), json_text(cell, "outcome"));
-		ladder_cell(cell, &terminal, &out);
+		whole = shelf_whole(shelf, cell);
+		ladder_cell(whole, &terminal, &out);
+		json_decref(whole);
 	}
 	fputs(buf_string(&out), stdout);
 	buf_fini(&out);
 }
 
 /* What came of it, compared and printed. `status` is that of this part of the run. */
-static int show(const struct option_words *options, const char *out, const json_t *base,
-                const struct ci *ci, int status, struct error *error)
+static int show_on(struct shelf *shelf, const struct option_words *options, const char *out,
+                   const json_t *base, const struct ci *ci, int status, struct error *error)
 {
 	struct error unread = {0};
 	json_t *results = NULL;
 	int whole;
 
-	if (command_results(out, &results, &unread) != 0) {
+	if (command_results(out, shelf, &results, &unread) != 0) {
 		if (error->code == 0)
 			*error = unread; /* else *error tells why nothing was reported */
-		ci_end(ci, NULL, error);
+		ci_end(ci, NULL, NULL, error);
 		return status;
 	}
 	whole = results_exit_status(results);
 	status = whole > status ? whole : status;
 	if (base != NULL)
-		status = compare(out, results, base, status, error);
-	command_print(results);
+		status = compare(out, results, shelf, base, status, error);
+	command_print(results, shelf);
 	if (options[RUN_VERBOSE].given)
-		print_ladders(results);
+		print_ladders(results, shelf);
 	printf("\nReport: %s/index.html\n", out);
-	if (ci_end(ci, results, error) != 0)
+	if (ci_end(ci, results, shelf, error) != 0)
 		status = -ERR_ENVIRONMENT;
 	json_decref(results);
+	return status;
+}
+
+static int show(const struct option_words *options, const char *out, const json_t *base,
+                const struct ci *ci, int status, struct error *error)
+{
+	struct shelf *shelf = shelf_new();
+
+	status = show_on(shelf, options, out, base, ci, status, error);
+	shelf_free(shelf);
 	return status;
 }
 
@@ -267,7 +283,7 @@ static int carry_out(const struct client_order *order, const struct option_words
 	if (error->code != ERR_INPUT)
 		status = show(options, order->out, base, &ci, status, error);
 	else
-		ci_end(&ci, NULL, error);
+		ci_end(&ci, NULL, NULL, error);
 	json_decref(base);
 	return status;
 }

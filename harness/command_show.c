@@ -51,8 +51,9 @@ int command_show(char **arguments, struct error *error)
 {
 	struct option_words options[] = {{0}, {0}};
 	struct terminal_options terminal = terminal_options_for(stdout);
+	struct shelf *shelf = shelf_new();
 	const json_t *cell = NULL;
-	json_t *results = NULL;
+	json_t *results = NULL, *whole;
 	struct buf out = {0};
 	bool growing = false;
 	int rc = command_sort(arguments, options, error);
@@ -64,16 +65,20 @@ int command_show(char **arguments, struct error *error)
 	if (rc == 0)
 		rc = check_told(options[0].words[0], error);
 	if (rc == 0)
-		rc = command_results_by_now("show", options[0].words[0], &growing, &results, error);
+		rc = command_results_by_now("show", options[0].words[0], &growing, shelf,
+		                            &results, error);
 	if (rc == 0) {
 		cell = find(results, options[0].words[1], error);
 		rc = cell != NULL ? 0 : error->code;
 	}
 	if (rc == 0) {
-		show_cell(results, cell, options[0].words[0], &terminal, &out);
+		whole = shelf_whole(shelf, cell);
+		show_cell(results, whole, options[0].words[0], &terminal, &out);
+		json_decref(whole);
 		fputs(buf_string(&out), stdout);
 	}
 	buf_fini(&out);
 	json_decref(results);
+	shelf_free(shelf);
 	return -rc;
 }

@@ -38,30 +38,49 @@ static mode_t masked(mode_t mode)
 	return mode & ~mask;
 }
 
+int file_draft_begin(struct file_draft *draft, const char *path, struct error *error)
+{
+	*draft = (struct file_draft){.path = strdup(path)};
+	CHECK(draft->path != NULL && asprintf(&draft->temporary, "%s.XXXXXX", path) > 0);
+	draft->fd = mkostemp(draft->temporary, O_CLOEXEC);
+	if (draft->fd >= 0)
+		return 0;
+	return error_system(error, ERR_ENVIRONMENT, errno, "cannot create %s", path);
+}
+
+static int cannot_write(const struct file_draft *draft, struct error *error)
+{
+	return error_system(error, ERR_ENVIRONMENT, errno, "cannot write %s", draft->path);
+}
+
+int file_draft_add(struct file_draft *draft, struct bytes content, struct error *error)
+{
+	return file_write_all(draft->fd, content) == 0 ? 0 : cannot_write(draft, error);
+}
+
+int file_draft_end(struct file_draft *draft, mode_t mode, int rc, struct error *error)
+{
+	if (rc == 0 && (fchmod(draft->fd, masked(mode)) != 0 || fdatasync(draft->fd) != 0 ||
+	                rename(draft->temporary, draft->path) != 0))
+		rc = cannot_write(draft, error);
+	if (draft->fd >= 0) {
+		if (rc != 0)
+			unlink(draft->temporary);
+		close(draft->fd);
+	}
+	free(draft->temporary);
+	free(draft->path);
+	return rc;
+}
+
 int file_write(const char *path, struct bytes content, mode_t mode, struct error *error)
 {
-	char *temporary = NULL;
-	int fd = -1;
-	int rc;
+	struct file_draft draft;
+	int rc = file_draft_begin(&draft, path, error);
 
-	CHECK(asprintf(&temporary, "%s.XXXXXX", path) > 0);
-	fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0) {
-		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot create %s", path);
-		goto out;
-	}
-	if (file_write_all(fd, content) != 0 || fchmod(fd, masked(mode)) != 0 ||
-	    fdatasync(fd) != 0 || rename(temporary, path) != 0) {
-		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot write %s", path);
-		unlink(temporary);
-		goto out;
-	}
-	rc = 0;
-out:
-	if (fd >= 0)
-		close(fd);
-	free(temporary);
-	return rc;
+	if (rc == 0)
+		rc = file_draft_add(&draft, content, error);
+	return file_draft_end(&draft, mode, rc, error);
 }
 
 static int read_all(int fd, size_t max, struct buf *content)

@@ -17,6 +17,21 @@
  */
 int file_write(const char *path, struct bytes content, mode_t mode, struct error *error);
 
+/* A file that is written piece by piece, and is there only when it is whole. */
+struct file_draft {
+	char *path, *temporary;
+	int fd;
+};
+
+/*
+ * As file_write: file_draft_begin and any number of file_draft_add, each ERR_ENVIRONMENT with the
+ * system's reason; then, whatever they returned, file_draft_end with the worst of it: it puts the
+ * file in its place if that is 0, removes it otherwise, and returns what came of it.
+ */
+int file_draft_begin(struct file_draft *draft, const char *path, struct error *error);
+int file_draft_add(struct file_draft *draft, struct bytes content, struct error *error);
+int file_draft_end(struct file_draft *draft, mode_t mode, int rc, struct error *error);
+
 /* Writes all of `content` to `fd`. 0, or -1 with errno set. */
 int file_write_all(int fd, struct bytes content);
 

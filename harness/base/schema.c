@@ -860,3 +860,12 @@ int schema_check(const struct schema *schema, const char *file, json_t *value, s
 
 	return check(schema, &root, schema->root, error);
 }
+
+int schema_check_part(const struct schema *schema, const char *pointer,
+                      const struct json_node *node, struct error *error)
+{
+	const json_t *definition = follow(schema, pointer);
+
+	CHECK(definition != NULL);
+	return check(schema, node, definition, error);
+}

@@ -48,4 +48,11 @@ void schema_free(struct schema *schema);
  */
 int schema_check(const struct schema *schema, const char *file, json_t *value, struct error *error);
 
+/*
+ * The same for a part of a document that is not read as a whole: `node` against the definition at
+ * `pointer` ("#/$defs/cell"), which the schema has.
+ */
+int schema_check_part(const struct schema *schema, const char *pointer,
+                      const struct json_node *node, struct error *error);
+
 #endif

@@ -11,6 +11,8 @@
 
 /* Of one board: what its hellos had, with the id of the cell where it came first. */
 struct board {
+	lint_witnesses *witnesses; /* NULL: those in the cells */
+	void *context;
 	json_t *randoms, *shares;
 	json_t *last_lint; /* borrowed: of its last hello */
 	size_t n_hellos;
@@ -104,25 +106,34 @@ static json_t *take_lint(json_t *cell, json_t *wire)
 	return json_object_get(cell, "lint");
 }
 
+static void look_at_cell(struct board *board, json_t *cell)
+{
+	json_t *witnesses = board->witnesses != NULL
+	                            ? board->witnesses(board->context, cell)
+	                            : json_incref(json_object_get(cell, "witnesses"));
+	json_t *wire = json_object_get(witnesses, "wire");
+	const json_t *hello = json_object_get(wire, "client_hello");
+
+	if (json_is_object(hello))
+		note_hello(board, hello, json_text(cell, "id"), take_lint(cell, wire));
+	json_decref(witnesses);
+}
+
 static void look_at_board(struct board *board, const json_t *cells, const char *name)
 {
 	json_t *cell;
 	size_t i;
 
-	json_array_foreach(cells, i, cell) {
-		json_t *wire = json_object_get(json_object_get(cell, "witnesses"), "wire");
-		const json_t *hello = json_object_get(wire, "client_hello");
-
-		if (strcmp(json_text(cell, "board"), name) == 0 && json_is_object(hello))
-			note_hello(board, hello, json_text(cell, "id"), take_lint(cell, wire));
-	}
+	json_array_foreach(cells, i, cell)
+		if (strcmp(json_text(cell, "board"), name) == 0)
+			look_at_cell(board, cell);
 	if (board->rand31 && board->n_hellos >= LINT_RAND31_MIN)
 		add(board->last_lint, "random-rand31",
 		    "In all randoms of this board every fourth byte is below 128, as where rand() "
 		    "of C makes them: they can be foretold.");
 }
 
-void lint_cells(json_t *cells)
+void lint_cells(json_t *cells, lint_witnesses *witnesses, void *context)
 {
 	json_t *done = json_made(json_object());
 	const json_t *cell;
@@ -130,7 +141,9 @@ void lint_cells(json_t *cells)
 
 	json_array_foreach(cells, i, cell) {
 		const char *name = json_text(cell, "board");
-		struct board board = {.randoms = json_made(json_object()),
+		struct board board = {.witnesses = witnesses,
+		                      .context = context,
+		                      .randoms = json_made(json_object()),
 		                      .shares = json_made(json_object())};
 
 		if (json_object_get(done, name) == NULL) {

@@ -150,7 +150,7 @@ void annotations_render(struct buf *out, const json_t *results)
 	                                .compared = baseline_index(baseline),
 	                                .has_base = baseline != NULL};
 
-	report_init(&report, results);
+	report_init(&report, results, NULL);
 	for (size_t i = 0; i < report.n_groups; i++)
 		put_cause(&annotating, &report.groups[i]);
 	put_undiagnosed(&annotating);

@@ -113,15 +113,16 @@ static void pack_cell(struct packing *packing, const json_t *cell, json_t *place
 	put_line(&packing->block, details);
 	json_decref(details);
 	json_object_set_new(places, json_text(cell, "id"),
-	                    json_made(json_pack("[I, I]", (json_int_t)packing->n_blocks,
-	                                        (json_int_t)packing->n_lines++)));
+	                    json_made(json_pack("[I, I, o*]", (json_int_t)packing->n_blocks,
+	                                        (json_int_t)packing->n_lines++,
+	                                        html_times(cell))));
 	if (packing->block.len > HTML_BLOCK_MAX)
 		close_block(packing);
 }
 
 /*
  * Board after board, as the cells of one board are alike and deflate well. `places` gets
- * {id: [block, line]}.
+ * {id: [block, line, times]} (html_summary.h).
  */
 static void put_details(struct document *document, json_t *places)
 {
@@ -133,9 +134,13 @@ static void put_details(struct document *document, json_t *places)
 		for (size_t suite = 0; suite < report->n_suites; suite++)
 			for (size_t i = 0; i < report->suites[suite].n_rows; i++) {
 				const json_t *cell = report->suites[suite].rows[i].cells[board];
+				json_t *whole;
 
-				if (cell != NULL)
-					pack_cell(&packing, cell, places);
+				if (cell == NULL)
+					continue;
+				whole = shelf_whole(report->shelf, cell);
+				pack_cell(&packing, whole, places);
+				json_decref(whole);
 			}
 	close_block(&packing);
 	html_sharing_fini(&packing.sharing);
@@ -217,13 +222,13 @@ static void put_page(const struct document *document)
 	buf_add(document->out, at, (size_t)(end - at));
 }
 
-void html_render(struct buf *out, const json_t *results)
+void html_render(struct buf *out, const json_t *results, const struct shelf *shelf)
 {
 	struct report report;
 	struct document document = {.report = &report, .out = out};
 	json_t *summary, *where = json_made(json_object());
 
-	report_init(&report, results);
+	report_init(&report, results, shelf);
 	put_details(&document, where);
 	summary = html_summary(&report, where);
 	put_json(&document.summary, summary);

@@ -12,12 +12,13 @@
 #define SHAKEDOWN_VIEW_HTML_H
 
 #include "base/buf.h"
+#include "view/shelf.h"
 
 #include <jansson.h>
 
 #define HTML_BLOCK_MAX ((size_t)768 << 10) /* bytes of details that close a block */
 
-/* Appends the page of `results` (checked, see results.h) to `out`. */
-void html_render(struct buf *out, const json_t *results);
+/* Appends the page of `results` (checked, see results.h; with its shelf, or NULL) to `out`. */
+void html_render(struct buf *out, const json_t *results, const struct shelf *shelf);
 
 #endif

@@ -56,7 +56,7 @@ static json_t *tell_group(const struct report *report, const struct report_group
 	report_proof(group, &text);
 	set_lines(told, "proof", &text);
 	if (strcmp(json_text(diagnosis, "confidence"), "none") == 0)
-		buf_text(&text, report_log_tail(group->cell, LOG_LINES));
+		report_log_tail(report, group->cell, LOG_LINES, &text);
 	set_lines(told, "log", &text);
 	json_object_set_new(told, "unsafe", json_boolean(group->is_unsafe));
 	buf_fini(&text);
@@ -105,11 +105,8 @@ static void add_share(double *share, double spent)
 	*share = (*share < 0 ? 0 : *share) + spent;
 }
 
-/*
- * [until the ClientHello came, the board's share of what followed, the server's]: the time before
- * each message of the handshake is its sender's. NULL where no ClientHello was seen.
- */
-static json_t *times_of(const json_t *cell)
+/* The time before each message of the handshake is its sender's. */
+json_t *html_times(const json_t *cell)
 {
 	const json_t *wire = json_object_get(json_object_get(cell, "witnesses"), "wire");
 	const json_t *message;
@@ -203,7 +200,8 @@ static void add_cell(struct making *making, const json_t *cell, size_t board)
 		"[I, I, I, O, O, i, o, o, o]", (json_int_t)json_array_size(making->rows) - 1,
 		(json_int_t)board, (json_int_t)square_of(making, cell), json_array_get(place, 0),
 		json_array_get(place, 1), json_flag(cell, "flaky") ? 1 : 0,
-		or_zero(times_of(cell)), or_zero(json_incref(groups)), unusual_id(cell)));
+		or_zero(json_incref(json_array_get(place, 2))), or_zero(json_incref(groups)),
+		unusual_id(cell)));
 
 	json_array_append_new(making->cells, told);
 }

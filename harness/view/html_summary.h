@@ -8,8 +8,14 @@
 #include "view/report.h"
 
 /*
- * The summary of `report`, new. `places` is {id: [block, line]}: where the details of each cell
- * are.
+ * The times of a cell that has its testimony, for its place: those in "cells" below. New; NULL if
+ * no ClientHello was seen.
+ */
+json_t *html_times(const json_t *cell);
+
+/*
+ * The summary of `report`, new. `places` is {id: [block, line, times]}: where the details of each
+ * cell are, and its html_times if it has some.
  *   "run", "boards"  as in results.json; "seconds" or null
  *   "outcomes"       [[word, glyph, how many]], those that occur
  *   "n_unsafe"

@@ -111,6 +111,7 @@ static void put_diagnosis(const json_t *diagnosis, struct buf *text)
 static void put_body(const struct document *document, const json_t *cell)
 {
 	static const struct terminal_options plain = {.unicode = true};
+	json_t *whole = shelf_whole(document->report->shelf, cell);
 	const json_t *diagnosis;
 	struct buf text = {0};
 	size_t i;
@@ -123,9 +124,10 @@ static void put_body(const struct document *document, const json_t *cell)
 	json_array_foreach(json_object_get(cell, "diagnosis"), i, diagnosis)
 		put_diagnosis(diagnosis, &text);
 	buf_char(&text, '\n');
-	ladder_cell(cell, &plain, &text);
+	ladder_cell(whole, &plain, &text);
 	text_xml(document->out, buf_string(&text));
 	buf_fini(&text);
+	json_decref(whole);
 }
 
 /* --- the document ----------------------------------------------------------------------------- */
@@ -227,7 +229,8 @@ static void put_suite(const struct document *document, const struct report_suite
 	json_decref(cells);
 }
 
-void junit_render(struct buf *out, const json_t *results, const char *folder)
+void junit_render(struct buf *out, const json_t *results, const struct shelf *shelf,
+                  const char *folder)
 {
 	struct report report;
 	struct document document = {
@@ -238,7 +241,7 @@ void junit_render(struct buf *out, const json_t *results, const char *folder)
 		.compared = baseline_index(json_object_get(results, "baseline")),
 	};
 
-	report_init(&report, results);
+	report_init(&report, results, shelf);
 	buf_text(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites");
 	put_attribute(out, "name", "shakedown");
 	put_counts(out, json_object_get(results, "cells"), false);

@@ -12,13 +12,15 @@
 #define SHAKEDOWN_VIEW_JUNIT_H
 
 #include "base/buf.h"
+#include "view/shelf.h"
 
 #include <jansson.h>
 
 /*
- * Appends the document for `results`, a checked results.json. `folder` is that of the run as the
- * CI system reaches it: what a cell left is attached from there.
+ * Appends the document for `results`, a checked results.json, with its shelf, or NULL. `folder` is
+ * that of the run as the CI system reaches it: what a cell left is attached from there.
  */
-void junit_render(struct buf *out, const json_t *results, const char *folder);
+void junit_render(struct buf *out, const json_t *results, const struct shelf *shelf,
+                  const char *folder);
 
 #endif

@@ -136,7 +136,7 @@ static void put_group(struct buf *out, const struct report *report,
 		put_item(out, json_text(evidence, "witness"), json_text(evidence, "text"));
 	buf_clear(&lines);
 	if (strcmp(json_text(diagnosis, "confidence"), "none") == 0)
-		buf_text(&lines, report_log_tail(group->cell, LOG_LINES));
+		report_log_tail(report, group->cell, LOG_LINES, &lines);
 	put_items(out, "UART", &lines);
 	buf_clear(&lines);
 	report_fixes(report, group, &lines);
@@ -253,11 +253,11 @@ static void keep_room(struct buf *out)
 	buf_text(out, CUT);
 }
 
-void markdown_render(struct buf *out, const json_t *results)
+void markdown_render(struct buf *out, const json_t *results, const struct shelf *shelf)
 {
 	struct report report;
 
-	report_init(&report, results);
+	report_init(&report, results, shelf);
 	buf_text(out, "# Shakedown: ");
 	for (size_t i = 0, n = 0; i < OUTCOME_MAX; i++)
 		if (report.n_outcomes[i] > 0)

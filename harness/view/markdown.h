@@ -10,12 +10,13 @@
 #define SHAKEDOWN_VIEW_MARKDOWN_H
 
 #include "base/buf.h"
+#include "view/shelf.h"
 
 #include <jansson.h>
 
 #define MARKDOWN_MAX ((size_t)900000) /* bytes */
 
-/* Appends the page for `results`, a checked results.json. */
-void markdown_render(struct buf *out, const json_t *results);
+/* Appends the page for `results`, a checked results.json, with its shelf, or NULL. */
+void markdown_render(struct buf *out, const json_t *results, const struct shelf *shelf);
 
 #endif

@@ -132,6 +132,30 @@ static int place_cells(const struct merging *merging, const struct merge_part *p
 	return 0;
 }
 
+/* What other cells show of it changes its diagnoses and the list of its lint. */
+static json_t *own_copy(const json_t *cell)
+{
+	json_t *copy = json_made(json_copy((json_t *)cell)), *diagnosis;
+	json_t *diagnoses = json_made(json_array());
+	size_t i;
+
+	json_array_foreach(json_object_get(cell, "diagnosis"), i, diagnosis)
+		json_array_append_new(diagnoses, json_made(json_copy(diagnosis)));
+	if (json_object_get(cell, "diagnosis") != NULL)
+		json_object_set(copy, "diagnosis", diagnoses);
+	json_decref(diagnoses);
+	if (json_object_get(cell, "lint") != NULL)
+		json_object_set_new(copy, "lint",
+		                    json_made(json_copy(json_object_get(cell, "lint"))));
+	return copy;
+}
+
+/* For lint_cells; the findings themselves stand in the cells. */
+static json_t *witnesses_of(void *context, const json_t *cell)
+{
+	return shelf_witnesses(context, cell);
+}
+
 /* A new list of all cells, or NULL. */
 static json_t *join_cells(const struct merging *merging)
 {
@@ -150,7 +174,7 @@ static json_t *join_cells(const struct merging *merging)
 			               "results.json was changed after its run",
 			               i + 1, n_cells);
 		else
-			json_array_append_new(cells, json_made(json_deep_copy(places[i])));
+			json_array_append_new(cells, own_copy(places[i]));
 	free(places);
 	if (rc == 0)
 		return cells;
@@ -212,8 +236,8 @@ static json_t *join_runs(const struct merging *merging, const char *id)
 	return run;
 }
 
-int merge_results(const struct merge_part *parts, size_t n_parts, const char *id, json_t **merged,
-                  struct error *error)
+int merge_results(const struct merge_part *parts, size_t n_parts, struct shelf *shelf,
+                  const char *id, json_t **merged, struct error *error)
 {
 	struct merging merging = {.parts = parts, .n_parts = n_parts, .error = error};
 	const json_t *boards = json_object_get(parts[0].results, "boards");
@@ -226,7 +250,7 @@ int merge_results(const struct merge_part *parts, size_t n_parts, const char *id
 		cells = join_cells(&merging);
 	if (cells != NULL) {
 		confirm_diagnoses(cells);
-		lint_cells(cells);
+		lint_cells(cells, shelf != NULL ? witnesses_of : NULL, shelf);
 		*merged = json_made(json_pack("{s:O, s:o, s:O, s:o}", "format",
 		                              json_object_get(parts[0].results, "format"), "run",
 		                              join_runs(&merging, id), "boards", boards, "cells",

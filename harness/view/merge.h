@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 
+#include "view/shelf.h"
+
 #include <jansson.h>
 
 /* What one shard left. */
@@ -16,6 +18,8 @@ struct merge_part {
 };
 
 /*
+ * The cells of the parts are on `shelf`, or whole (NULL), and so are those of *merged.
+ *
  * Sets *merged, new, to the results of a run `id` that has the cells of all parts in the order of
  * the plan, as one run would have left them: it began with the first part and ended with the last,
  * is complete if all were, and its cells prove each other's diagnoses. "run" gets "shards", a list
@@ -24,7 +28,7 @@ struct merge_part {
  * ERR_INPUT if a part is no shard, if parts are of differing plans, if two are the same shard, or
  * if shards are missing: which, and what to do.
  */
-int merge_results(const struct merge_part *parts, size_t n_parts, const char *id, json_t **merged,
-                  struct error *error);
+int merge_results(const struct merge_part *parts, size_t n_parts, struct shelf *shelf,
+                  const char *id, json_t **merged, struct error *error);
 
 #endif

@@ -52,14 +52,16 @@ static void put_scalar(struct buf *out, const char *key, const char *text)
 	buf_fini(&clean);
 }
 
-static void put_ladder(struct buf *out, const json_t *cell)
+static void put_ladder(struct buf *out, const json_t *cell, const struct shelf *shelf)
 {
+	json_t *whole = shelf_whole(shelf, cell);
 	static const struct terminal_options plain = {.unicode = true};
 	const char *rest, *line;
 	struct buf text = {0};
 	size_t len;
 
-	ladder_cell(cell, &plain, &text);
+	ladder_cell(whole, &plain, &text);
+	json_decref(whole);
 	if (text.len > 0)
 		buf_text(out, "  ladder: |2\n");
 	rest = buf_string(&text);
@@ -68,7 +70,7 @@ static void put_ladder(struct buf *out, const json_t *cell)
 	buf_fini(&text);
 }
 
-static void put_why(struct buf *out, const json_t *cell)
+static void put_why(struct buf *out, const json_t *cell, const struct shelf *shelf)
 {
 	const json_t *diagnosis = json_array_get(json_object_get(cell, "diagnosis"), 0);
 	const json_t *fix = json_object_get(diagnosis, "fix");
@@ -82,11 +84,11 @@ static void put_why(struct buf *out, const json_t *cell)
 	put_scalar(out, "fix_on_the_board", json_text(fix, "board"));
 	put_scalar(out, "fix_on_the_server", json_text(fix, "server"));
 	put_scalar(out, "capture", json_text(json_object_get(cell, "evidence"), "capture"));
-	put_ladder(out, cell);
+	put_ladder(out, cell, shelf);
 	buf_text(out, "  ...\n");
 }
 
-static void put_point(struct buf *out, const json_t *cell, size_t number)
+static void put_point(struct buf *out, const json_t *cell, const struct shelf *shelf, size_t number)
 {
 	enum outcome outcome = report_outcome(cell);
 	const char *known = json_text(json_object_get(cell, "known"), "reason");
@@ -99,15 +101,15 @@ static void put_point(struct buf *out, const json_t *cell, size_t number)
 	}
 	buf_char(out, '\n');
 	if (!points[outcome].ok)
-		put_why(out, cell);
+		put_why(out, cell, shelf);
 }
 
-void protocol_render(struct buf *out, const json_t *results)
+void protocol_render(struct buf *out, const json_t *results, const struct shelf *shelf)
 {
 	const json_t *cells = json_object_get(results, "cells"), *cell;
 	size_t i;
 
 	buf_printf(out, "TAP version 14\n1..%zu\n", json_array_size(cells));
 	json_array_foreach(cells, i, cell)
-		put_point(out, cell, i + 1);
+		put_point(out, cell, shelf, i + 1);
 }

@@ -10,10 +10,11 @@
 #define SHAKEDOWN_VIEW_PROTOCOL_H
 
 #include "base/buf.h"
+#include "view/shelf.h"
 
 #include <jansson.h>
 
-/* Appends the document for `results`, a checked results.json. */
-void protocol_render(struct buf *out, const json_t *results);
+/* Appends the document for `results`, a checked results.json, with its shelf, or NULL. */
+void protocol_render(struct buf *out, const json_t *results, const struct shelf *shelf);
 
 #endif

@@ -276,11 +276,12 @@ static void sort_groups(struct report *report)
 		qsort(report->groups, report->n_groups, sizeof(*report->groups), compare_groups);
 }
 
-void report_init(struct report *report, const json_t *results)
+void report_init(struct report *report, const json_t *results, const struct shelf *shelf)
 {
 	*report = (struct report){
 		.results = results,
 		.run = json_object_get(results, "run"),
+		.shelf = shelf,
 	};
 	arrange(report);
 	group(report);
@@ -653,9 +654,11 @@ void report_confidence(const struct report_group *group, struct buf *out)
 		           group->n_cells);
 }
 
-const char *report_log_tail(const json_t *cell, unsigned max_lines)
+void report_log_tail(const struct report *report, const json_t *cell, unsigned max_lines,
+                     struct buf *out)
 {
-	const json_t *board = json_object_get(json_object_get(cell, "witnesses"), "board");
+	json_t *witnesses = shelf_witnesses(report->shelf, cell);
+	const json_t *board = json_object_get(witnesses, "board");
 	const char *log = json_text(board, "log");
 	const char *at = log + strlen(log);
 
@@ -664,7 +667,8 @@ const char *report_log_tail(const json_t *cell, unsigned max_lines)
 	for (unsigned n = 0; at > log; at--)
 		if (at[-1] == '\n' && ++n == max_lines)
 			break;
-	return at;
+	buf_text(out, at);
+	json_decref(witnesses);
 }
 
 /* "2024-09-18T14:19:29.214Z" in seconds; negative if it is not of that form. */

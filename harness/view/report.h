@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "verdict/outcome.h"
+#include "view/shelf.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -42,6 +43,7 @@ struct report_group {
 
 struct report {
 	const json_t *results, *run;
+	const struct shelf *shelf; /* where the cells leave their testimony, or NULL */
 	json_t *boards; /* owned: as in the results, and those that only cells name */
 	size_t n_boards, n_cells;
 	struct report_suite *suites;
@@ -81,8 +83,11 @@ void report_square(const json_t *cell, const char *arrow, struct buf *out);
 /* Whether report_square shows the cell's alert. */
 bool report_shows_alert(const json_t *cell);
 
-/* Arranges `results`, which is borrowed and fits its schema. report_fini frees the rest. */
-void report_init(struct report *report, const json_t *results);
+/*
+ * Arranges `results`, which is borrowed and fits its schema, as is the shelf of its cells (NULL:
+ * they are whole). report_fini frees the rest.
+ */
+void report_init(struct report *report, const json_t *results, const struct shelf *shelf);
 void report_fini(struct report *report);
 
 /* Appends "→40" or, from the board, "40→", with this arrow; nothing without an alert. */
@@ -125,8 +130,9 @@ void report_finding(const json_t *finding, struct buf *out);
 /* Appends "confirmed in 4 of 4 cells", "likely", or "no rule explains it". */
 void report_confidence(const struct report_group *group, struct buf *out);
 
-/* The last `max_lines` lines of what the cell's board said on its UART; "" if none. Borrowed. */
-const char *report_log_tail(const json_t *cell, unsigned max_lines);
+/* Appends the last `max_lines` lines of what the cell's board said on its UART. */
+void report_log_tail(const struct report *report, const json_t *cell, unsigned max_lines,
+                     struct buf *out);
 
 /* Seconds from the run's start to its end; negative if one is not known. */
 double report_seconds(const json_t *run);

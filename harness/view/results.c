@@ -4,14 +4,10 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "base/schema.h"
 #include "scenario/plan.h"
 #include "verdict/confirm.h"
 #include "verdict/lint_cells.h"
 #include "verdict/outcome.h"
-#include "view/html.h"
-#include "view/junit.h"
-#include "view/markdown.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -24,7 +20,6 @@
 #include <unistd.h>
 
 #define JOURNAL "journal.jsonl"
-#define JOURNAL_MAX ((size_t)4 << 30) /* bytes; of results.json, too */
 #define INDEX_MAX 100000000 /* of a cell: no plan is as large */
 #define CAPTURES "cells/"
 #define NOT_RUN "The run ended before it came to this cell."
@@ -265,6 +260,8 @@ void results_sync(struct results *results)
 
 /* A journal while it is read: the last word on each board and cell counts. */
 struct reading {
+	struct shelf *shelf;
+	off_t offset; /* of the line that is read */
 	json_t *run, *boards;
 	json_t *suites;   /* documents (suite.h): what the plan is made of, with */
 	json_t *profiles; /* what it takes of those, in the order of the boards, and */
@@ -287,12 +284,14 @@ static void take_board(struct reading *reading, json_t *board)
 	json_array_append(reading->boards, board);
 }
 
-static void take_cell(struct reading *reading, json_t *cell)
+/* The testimony of the cell is in the `len` bytes of its line. */
+static void take_cell(struct reading *reading, json_t *cell, size_t len)
 {
 	const char *id = json_text(cell, "id");
 
 	if (json_object_get(reading->cells, id) == NULL)
 		json_array_append(reading->order, json_object_get(cell, "id"));
+	shelf_put(reading->shelf, cell, reading->offset, len);
 	json_object_set(reading->cells, id, cell);
 }
 
@@ -318,18 +317,29 @@ static void take_line(struct reading *reading, const char *line, size_t len)
 	if (json_is_object(json_object_get(entry, "board")))
 		take_board(reading, json_object_get(entry, "board"));
 	if (json_is_object(json_object_get(entry, "cell")))
-		take_cell(reading, json_object_get(entry, "cell"));
+		take_cell(reading, json_object_get(entry, "cell"), len);
 	if (json_is_string(json_object_get(entry, "notice")))
 		json_array_append(reading->notices, json_object_get(entry, "notice"));
 	json_decref(entry);
 }
 
-static void take_lines(struct reading *reading, const struct buf *journal)
+/* Line by line: what is whole in it. */
+static int take_lines(struct reading *reading, const char *path, struct error *error)
 {
-	const char *at = buf_string(journal), *end;
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t n;
 
-	for (; (end = strchr(at, '\n')) != NULL; at = end + 1)
-		take_line(reading, at, (size_t)(end - at));
+	if (file == NULL)
+		return error_system(error, ERR_INPUT, errno, "cannot open %s", path);
+	while ((n = getline(&line, &size, file)) > 0 && line[n - 1] == '\n') {
+		take_line(reading, line, (size_t)n);
+		reading->offset += n;
+	}
+	free(line);
+	fclose(file);
+	return 0;
 }
 
 /* How the reading of a journal ends. */
@@ -430,6 +440,15 @@ static json_t *ordered_cells(const struct reading *reading, const struct plan *p
 	return cells;
 }
 
+/* For lint_cells, which hands the findings on to the cell. */
+static json_t *witnesses_of(void *context, const json_t *cell)
+{
+	json_t *witnesses = shelf_witnesses(context, cell);
+
+	shelf_share(context, json_object_get(json_object_get(witnesses, "wire"), "lint"));
+	return witnesses;
+}
+
 static json_t *assemble(struct reading *reading, const struct plan *plan,
                         const struct ending *ending)
 {
@@ -437,7 +456,7 @@ static json_t *assemble(struct reading *reading, const struct plan *plan,
 	json_t *cells = ordered_cells(reading, plan, ending->not_run);
 
 	confirm_diagnoses(cells);
-	lint_cells(cells);
+	lint_cells(cells, witnesses_of, reading->shelf);
 	clock_text(ending->finished_ns, finished);
 	json_object_set_new(reading->run, "finished", json_made(json_string(finished)));
 	json_object_set_new(reading->run, "complete", json_boolean(ending->complete));
@@ -447,20 +466,20 @@ static json_t *assemble(struct reading *reading, const struct plan *plan,
 	                           reading->run, "boards", reading->boards, "cells", cells));
 }
 
-static int read_journal(const char *path, const struct ending *ending, json_t **results,
-                        struct error *error)
+static int read_journal(const char *path, const struct ending *ending, struct shelf *shelf,
+                        json_t **results, struct error *error)
 {
-	struct reading reading = {.cells = json_made(json_object()),
+	struct reading reading = {.shelf = shelf,
+	                          .cells = json_made(json_object()),
 	                          .order = json_made(json_array()),
 	                          .notices = json_made(json_array())};
 	struct replan again = {0};
-	struct buf journal = {0};
-	int rc = file_read(path, JOURNAL_MAX, &journal, error);
+	int rc = shelf_open(shelf, path, error);
 
+	if (rc == 0)
+		rc = take_lines(&reading, path, error);
 	if (rc != 0)
 		goto out;
-	take_lines(&reading, &journal);
-	buf_fini(&journal);
 	if (reading.run == NULL || reading.boards == NULL)
 		rc = error_set(error, ERR_INPUT, "%s is not the journal of a run", path);
 	else
@@ -469,7 +488,6 @@ static int read_journal(const char *path, const struct ending *ending, json_t **
 		*results = assemble(&reading, &again.plan, ending);
 out:
 	replan_fini(&again);
-	buf_fini(&journal);
 	json_decref(reading.run);
 	json_decref(reading.boards);
 	json_decref(reading.suites);
@@ -481,110 +499,21 @@ out:
 	return rc;
 }
 
-/* --- the reports ------------------------------------------------------------------------------ */
-
-static void put_member(struct buf *out, const char *key, const json_t *value, size_t flags)
-{
-	char *text = json_dumps(value, flags | JSON_ENCODE_ANY);
-
-	CHECK(text != NULL);
-	buf_printf(out, "\"%s\": %s,\n", key, text);
-	free(text);
-}
-
-/* The list, one line for each cell. */
-static void put_cells(struct buf *out, const json_t *cells)
-{
-	const json_t *cell;
-	size_t i;
-
-	buf_text(out, "\"cells\": [");
-	json_array_foreach(cells, i, cell) {
-		char *text = json_dumps(cell, JSON_COMPACT);
-
-		CHECK(text != NULL);
-		buf_printf(out, "%s\n%s", i > 0 ? "," : "", text);
-		free(text);
-	}
-	buf_text(out, "\n]");
-}
-
-/* Behind the cells. */
-static void put_baseline(struct buf *out, const json_t *baseline)
-{
-	json_t *head = json_made(json_copy((json_t *)baseline));
-	char *text;
-
-	json_object_del(head, "cells");
-	text = json_dumps(head, JSON_COMPACT);
-	CHECK(text != NULL);
-	buf_printf(out, ",\n\"baseline\": %.*s, ", (int)(strlen(text) - 1), text);
-	free(text);
-	put_cells(out, json_object_get(baseline, "cells"));
-	buf_char(out, '}');
-	json_decref(head);
-}
-
-/* Readable at its head, and one line for each cell. */
-static void put_results(struct buf *out, const json_t *results)
-{
-	buf_text(out, "{\n");
-	put_member(out, "format", json_object_get(results, "format"), 0);
-	put_member(out, "run", json_object_get(results, "run"), JSON_INDENT(2));
-	put_member(out, "boards", json_object_get(results, "boards"), JSON_INDENT(2));
-	put_cells(out, json_object_get(results, "cells"));
-	if (json_object_get(results, "baseline") != NULL)
-		put_baseline(out, json_object_get(results, "baseline"));
-	buf_text(out, "\n}\n");
-}
-
-static int write_file(const char *folder, const char *name, const struct buf *text,
-                      struct error *error)
-{
-	char *path = file_join(folder, name);
-	int rc = file_write(path, buf_view(text), 0666, error);
-
-	free(path);
-	return rc;
-}
-
-int results_write(const char *folder, const json_t *results, struct error *error)
-{
-	static const struct {
-		const char *name;
-		void (*put)(struct buf *out, const json_t *results);
-	} reports[] = {
-		{"results.json", put_results},
-		{"summary.md", markdown_render},
-		{"index.html", html_render},
-	};
-	struct buf out = {0};
-	int rc = 0;
-
-	for (size_t i = 0; rc == 0 && i < sizeof(reports) / sizeof(reports[0]); i++) {
-		buf_clear(&out);
-		reports[i].put(&out, results);
-		rc = write_file(folder, reports[i].name, &out, error);
-	}
-	buf_clear(&out);
-	junit_render(&out, results, folder);
-	if (rc == 0)
-		rc = write_file(folder, "junit.xml", &out, error);
-	buf_fini(&out);
-	return rc;
-}
+/* --- the end of a run ------------------------------------------------------------------------- */
 
 static int finish(const char *folder, const char *journal, const struct ending *ending,
                   struct error *error)
 {
+	struct shelf *shelf = shelf_new();
 	json_t *results = NULL;
-	int rc = read_journal(journal, ending, &results, error);
+	int rc = read_journal(journal, ending, shelf, &results, error);
 
 	if (rc == 0)
-		rc = results_write(folder, results, error);
+		rc = results_write(folder, results, shelf, error);
 	if (rc == 0 && ending->complete)
 		unlink(journal);
 	json_decref(results);
+	shelf_free(shelf);
 	return rc;
 }
 
@@ -717,33 +646,14 @@ bool results_are_growing(const char *folder)
 	return growing;
 }
 
-int results_so_far(const char *folder, json_t **results, struct error *error)
+int results_so_far(const char *folder, struct shelf *shelf, json_t **results, struct error *error)
 {
 	char *path = file_join(folder, JOURNAL);
 	struct ending ending = {false, clock_wall_ns(), NOT_RUN_YET};
-	int rc = read_journal(path, &ending, results, error);
+	int rc = read_journal(path, &ending, shelf, results, error);
 
 	free(path);
 	return rc;
-}
-
-int results_load(const char *path, const char *schema_path, json_t **results, struct error *error)
-{
-	struct schema *schema = NULL;
-	json_t *value = NULL;
-	int rc = schema_load(&schema, schema_path, error);
-
-	if (rc == 0)
-		rc = json_load_large(path, JOURNAL_MAX, &value, error);
-	if (rc == 0)
-		rc = schema_check(schema, path, value, error);
-	schema_free(schema);
-	if (rc != 0) {
-		json_decref(value);
-		return rc;
-	}
-	*results = value;
-	return 0;
 }
 
 int results_exit_status(const json_t *results)

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "view/shelf.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -82,10 +83,10 @@ bool results_are_growing(const char *folder);
 
 /*
  * What a run that goes on has by now, as results_close would make of it: not complete, without a
- * line that is torn, the rest of the plan as "skip". Nothing is written. The caller owns *results.
- * ERR_INPUT if there is no journal.
+ * line that is torn, the rest of the plan as "skip". Nothing is written. The caller owns *results,
+ * and frees the shelf, which the cells are on, after it. ERR_INPUT if there is no journal.
  */
-int results_so_far(const char *folder, json_t **results, struct error *error);
+int results_so_far(const char *folder, struct shelf *shelf, json_t **results, struct error *error);
 
 /* ERR_INPUT if `folder` holds a run: its report or journal is not written over. */
 int results_check_unused(const char *folder, struct error *error);
@@ -94,16 +95,19 @@ int results_check_unused(const char *folder, struct error *error);
 int results_check_ended(const char *folder, struct error *error);
 
 /*
- * Reads a results.json, checked against the schema file `schema`. The caller owns *results.
- * ERR_INPUT names file and place.
+ * Reads a results.json, checked against the schema file `schema`. The caller owns *results. With a
+ * shelf, the caller's too, the cells of a file that has a line for each are put on it; without one
+ * (NULL) they are whole. ERR_INPUT names file and place.
  */
-int results_load(const char *path, const char *schema, json_t **results, struct error *error);
+int results_load(const char *path, const char *schema, struct shelf *shelf, json_t **results,
+                 struct error *error);
 
 /*
- * Writes results.json, junit.xml, summary.md and index.html for `results` into `folder`: what
- * results_close does, and what renders a stored run again.
+ * Writes results.json, junit.xml, summary.md and index.html for `results`, with the shelf of its
+ * cells or NULL, into `folder`: what results_close does, and what renders a stored run again.
  */
-int results_write(const char *folder, const json_t *results, struct error *error);
+int results_write(const char *folder, const json_t *results, const struct shelf *shelf,
+                  struct error *error);
 
 /* The highest exit status that an outcome of `results` asks for (outcome.h). */
 int results_exit_status(const json_t *results);

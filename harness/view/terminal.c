@@ -517,7 +517,7 @@ static void put_log(const struct screen *screen, const struct report_group *grou
 
 	if (strcmp(json_text(group->diagnosis, "confidence"), "none") != 0)
 		return;
-	buf_text(&tail, report_log_tail(group->cell, LOG_LINES));
+	report_log_tail(screen->report, group->cell, LOG_LINES, &tail);
 	put_lines(screen, "UART", &tail);
 	buf_fini(&tail);
 }
@@ -682,13 +682,14 @@ void terminal_comparison(const json_t *baseline, const struct terminal_options *
 	buf_fini(&text);
 }
 
-void terminal_render(const json_t *results, const struct terminal_options *options, struct buf *out)
+void terminal_render(const json_t *results, const struct shelf *shelf,
+                     const struct terminal_options *options, struct buf *out)
 {
 	const json_t *baseline = json_object_get(results, "baseline");
 	struct report report;
 	struct screen screen;
 
-	report_init(&report, results);
+	report_init(&report, results, shelf);
 	screen = screen_for(&report, options, out);
 	put_title(&screen);
 	put_matrix(&screen);
@@ -706,11 +707,12 @@ void terminal_render(const json_t *results, const struct terminal_options *optio
 	report_fini(&report);
 }
 
-void view_terminal(const json_t *results, FILE *file, const struct terminal_options *options)
+void view_terminal(const json_t *results, const struct shelf *shelf, FILE *file,
+                   const struct terminal_options *options)
 {
 	struct buf out = {0};
 
-	terminal_render(results, options, &out);
+	terminal_render(results, shelf, options, &out);
 	fwrite(buf_string(&out), 1, out.len, file);
 	fflush(file);
 	buf_fini(&out);

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "view/text.h"
+#include "view/shelf.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -35,12 +36,13 @@ size_t terminal_width(const struct terminal_options *options);
 
 enum text_charset terminal_charset(const struct terminal_options *options);
 
-/* Appends the report of `results` (checked, see results.h) to `out`. */
-void terminal_render(const json_t *results, const struct terminal_options *options,
-                     struct buf *out);
+/* Appends the report of `results` (checked, see results.h; with its shelf, or NULL) to `out`. */
+void terminal_render(const json_t *results, const struct shelf *shelf,
+                     const struct terminal_options *options, struct buf *out);
 
 /* The same, written to `file`. */
-void view_terminal(const json_t *results, FILE *file, const struct terminal_options *options);
+void view_terminal(const json_t *results, const struct shelf *shelf, FILE *file,
+                   const struct terminal_options *options);
 
 /* Appends what differs from the base: `baseline` of results.json, or nothing if NULL. */
 void terminal_comparison(const json_t *baseline, const struct terminal_options *options,

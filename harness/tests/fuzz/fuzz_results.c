@@ -26,20 +26,24 @@ static void judge_all(json_t *results)
 	}
 }
 
-static void render(const json_t *results)
+static void render(const json_t *results, const struct shelf *shelf)
 {
 	struct terminal_options options = {.width = 80};
 	const json_t *cell = json_array_get(json_object_get(results, "cells"), 0);
 	struct buf text = {0};
 
-	if (cell != NULL)
-		show_cell(results, cell, "reports/fuzz", &options, &text);
+	if (cell != NULL) {
+		json_t *whole = shelf_whole(shelf, cell);
+
+		show_cell(results, whole, "reports/fuzz", &options, &text);
+		json_decref(whole);
+	}
 	annotations_render(&text, results);
-	protocol_render(&text, results);
-	html_render(&text, results);
-	terminal_render(results, &options, &text);
-	junit_render(&text, results, "reports/fuzz");
-	markdown_render(&text, results);
+	protocol_render(&text, results, shelf);
+	html_render(&text, results, shelf);
+	terminal_render(results, shelf, &options, &text);
+	junit_render(&text, results, shelf, "reports/fuzz");
+	markdown_render(&text, results, shelf);
 	results_exit_status(results);
 	buf_fini(&text);
 }
@@ -50,7 +54,7 @@ static void compare(json_t *base, json_t *results)
 	struct merge_part part = {"reports/fuzz", results};
 	json_t *merged = NULL;
 	struct error error = {0};
-	int rc = merge_results(&part, 1, "merged", &merged, &error);
+	int rc = merge_results(&part, 1, NULL, "merged", &merged, &error);
 
 	CHECK(rc == 0 || rc == ERR_INPUT);
 	json_decref(merged);
@@ -64,19 +68,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char path[FUZZ_PATH_MAX];
 	char *schema = file_join(file_data_root(&error), "scenarios/schema/results.schema.json");
 	int fd = fuzz_file((struct bytes){data, size}, path);
+	struct shelf *shelf = shelf_new();
 	json_t *results = NULL, *base;
-	int rc = results_load(path, schema, &results, &error);
+	int rc = results_load(path, schema, NULL, &results, &error);
 
 	CHECK(rc == 0 || rc == ERR_INPUT);
 	if (rc == 0) {
 		base = json_deep_copy(results);
 		judge_all(results);
 		compare(base, results);
-		render(results);
-		render(base);
+		render(results, NULL);
+		render(base, NULL);
 		json_decref(base);
 	}
 	json_decref(results);
+	results = NULL;
+	CHECK(results_load(path, schema, shelf, &results, &error) == rc);
+	if (rc == 0)
+		render(results, shelf);
+	json_decref(results);
+	shelf_free(shelf);
 	free(schema);
 	close(fd);
 	return 0;

@@ -62,7 +62,7 @@ static void what_came_before_on_the_same_board_is_told(void **state)
 	json_t *cells = cells_with(randoms);
 
 	(void)state;
-	lint_cells(cells);
+	lint_cells(cells, NULL, NULL);
 	assert_lint(cells, 0, "of-the-hello ");
 	assert_lint(cells, 2, "of-the-hello ");
 	assert_lint(cells, 3, "of-the-hello random-repeat ks-reuse ");
@@ -81,13 +81,13 @@ static void randoms_of_a_31_bit_generator_are_told_at_the_last_hello(void **stat
 	json_t *cells = cells_with(randoms);
 
 	(void)state;
-	lint_cells(cells);
+	lint_cells(cells, NULL, NULL);
 	assert_lint(cells, 2, "of-the-hello ");
 	assert_lint(cells, 3, "of-the-hello random-rand31 ");
 	assert_lint(cells, 4, "of-the-hello ");
 	json_decref(cells);
 	cells = cells_with(broken);
-	lint_cells(cells);
+	lint_cells(cells, NULL, NULL);
 	assert_lint(cells, 3, "of-the-hello ");
 	json_decref(cells);
 }
@@ -98,7 +98,7 @@ static void cells_without_a_hello_are_passed_over(void **state)
 	                                    "b", "id", "c", "board", "b", "witnesses", "wire"));
 
 	(void)state;
-	lint_cells(cells);
+	lint_cells(cells, NULL, NULL);
 	assert_null(json_object_get(json_array_get(cells, 0), "lint"));
 	json_decref(cells);
 }

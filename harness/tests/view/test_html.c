@@ -144,14 +144,14 @@ static void nothing_that_was_said_ends_an_element(void **state)
 	size_t i;
 
 	(void)state;
-	html_render(&before, results);
+	html_render(&before, results, NULL);
 	json_array_foreach(json_object_get(results, "cells"), i, cell) {
 		json_t *diagnosis = json_array_get(json_object_get(cell, "diagnosis"), 0);
 
 		json_object_set_new(diagnosis, "title", json_string("</script><!--<script>"));
 		json_object_set_new(cell, "board", json_string("<b>"));
 	}
-	html_render(&after, results);
+	html_render(&after, results, NULL);
 	assert_int_equal(occurrences(buf_string(&after), "<script"),
 	                 occurrences(buf_string(&before), "<script"));
 	assert_int_equal(occurrences(buf_string(&after), "</script"),
@@ -170,7 +170,7 @@ static void a_run_without_cells_has_a_page(void **state)
 
 	(void)state;
 	json_array_clear(json_object_get(results, "cells"));
-	html_render(&out, results);
+	html_render(&out, results, NULL);
 	assert_non_null(strstr(buf_string(&out), "\"cells\":[]"));
 	buf_fini(&out);
 	json_decref(results);

@@ -24,7 +24,7 @@ static char *proof_of(const char *cells)
 
 	buf_printf(&text, "{'run': {}, 'boards': [{'name': 'b'}], 'cells': [%s]}", cells);
 	results = parsed(buf_string(&text));
-	report_init(&report, results);
+	report_init(&report, results, NULL);
 	assert_int_equal(report.n_groups, 1);
 	report_proof(&report.groups[0], &out);
 	report_fini(&report);

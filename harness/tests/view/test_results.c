@@ -27,7 +27,7 @@ static json_t *stored_run(void)
 	json_t *results = NULL;
 	struct error error = {0};
 
-	if (results_load(RUN, SCHEMA, &results, &error) != 0)
+	if (results_load(RUN, SCHEMA, NULL, &results, &error) != 0)
 		fail_msg("%s", error.text);
 	return results;
 }
@@ -124,7 +124,7 @@ static json_t *written(void)
 	json_t *results = NULL;
 	struct error error = {0};
 
-	if (results_load(in_folder("results.json"), SCHEMA, &results, &error) != 0)
+	if (results_load(in_folder("results.json"), SCHEMA, NULL, &results, &error) != 0)
 		fail_msg("%s", error.text);
 	return results;
 }
@@ -442,7 +442,8 @@ static void journal_of_another_run_is_not_overwritten(void **state)
 /* Its last line is being written just now. */
 static void run_that_goes_on_shows_what_it_has_and_nothing_is_written(void **state)
 {
-	json_t *run = story_run(), *by_now = NULL;
+	json_t *run = story_run(), *by_now = NULL, *whole;
+	struct shelf *shelf = shelf_new();
 	struct results *results = opened(run);
 	struct error error = {0};
 	FILE *journal;
@@ -454,14 +455,19 @@ static void run_that_goes_on_shows_what_it_has_and_nothing_is_written(void **sta
 	fputs("{\"index\": 0, \"cell\": {\"id\":\"sto", journal);
 	fclose(journal);
 	assert_true(results_are_growing(folder));
-	assert_int_equal(results_so_far(folder, &by_now, &error), 0);
+	assert_int_equal(results_so_far(folder, shelf, &by_now, &error), 0);
 	assert_false(json_flag(json_object_get(by_now, "run"), "complete"));
 	assert_string_equal(json_text(cell_at(by_now, 0), "reason"), "not-run");
 	assert_non_null(strstr(json_text(cell_at(by_now, 0), "detail"), "goes on"));
 	assert_string_equal(json_text(cell_at(by_now, 1), "outcome"),
 	                    json_text(cell_at(run, 1), "outcome"));
+	whole = shelf_whole(shelf, cell_at(by_now, 1));
+	assert_true(json_equal(json_object_get(whole, "witnesses"),
+	                       json_object_get(cell_at(run, 1), "witnesses")));
+	json_decref(whole);
 	assert_false(exists("results.json"));
 	assert_int_equal(results_close(results, false, &error), 0);
+	shelf_free(shelf);
 	assert_false(results_are_growing(folder));
 	json_decref(by_now);
 	json_decref(run);
@@ -506,9 +512,81 @@ static void results_of_another_format_are_refused(void **state)
 
 	(void)state;
 	assert_int_equal(file_write(in_folder("results.json"), text, 0644, &error), 0);
-	assert_int_equal(results_load(in_folder("results.json"), SCHEMA, &results, &error),
+	assert_int_equal(results_load(in_folder("results.json"), SCHEMA, NULL, &results, &error),
 	                 ERR_INPUT);
 	assert_non_null(strstr(error.text, "results.json"));
+}
+
+/* All reports in the folder, one after the other. */
+static struct buf all_reports(void)
+{
+	static const char *const names[] = {"results.json", "junit.xml", "summary.md",
+	                                    "index.html"};
+	struct buf all = {0};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct buf one = {0};
+
+		assert_int_equal(file_read(in_folder(names[i]), 1 << 28, &one, NULL), 0);
+		buf_bytes(&all, buf_view(&one));
+		buf_fini(&one);
+	}
+	return all;
+}
+
+static void reports_of_cells_on_a_shelf_are_those_of_whole_ones(void **state)
+{
+	json_t *whole = stored_run(), *shelved = NULL;
+	struct shelf *shelf = shelf_new();
+	struct buf expected, found;
+
+	(void)state;
+	assert_int_equal(results_write(folder, whole, NULL, NULL), 0);
+	expected = all_reports();
+	assert_int_equal(results_load(in_folder("results.json"), SCHEMA, shelf, &shelved, NULL), 0);
+	assert_true(json_is_integer(json_object_get(cell_at(shelved, 0), "witnesses")));
+	assert_int_equal(results_write(folder, shelved, shelf, NULL), 0);
+	found = all_reports();
+	assert_string_equal(buf_string(&found), buf_string(&expected));
+	buf_fini(&expected);
+	buf_fini(&found);
+	json_decref(shelved);
+	json_decref(whole);
+	shelf_free(shelf);
+}
+
+static void file_that_is_cut_while_it_is_on_a_shelf_is_said(void **state)
+{
+	json_t *whole = stored_run(), *shelved = NULL;
+	struct shelf *shelf = shelf_new();
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(results_write(folder, whole, NULL, NULL), 0);
+	assert_int_equal(results_load(in_folder("results.json"), SCHEMA, shelf, &shelved, NULL), 0);
+	assert_int_equal(truncate(in_folder("results.json"), 1000), 0);
+	assert_int_equal(results_write(folder, shelved, shelf, &error), ERR_ENVIRONMENT);
+	assert_non_null(strstr(error.text, "results.json again"));
+	json_decref(shelved);
+	json_decref(whole);
+	shelf_free(shelf);
+}
+
+/* The faults of a cell are told by its number, whether or not all of the file is in memory. */
+static void wrong_cell_is_named_by_its_number(void **state)
+{
+	json_t *run = stored_run(), *read = NULL;
+	struct shelf *shelf = shelf_new();
+	struct error error = {0};
+
+	(void)state;
+	json_object_set_new((json_t *)cell_at(run, 1), "outcome", json_string("perhaps"));
+	assert_int_equal(results_write(folder, run, NULL, NULL), 0);
+	assert_int_equal(results_load(in_folder("results.json"), SCHEMA, shelf, &read, &error),
+	                 ERR_INPUT);
+	assert_non_null(strstr(error.text, "$.cells[1].outcome: must be one of"));
+	json_decref(run);
+	shelf_free(shelf);
 }
 
 static void exit_status_is_the_worst_of_all_cells(void **state)
@@ -540,10 +618,10 @@ static int write_reports(const char *path, const char *into)
 {
 	json_t *results = NULL;
 	struct error error = {0};
-	int rc = results_load(path, SCHEMA, &results, &error);
+	int rc = results_load(path, SCHEMA, NULL, &results, &error);
 
 	if (rc == 0)
-		rc = results_write(into, results, &error);
+		rc = results_write(into, results, NULL, &error);
 	if (rc != 0)
 		fprintf(stderr, "%s\n", error.text);
 	json_decref(results);
@@ -564,6 +642,9 @@ int main(int argc, char **argv)
 		IN_FOLDER(journal_of_another_run_is_not_overwritten),
 		IN_FOLDER(run_that_goes_on_shows_what_it_has_and_nothing_is_written),
 		IN_FOLDER(discarded_run_leaves_nothing),
+		IN_FOLDER(reports_of_cells_on_a_shelf_are_those_of_whole_ones),
+		IN_FOLDER(file_that_is_cut_while_it_is_on_a_shelf_is_said),
+		IN_FOLDER(wrong_cell_is_named_by_its_number),
 		IN_FOLDER(nothing_to_recover_is_said),
 		IN_FOLDER(run_that_was_cut_short_goes_on_where_it_was),
 		IN_FOLDER(half_a_line_is_forgotten_when_a_run_goes_on),

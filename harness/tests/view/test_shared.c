@@ -35,7 +35,7 @@ static void assert_described(const char *rows[][3], size_t n, const char *expect
 
 	for (size_t i = 0; i < n; i++)
 		add_cell(results, rows[i][0], rows[i][1], rows[i][2]);
-	report_init(&report, results);
+	report_init(&report, results, NULL);
 	shared_describe(&report, &out);
 	assert_string_equal(buf_string(&out), expected);
 	buf_fini(&out);

@@ -52,7 +52,7 @@ static void assert_rendered(const char *path, const struct terminal_options *opt
 	json_t *results = stored_run();
 	struct buf out = {0};
 
-	terminal_render(results, options, &out);
+	terminal_render(results, NULL, options, &out);
 	assert_golden(path, &out);
 	buf_fini(&out);
 	json_decref(results);
@@ -76,7 +76,7 @@ static void run_is_told_in_markdown(void **state)
 	struct buf out = {0};
 
 	(void)state;
-	markdown_render(&out, results);
+	markdown_render(&out, results, NULL);
 	assert_golden(RUN "summary.md", &out);
 	buf_fini(&out);
 	json_decref(results);
@@ -104,7 +104,7 @@ static void markdown_of_a_hundred_thousand_cells_fits_a_step_summary(void **stat
 		                         "detail", id, "diagnosis", "id", "unexplained", "title",
 		                         "Not explained", "cause", id, "confidence", "none"));
 	}
-	markdown_render(&out, results);
+	markdown_render(&out, results, NULL);
 	assert_in_range(out.len, 500000, MARKDOWN_MAX);
 	assert_non_null(strstr(buf_string(&out), "50000 pass, 50000 fail"));
 	assert_true(strstr(buf_string(&out), "## Why") < strstr(buf_string(&out), "| case |"));
@@ -135,10 +135,10 @@ static void colours_change_no_character(void **state)
 	struct buf coloured = {0}, plain = {0};
 
 	(void)state;
-	terminal_render(results, &options, &coloured);
+	terminal_render(results, NULL, &options, &coloured);
 	assert_non_null(strstr(buf_string(&coloured), "\x1b[1;31m"));
 	options.colour = false;
-	terminal_render(results, &options, &plain);
+	terminal_render(results, NULL, &options, &plain);
 	without_colours(&coloured);
 	assert_string_equal(buf_string(&coloured), buf_string(&plain));
 	buf_fini(&coloured);
@@ -167,7 +167,7 @@ static void every_width_is_kept(void **state)
 		struct terminal_options options = {.unicode = true, .width = width};
 
 		buf_clear(&out);
-		terminal_render(results, &options, &out);
+		terminal_render(results, NULL, &options, &out);
 		assert_lines_fit(&out, width < TERMINAL_WIDTH_LEAST ? TERMINAL_WIDTH_LEAST
 		                                                    : (size_t)width);
 	}
@@ -206,7 +206,7 @@ static void nothing_in_a_run_reaches_the_terminal_as_a_control(void **state)
 
 		poison(results, evil[i]);
 		buf_clear(&out);
-		terminal_render(results, &options, &out);
+		terminal_render(results, NULL, &options, &out);
 		for (size_t k = 0; k < out.len; k++)
 			assert_true((out.data[k] >= ' ' && out.data[k] != 0x7f) ||
 			            out.data[k] == '\n');
@@ -224,8 +224,8 @@ static void run_without_cells_or_boards_is_told_too(void **state)
 	struct buf out = {0};
 
 	(void)state;
-	terminal_render(results, &(struct terminal_options){.unicode = true}, &out);
-	markdown_render(&out, results);
+	terminal_render(results, NULL, &(struct terminal_options){.unicode = true}, &out);
+	markdown_render(&out, results, NULL);
 	assert_non_null(strstr(buf_string(&out), "0 cells on 0 boards"));
 	buf_fini(&out);
 	json_decref(results);
