@@ -407,6 +407,7 @@ int main(void)
 		fprintf(stderr, "%s\n", error.text);
 		return -error.code;
 	}
+	contexts.credentials.for_children = true;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* Ctrl-C is the daemon's to hear; it closes our standard input */
 	reached = mmap(NULL, sizeof(*reached) * CASES_MAX, PROT_READ | PROT_WRITE,

@@ -15,6 +15,7 @@
 struct builder {
 	struct context *context; /* owned by whoever called builder_apply */
 	const char *certificates; /* NULL: files are left alone */
+	struct credentials *credentials; /* of that folder */
 	const json_t *server;
 	const char *key; /* the key of `server` that is being set */
 	struct error *error;

@@ -1,13 +1,11 @@
 #include "peer/context.h"
 
 #include "base/assert.h"
-#include "base/file.h"
 #include "peer/builder.h"
 
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define WORD_SHOWN_MAX 200 /* bytes of a user's word that a complaint repeats */
 
@@ -210,16 +208,28 @@ const struct context *context_of(const SSL *ssl)
 	return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 }
 
-struct context *context_new(const json_t *server, const char *certificates, struct error *error)
+static struct context *build(const json_t *server, const char *certificates,
+                             struct credentials *credentials, struct error *error)
 {
-	struct builder builder = {
-		.certificates = certificates, .server = server, .error = error};
+	struct builder builder = {.certificates = certificates,
+	                          .credentials = credentials,
+	                          .server = server,
+	                          .error = error};
 
 	if (builder_apply(&builder) == 0)
 		return builder.context;
 	error_prefix(error, "server.%s", builder.key);
 	context_free(builder.context);
 	return NULL;
+}
+
+struct context *context_new(const json_t *server, const char *certificates, struct error *error)
+{
+	struct credentials credentials = {0};
+	struct context *context = build(server, certificates, &credentials, error);
+
+	credentials_fini(&credentials);
+	return context;
 }
 
 void context_free(struct context *context)
@@ -240,15 +250,9 @@ void context_free(struct context *context)
 /* When the certificate was last written, so that a new one is not missed. */
 static void add_age(struct buf *key, const char *certificates, const char *name)
 {
-	char *folder = file_join(certificates, name);
-	char *chain = file_join(folder, "chain.pem");
-	struct stat status = {0};
+	struct timespec written = credential_written(certificates, name);
 
-	if (stat(chain, &status) == 0)
-		buf_printf(key, " %lld.%09ld", (long long)status.st_mtim.tv_sec,
-		           status.st_mtim.tv_nsec);
-	free(chain);
-	free(folder);
+	buf_printf(key, " %lld.%09ld", (long long)written.tv_sec, written.tv_nsec);
 }
 
 /* A new string that is the same for the same configuration. The caller frees it. */
@@ -301,7 +305,7 @@ struct context *contexts_get(struct contexts *contexts, const json_t *server, st
 		slot->asked = ++contexts->n_asked;
 		return slot->context;
 	}
-	context = context_new(server, contexts->certificates, error);
+	context = build(server, contexts->certificates, &contexts->credentials, error);
 	if (context == NULL) {
 		free(key);
 		return NULL;
@@ -315,4 +319,5 @@ void contexts_fini(struct contexts *contexts)
 {
 	for (size_t i = 0; i < CONTEXTS_MAX; i++)
 		empty_slot(&contexts->slots[i]);
+	credentials_fini(&contexts->credentials);
 }

@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "peer/credential.h"
 #include "peer/fault_plan.h"
 
 #include <jansson.h>
@@ -105,11 +106,12 @@ const struct key_set *context_key_sets(size_t *n);
 #define CONTEXTS_MAX 64 /* contexts kept; the one that was not asked for longest makes room */
 
 /*
- * The contexts that were built, found again by what they mean. Zero-initialised but for the
- * folder.
+ * The contexts that were built, found again by what they mean. Zero-initialised but for the folder,
+ * and for credentials.for_children where processes are forked to use them.
  */
 struct contexts {
 	const char *certificates; /* borrowed; as for context_new */
+	struct credentials credentials;
 	uint64_t n_asked;
 	struct context_slot {
 		char *key; /* NULL: empty slot */

@@ -14,40 +14,36 @@
 #define STAPLE_MAX 65536 /* bytes of an OCSP response, or of a certificate that has one */
 
 /*
- * Puts the first certificate of `path` and those after it into use.
+ * Puts the first certificate of the chain and those after it into use.
  * SSL_CTX_use_certificate_chain_file would refuse some that are wrong in their extensions.
  */
-static bool use_chain(SSL_CTX *ssl, const char *path)
+static bool use_chain(SSL_CTX *ssl, STACK_OF(X509) *chain)
 {
-	BIO *file = BIO_new_file(path, "r");
-	bool done = file != NULL;
-	X509 *certificate;
-	size_t n = 0;
+	bool done = SSL_CTX_use_certificate(ssl, sk_X509_value(chain, 0)) == 1;
 
-	while (done && (certificate = PEM_read_bio_X509(file, NULL, NULL, NULL)) != NULL) {
-		done = (n++ == 0 ? SSL_CTX_use_certificate(ssl, certificate)
-		                 : (int)SSL_CTX_add1_chain_cert(ssl, certificate)) == 1;
-		X509_free(certificate);
-	}
-	BIO_free(file);
-	return done && n > 0;
+	for (int i = 1; done && i < sk_X509_num(chain); i++)
+		done = SSL_CTX_add1_chain_cert(ssl, sk_X509_value(chain, i)) == 1;
+	return done;
 }
 
 static int load_certificate(struct builder *builder, const char *name)
 {
 	SSL_CTX *ssl = builder->context->ssl;
-	struct cert_files files;
-	int rc = certs_find(builder->certificates, CERT_SERVER, name, &files, builder->error);
+	char *refused = NULL;
+	const struct credential *credential = credentials_get(
+		builder->credentials, builder->certificates, name, &refused, builder->error);
+	int rc = 0;
 
-	if (rc != 0)
-		return rc;
+	if (refused != NULL)
+		rc = builder_refuse_word(builder, refused);
+	else if (credential == NULL)
+		rc = builder->error->code;
+	else if (!use_chain(ssl, credential->chain))
+		rc = builder_refuse_word(builder, credential->files.chain_pem);
+	else if (SSL_CTX_use_PrivateKey(ssl, credential->key) != 1)
+		rc = builder_refuse_word(builder, credential->files.key_pem);
 	ERR_clear_error();
-	if (!use_chain(ssl, files.chain_pem))
-		rc = builder_refuse_word(builder, files.chain_pem);
-	else if (SSL_CTX_use_PrivateKey_file(ssl, files.key_pem, SSL_FILETYPE_PEM) != 1)
-		rc = builder_refuse_word(builder, files.key_pem);
-	ERR_clear_error();
-	cert_files_fini(&files);
+	free(refused);
 	return rc;
 }
 

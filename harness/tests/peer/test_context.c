@@ -147,6 +147,23 @@ static void one_meaning_is_built_once(void **state)
 	contexts_fini(&contexts);
 }
 
+static X509 *leaf_of(struct contexts *contexts, const char *server)
+{
+	return SSL_CTX_get0_certificate(get(contexts, server)->ssl);
+}
+
+static void a_certificate_is_read_once_for_all_servers_that_have_it(void **state)
+{
+	struct contexts contexts = {.certificates = certificates,
+	                            .credentials = {.for_children = true}};
+	X509 *leaf = leaf_of(&contexts, "{\"versions\":[\"1.3\"],\"certificate\":[\"rsa-2048\"]}");
+
+	(void)state;
+	assert_ptr_equal(leaf_of(&contexts, "{\"certificate\":[\"rsa-2048\"]}"), leaf);
+	assert_ptr_not_equal(leaf_of(&contexts, "{\"certificate\":[\"ecdsa-p256\"]}"), leaf);
+	contexts_fini(&contexts);
+}
+
 static struct context *get_numbered(struct contexts *contexts, size_t number)
 {
 	char text[64];
@@ -200,6 +217,7 @@ static void a_renewed_certificate_is_loaded_again(void **state)
 	struct contexts contexts = {.certificates = mkdtemp(folder)};
 	char *own = file_join(folder, "ecdsa-p256"), *chain = file_join(own, "chain.pem");
 	char *key = file_join(own, "key.pem"), *index = file_join(folder, "index.json");
+	X509 *leaf;
 
 	(void)state;
 	assert_int_equal(mkdir(own, 0700), 0);
@@ -207,8 +225,10 @@ static void a_renewed_certificate_is_loaded_again(void **state)
 	copy(original, own, "chain.pem");
 	copy(original, own, "key.pem");
 	assert_ptr_equal(get(&contexts, server), get(&contexts, server));
+	leaf = leaf_of(&contexts, server);
 	assert_int_equal(utimensat(-1, chain, long_ago, 0), 0);
 	assert_ptr_not_equal(get(&contexts, server), contexts.slots[0].context);
+	assert_ptr_not_equal(leaf_of(&contexts, server), leaf);
 	contexts_fini(&contexts);
 	assert_int_equal(unlink(chain) | unlink(key) | unlink(index) | rmdir(own) | rmdir(folder), 0);
 	free(original);
@@ -369,6 +389,7 @@ int main(void)
 		cmocka_unit_test(every_certificate_that_suites_may_name_is_taken),
 		cmocka_unit_test(words_that_only_change_a_cipher_list_are_taken),
 		cmocka_unit_test(one_meaning_is_built_once),
+		cmocka_unit_test(a_certificate_is_read_once_for_all_servers_that_have_it),
 		cmocka_unit_test(the_one_not_asked_for_longest_makes_room),
 		cmocka_unit_test(a_renewed_certificate_is_loaded_again),
 		cmocka_unit_test(a_server_is_taken_if_it_is_on_each_set_of_keys_alone),
