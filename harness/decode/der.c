@@ -250,12 +250,10 @@ static void put_seconds(struct buf *out, struct bytes *text)
 		buf_text(out, ":00");
 	if (text->len > 1 && (text->data[0] == '.' || text->data[0] == ',')) {
 		buf_char(out, '.');
-		do {
-			text->data++;
-			text->len--;
-			if (next_digits(text, 1, &digits))
-				buf_char(out, *digits);
-		} while (text->len > 0 && text->data[0] >= '0' && text->data[0] <= '9');
+		text->data++;
+		text->len--;
+		while (next_digits(text, 1, &digits))
+			buf_char(out, *digits);
 	}
 }
 

@@ -2,6 +2,7 @@
 #include "decode/certificate.h"
 #include "tests/decode/support.h"
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -274,6 +275,163 @@ static void every_extension_is_told_by_its_fields(void **state)
 	EVP_PKEY_free(key);
 }
 
+/* Extensions that few certificates have, in the words of libcrypto's configuration. */
+static const char rare[] =
+	"[rare]\n"
+	"nsCertType = server, objCA\n"
+	"policyMappings = 1.2.3:1.2.4\n"
+	"inhibitAnyPolicy = 2\n"
+	"policyConstraints = inhibitPolicyMapping:1\n"
+	"keyUsage = DER:0303060040\n"
+	"certificatePolicies = @policy\n"
+	"authorityKeyIdentifier = issuer:always\n"
+	"crlDistributionPoints = point\n"
+	"freshestCRL = relative\n"
+	"issuerAltName = otherName:1.2.3;UTF8:a name, otherName:1.2.4;INTEGER:5, dirName:person\n"
+	"privateKeyUsagePeriod = "
+	"DER:3022800f32303234303130313030303030305a810f32303235303130313030303030305a\n"
+	"1.3.6.1.4.1.44363.44 = DER:0500\n"
+	"1.2.3.4.5 = DER:0500\n"
+	"[policy]\n"
+	"policyIdentifier = 1.2.3\n"
+	"CPS.1 = http://p\n"
+	"userNotice.1 = @notice\n"
+	"[notice]\n"
+	"explicitText = UTF8:hi\n"
+	"[point]\n"
+	"fullname = URI:http://d\n"
+	"CRLissuer = dirName:person\n"
+	"reasons = keyCompromise, CACompromise\n"
+	"[relative]\n"
+	"relativename = person\n"
+	"[person]\n"
+	"CN = somebody\n";
+
+static struct buf rare_der(EVP_PKEY *key)
+{
+	X509 *x509 = X509_new();
+	BIO *text = BIO_new_mem_buf(rare, -1);
+	CONF *conf = NCONF_new(NULL);
+	X509V3_CTX context;
+	struct buf der;
+	long line;
+
+	assert_int_equal(NCONF_load_bio(conf, text, &line), 1);
+	X509V3_set_ctx(&context, x509, x509, NULL, NULL, 0);
+	X509V3_set_nconf(&context, conf);
+	X509_set_version(x509, X509_VERSION_3);
+	ASN1_INTEGER_set(X509_get_serialNumber(x509), 7);
+	ASN1_TIME_set_string_X509(X509_getm_notBefore(x509), "240918141929Z");
+	ASN1_TIME_set_string_X509(X509_getm_notAfter(x509), "20991231235959Z");
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_UTF8,
+	                           (const uint8_t *)"rare", -1, -1, 0);
+	X509_set_issuer_name(x509, X509_get_subject_name(x509));
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "O", V_ASN1_UNIVERSALSTRING,
+	                           (const uint8_t *)"\0\1\xf6\0\0\0\0a", 8, -1, 0);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "OU", V_ASN1_BMPSTRING,
+	                           (const uint8_t *)"\x12\x34\x56\x78", 4, -1, 0);
+	if (X509V3_EXT_add_nconf(conf, &context, "rare", x509) != 1) {
+		ERR_print_errors_fp(stderr);
+		fail_msg("libcrypto refuses the extensions");
+	}
+	NCONF_free(conf);
+	BIO_free(text);
+	der = sign_and_free(x509, key, EVP_sha256());
+	memcpy(memmem(der.data, der.len, "\x12\x34\x56\x78", 4), "\xd8\x3d\xde\x00", 4);
+	return der; /* with a pair of surrogates, which libcrypto encodes none of */
+}
+
+static void rare_extensions_are_told_by_their_fields(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *told;
+	} cases[] = {
+		{"netscapeCertType",
+	         "{\"critical\":false,\"certificate_types\":[\"sslServer\",\"objectSigningCA\"]}"},
+		{"policyMappings",
+	         "{\"critical\":false,\"policy_mappings\":[{\"issuer_domain_policy\":\"1.2.3\","
+	         "\"subject_domain_policy\":\"1.2.4\"}]}"},
+		{"inhibitAnyPolicy", "{\"critical\":false,\"skip_certs\":2}"},
+		{"policyConstraints", "{\"critical\":false,\"inhibit_policy_mapping\":1}"},
+		{"keyUsage", "{\"critical\":false,\"key_usage\":[\"9\"]}"},
+		{"certificatePolicies",
+	         "{\"critical\":false,\"policies\":[{\"policy_identifier\":\"1.2.3\","
+	         "\"policy_qualifiers\":[\"http://p\",\"30040c026869\"]}]}"},
+		{"authorityKeyIdentifier",
+	         "{\"critical\":false,\"authority_cert_issuer\":[\"DirName:CN=rare\"],"
+	         "\"authority_cert_serial_number\":\"07\"}"},
+		{"cRLDistributionPoints",
+	         "{\"critical\":false,\"distribution_points\":[{\"full_name\":[\"URI:http://d\"],"
+	         "\"reasons\":[\"keyCompromise\",\"cACompromise\"],"
+	         "\"crl_issuer\":[\"DirName:CN=somebody\"]}]}"},
+		{"freshestCRL",
+	         "{\"critical\":false,\"distribution_points\":["
+	         "{\"name_relative_to_crl_issuer\":\"300f06035504030c08736f6d65626f6479\"}]}"},
+		{"issuerAltName",
+	         "{\"critical\":false,\"names\":[\"other:1.2.3:a name\",\"other:1.2.4:020105\","
+	         "\"DirName:CN=somebody\"]}"},
+		{"privateKeyUsagePeriod",
+	         "{\"critical\":false,\"not_before\":\"20240101000000Z\","
+	         "\"not_after\":\"20250101000000Z\"}"},
+		{"DelegationUsage", "{\"critical\":false}"},
+		{"1.2.3.4.5", "{\"critical\":false,\"data\":\"0500\"}"},
+	};
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	struct buf der = rare_der(key);
+	bool is_certificate;
+	json_t *value = told(buf_view(&der), &is_certificate);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *text = extension_text(value, cases[i].name);
+
+		assert_string_equal(text, cases[i].told);
+		free(text);
+	}
+	assert_text(value, "subject", "OU=\xf0\x9f\x98\x80,O=\xf0\x9f\x98\x80" "a,CN=rare");
+	json_decref(value);
+	buf_fini(&der);
+	EVP_PKEY_free(key);
+}
+
+/* Seconds, fractions and zones: X.680 clause 46, of which RFC 5280 section 4.1.2.5 takes less. */
+static void times_are_told_with_what_they_have(void **state)
+{
+	static const struct {
+		const char *time, *told;
+		bool is_time;
+	} rows[] = {
+		{"20240101120007Z", "2024-01-01T12:00:07Z", true},
+		{"202401011200Z", "2024-01-01T12:00:00Z", true},
+		{"20240101120007.25Z", "2024-01-01T12:00:07.25Z", true},
+		{"202401011200+0130", "2024-01-01T12:00:00+01:30", true},
+		{"20240101120007-01", "20240101120007-01", false},
+		{"20240101120007", "20240101120007", false},
+		{"20240101120007Z ", "20240101120007Z ", false},
+	};
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		X509 *x509 = X509_new();
+		struct buf der;
+		bool is_certificate;
+		json_t *value;
+
+		ASN1_TIME_set_string_X509(X509_getm_notBefore(x509), "240918141929Z");
+		ASN1_GENERALIZEDTIME_set_string(X509_getm_notAfter(x509), "20500101000000Z");
+		ASN1_STRING_set(X509_getm_notAfter(x509), rows[i].time, -1);
+		der = sign_and_free(x509, key, EVP_sha256());
+		value = told(buf_view(&der), &is_certificate);
+		assert_text(value, "not_after", rows[i].told);
+		assert_int_equal(json_object_get(value, "fault") == NULL, rows[i].is_time);
+		json_decref(value);
+		buf_fini(&der);
+	}
+	EVP_PKEY_free(key);
+}
+
 /* Damage in one place is said with its byte, and hides nothing else. */
 static void damage_is_said_and_hides_nothing_else(void **state)
 {
@@ -361,6 +519,8 @@ int main(void)
 		cmocka_unit_test(names_every_kind_of_key),
 		cmocka_unit_test(odd_values_are_told_as_they_are),
 		cmocka_unit_test(every_extension_is_told_by_its_fields),
+		cmocka_unit_test(rare_extensions_are_told_by_their_fields),
+		cmocka_unit_test(times_are_told_with_what_they_have),
 		cmocka_unit_test(damage_is_said_and_hides_nothing_else),
 		cmocka_unit_test(a_bare_public_key_is_told_as_a_key),
 		cmocka_unit_test(garbage_is_said_to_be_no_certificate),
