@@ -4,8 +4,8 @@
 # make firmware   build the agent for microcontrollers, print and check its size; compile glue
 # make screenshot  the picture of README.md; make bench-report: what a page of 10,000 cells costs
 # make install     programs, what they read, manuals, service and udev rule, under DESTDIR and PREFIX
-# Also: uninstall, certs, bench, accuracy, soak, fuzz (each target 60 s), golden (rewrites the expected
-# decodes), clean
+# Also: uninstall, certs, bench, accuracy, soak, fuzz (each target 60 s), coverage, golden (rewrites the
+# expected decodes), clean
 
 MAKEFLAGS += --no-builtin-rules
 
@@ -177,6 +177,12 @@ check-slurm: all certs
 	@SHAKEDOWN_BUILD=$(B) $(or $(SHAKEDOWN_PYTHON),/usr/bin/python3) -W ignore::ResourceWarning \
 		harness/tests/slurm/check_slurm.py
 
+# How many lines of decode/, flow/ and verdict/ the tests run: gcovr's tables. Some minutes.
+COVERED  := B=$(B)-cov CFLAGS="-O0 -g --coverage -fprofile-update=atomic -Wno-maybe-uninitialized"
+coverage:
+	@$(MAKE) --no-print-directory -s $(COVERED) tests certs
+	@harness/tests/coverage.sh $(B)-cov
+
 # What checkers find without running anything.
 analyse:
 	@harness/tests/analyse.sh -std=c17 $(CPPFLAGS) $(WARNINGS)
@@ -245,8 +251,8 @@ soak: all certs
 		$(or $(SHAKEDOWN_PYTHON),/usr/bin/python3) harness/tests/soak/$$part.py || exit 1; done
 
 clean:
-	rm -rf $(B) $(B)-san $(B)-fuzz
+	rm -rf $(B) $(B)-san $(B)-fuzz $(B)-cov
 
-.PHONY: check-slurm install uninstall all analyse tests firmware certs demo check fuzzers fuzz-build fuzz golden bench bench-decode bench-memory accuracy soak clean
+.PHONY: check-slurm coverage install uninstall all analyse tests firmware certs demo check fuzzers fuzz-build fuzz golden bench bench-decode bench-memory accuracy soak clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -123,6 +123,43 @@ static void of_several_entries_the_one_that_fits_counts(void **state)
 	json_decref(cell);
 }
 
+/* What is known for one run comes with it, and is asked before what its boards have. */
+static void a_document_is_checked_as_a_file_is_and_can_be_asked_first(void **state)
+{
+	static const struct {
+		const char *document, *complaint;
+	} rows[] = {
+		{"{'file': 'mine.json'}", "mine.json: there is nothing in it"},
+		{"{'file': 'mine.json', 'json': {'known': [{'cells': 's/c/b'}]}}",
+	         "mine.json: $.known[0]"},
+	};
+	json_t *good = parsed("{'file': 'mine.json', 'json': {'known': " ENTRY("") "}}");
+	json_t *cell = parsed(CELL("fail", "unsafe")), *board = parsed("{}");
+	struct known *of_board = known_of("[{'cells': 's/c/b', 'reason': 'No.', 'link': 'x'}]");
+	struct known *known = NULL;
+	struct error error = {0};
+	char *schema = schema_path();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *document = parsed(rows[i].document);
+
+		assert_int_equal(known_take(&known, document, schema, &error), ERR_INPUT);
+		assert_ptr_equal(strstr(error.text, rows[i].complaint), error.text);
+		json_decref(document);
+	}
+	assert_int_equal(known_take(&known, good, schema, &error), 0);
+	known_ask_first(of_board, known);
+	known_apply(of_board, cell, board);
+	assert_string_equal(json_text(json_object_get(cell, "known"), "reason"), "So.");
+	known_free(of_board);
+	known_free(known);
+	json_decref(good);
+	json_decref(cell);
+	json_decref(board);
+	free(schema);
+}
+
 static bool schema_has(const json_t *words, const char *word)
 {
 	const json_t *item;
@@ -157,6 +194,7 @@ int main(void)
 		cmocka_unit_test(what_is_known_hides_no_other_failure),
 		cmocka_unit_test(what_has_changed_is_said),
 		cmocka_unit_test(of_several_entries_the_one_that_fits_counts),
+		cmocka_unit_test(a_document_is_checked_as_a_file_is_and_can_be_asked_first),
 		cmocka_unit_test(every_failure_of_the_judge_can_be_known),
 	};
 	char *here = getcwd(NULL, 0);
