@@ -249,6 +249,20 @@ static int take_cases(struct agenda *agenda, const json_t *request, struct error
 	return rc;
 }
 
+/* Whether one run can have all these cells. */
+static int check_size(const struct plan *plan, struct error *error)
+{
+	size_t n = plan_n_cells(plan), n_parts = (n + PLAN_CELLS_MAX - 1) / PLAN_CELLS_MAX;
+
+	if (n <= PLAN_CELLS_MAX)
+		return 0;
+	return error_set(error, ERR_INPUT,
+	                 "the plan has %zu cells (%zu cases on %zu boards), more than the %d that "
+	                 "one report can hold: run it in parts, --shard 1/%zu and so on, or choose "
+	                 "cases with --case",
+	                 n, n / plan->n_profiles, plan->n_profiles, PLAN_CELLS_MAX, n_parts);
+}
+
 /* What tells two plans apart: SHA-256 over the boards' names and all cases, in hexadecimal. */
 static void plan_digest(const struct agenda *agenda, char text[2 * EVP_MAX_MD_SIZE + 1])
 {
@@ -433,6 +447,8 @@ int agenda_load(struct agenda *agenda, const json_t *request, struct error *erro
 		rc = take_shard(agenda, request, error);
 	if (rc == 0)
 		rc = take_cases(agenda, request, error);
+	if (rc == 0)
+		rc = check_size(&agenda->plan, error);
 	if (rc == 0)
 		rc = find_interface(agenda, error);
 	if (rc == 0)

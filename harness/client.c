@@ -25,7 +25,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BURY_STEP_MS 10   /* between looks at whether the last process of a run is gone */
+#define LARGE_REPORT 10000 /* cells from which on its making is announced */
+#define BURY_STEP_MS 10    /* between looks at whether the last process of a run is gone */
 
 struct client {
 	pid_t daemon; /* the process of a run of our own; -1: there is none */
@@ -422,6 +423,9 @@ static void close_results(struct client *client)
 		results_discard(client->results);
 		return;
 	}
+	if (client->n_cells >= LARGE_REPORT)
+		fprintf(stderr, "The report of %lld cells is made now: that takes a while.\n",
+		        client->n_cells);
 	if (results_close(client->results, complete, &unwritten) != 0) {
 		if (client->trouble.code == 0)
 			client->trouble = unwritten;
@@ -487,6 +491,20 @@ static void client_fini(struct client *client)
 	free(client->current);
 }
 
+/* The request is one message. */
+static int check_size(const json_t *request, struct error *error)
+{
+	size_t size = json_dumpb(request, NULL, 0, JSON_COMPACT);
+
+	if (size <= MESSAGE_LINE_MAX)
+		return 0;
+	return error_set(error, ERR_INPUT,
+	                 "the suites of this run are %zu MB of JSON, more than the %u that one run "
+	                 "takes: let a \"matrix\" make the cases of scenarios that are alike, or run "
+	                 "the suites one by one",
+	                 size >> 20, MESSAGE_LINE_MAX >> 20);
+}
+
 int client_run(const struct client_order *order, struct error *error)
 {
 	struct client client = {.daemon = -1,
@@ -501,6 +519,8 @@ int client_run(const struct client_order *order, struct error *error)
 	take_signals(&client);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	rc = prepare(&client, order, &client.trouble);
+	if (rc == 0)
+		rc = check_size(client.request, &client.trouble);
 	if (rc == 0)
 		rc = reach_daemon(&client, &client.trouble);
 	if (rc == 0)

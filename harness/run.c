@@ -710,7 +710,6 @@ int run_start(struct run **started, uv_loop_t *loop, const json_t *request, run_
 		return rc;
 	}
 	run->apparatus.certificates = run->agenda.certificates;
-	uv_update_time(loop); /* a large plan takes its time, which no child's patience is charged */
 	*started = run;
 	tell(run, json_pack("{s:s, s:I, s:o, s:O, s:o}", "event", "plan", "cells",
 	                    (json_int_t)plan_n_cells(&run->agenda.plan), "run",
@@ -721,6 +720,7 @@ int run_start(struct run **started, uv_loop_t *loop, const json_t *request, run_
 		notice(run, no_network.text);
 	}
 	rules_prepare(run->agenda.rules); /* while the boards wake up; a namespace wants one thread */
+	uv_update_time(loop); /* a large plan took its time, which no child's patience is charged */
 	start_stations(run);
 	if (!run->ending)
 		start_server(run);

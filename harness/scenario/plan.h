@@ -12,6 +12,9 @@
 #include "scenario/profile.h"
 #include "scenario/suite.h"
 
+/* Of one run, and of one report: its making takes some kilobytes of memory for each. */
+#define PLAN_CELLS_MAX 250000
+
 struct plan {
 	struct suite *const *suites; /* borrowed, and checked as a set by the caller */
 	size_t n_suites;

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/json.h"
+#include "scenario/plan.h"
 #include "verdict/confirm.h"
 #include "verdict/lint_cells.h"
 
@@ -132,6 +133,20 @@ static int place_cells(const struct merging *merging, const struct merge_part *p
 	return 0;
 }
 
+static int check_size(const struct merging *merging)
+{
+	size_t n = merging->n_boards > 0 && merging->n_cases > SIZE_MAX / merging->n_boards
+	                   ? SIZE_MAX
+	                   : merging->n_cases * merging->n_boards;
+
+	if (n <= PLAN_CELLS_MAX)
+		return 0;
+	return error_set(merging->error, ERR_INPUT,
+	                 "the shards have %zu cells together, more than the %d that one report can "
+	                 "hold: read each by itself, with show, report and compare",
+	                 n, PLAN_CELLS_MAX);
+}
+
 /* What other cells show of it changes its diagnoses and the list of its lint. */
 static json_t *own_copy(const json_t *cell)
 {
@@ -246,6 +261,8 @@ int merge_results(const struct merge_part *parts, size_t n_parts, struct shelf *
 
 	merging.n_boards = json_array_size(boards);
 	merging.n_cases = (size_t)json_number(shard_of(&parts[0]), "plan_cases");
+	if (rc == 0)
+		rc = check_size(&merging);
 	if (rc == 0)
 		cells = join_cells(&merging);
 	if (cells != NULL) {

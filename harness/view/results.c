@@ -349,14 +349,12 @@ struct ending {
 	const char *not_run; /* why cells are missing */
 };
 
-/* Takes `planned`. */
-static json_t *not_run(json_t *planned, const char *why)
+static void not_run(json_t *planned, const char *why)
 {
 	json_object_set_new(planned, "outcome", json_made(json_string("skip")));
 	json_object_set_new(planned, "reason", json_made(json_string("not-run")));
 	json_object_set_new(planned, "detail", json_made(json_string(why)));
 	json_object_set_new(planned, "diagnosis", json_made(json_array()));
-	return planned;
 }
 
 /* The plan of a run, made again from what its journal says of it. */
@@ -428,7 +426,9 @@ static json_t *ordered_cells(const struct reading *reading, const struct plan *p
 			json_object_del(reading->cells, name);
 			json_decref(planned);
 		} else {
-			json_array_append_new(cells, not_run(planned, why_not_run));
+			not_run(planned, why_not_run);
+			shelf_share_members(reading->shelf, planned);
+			json_array_append_new(cells, planned);
 		}
 	}
 	json_array_foreach(reading->order, i, id) {

@@ -110,7 +110,7 @@ static void share_diagnosis(struct shelf *shelf, json_t *diagnosis)
 		share_member(shelf, diagnosis, key);
 }
 
-static void share_cell(struct shelf *shelf, json_t *cell)
+void shelf_share_members(struct shelf *shelf, json_t *cell)
 {
 	static const char *const members[] = {
 		"suite",   "scenario", "board",   "unit",  "server", "client",  "expect", "twin",
@@ -149,7 +149,7 @@ void shelf_put(struct shelf *shelf, json_t *cell, off_t offset, size_t len)
 		shelf->places[shelf->n_places++] =
 			(struct place){offset, len, shelf->n_files - 1};
 	}
-	share_cell(shelf, cell);
+	shelf_share_members(shelf, cell);
 }
 
 static void remember(const struct shelf *shelf, const struct place *place)

@@ -36,6 +36,9 @@ int shelf_open(struct shelf *shelf, const char *path, struct error *error);
  */
 void shelf_put(struct shelf *shelf, json_t *cell, off_t offset, size_t len);
 
+/* Replaces the members of a cell without testimony by equal ones that other cells have. */
+void shelf_share_members(struct shelf *shelf, json_t *cell);
+
 /* Replaces the elements of a list by equal ones that other cells have. `shelf` may be NULL. */
 void shelf_share(struct shelf *shelf, json_t *list);
 

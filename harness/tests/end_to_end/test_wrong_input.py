@@ -84,6 +84,22 @@ class Suites(WrongInput):
         self.options = ["--case", "rsa-certificate-in-tls-1.3", "rsa"]
         self.refused(2, "no suite of this run has the case rsa: `shakedown plan SUITE` lists them")
 
+    def test_more_cells_than_a_report_can_hold(self) -> None:
+        large = suite()
+        large["scenarios"][0]["matrix"] = {
+            "client.alpn": [f"protocol-{i}" for i in range(1000)],
+            "server.max_send_fragment": [512 + i for i in range(1000)],
+        }
+        self.suite = self.write("large.json", large)
+        self.boards = ["mbedtls", "wolfssl"]
+        self.refused(2, "the plan has 2000000 cells (1000000 cases on 2 boards), more than the 250000 that one "
+                        "report can hold: run it in parts, --shard 1/8 and so on, or choose cases with --case")
+
+    def test_larger_suite_than_one_request_can_hold(self) -> None:
+        self.suite = self.write("large.json", {**suite(), "why": "long " * 4_000_000})
+        self.refused(2, 'the suites of this run are 19 MB of JSON, more than the 16 that one run takes: let a '
+                        '"matrix" make the cases of scenarios that are alike, or run the suites one by one')
+
     def test_cases_of_a_shard(self) -> None:
         self.options = ["--case", "rsa-certificate-in-tls-1.3", "--shard", "1/2"]
         self.refused(2, "--shard and --case exclude each other")
