@@ -182,13 +182,28 @@ struct control *control_new(struct apparatus *apparatus, size_t n_seats,
 	return control;
 }
 
+/* The cell for the control. What a board has built in, as its pre-shared key, it must be told. */
+static json_t *cell_for_control(const json_t *cell)
+{
+	json_t *psk = json_object_get(json_object_get(cell, "server"), "psk");
+	json_t *own, *client;
+
+	if (psk == NULL || json_object_get(json_object_get(cell, "client"), "psk") != NULL)
+		return json_incref((json_t *)cell);
+	own = json_made(json_copy((json_t *)cell));
+	client = json_made(json_copy(json_object_get(cell, "client")));
+	json_object_set(client, "psk", psk);
+	json_object_set_new(own, "client", client);
+	return own;
+}
+
 void control_run(struct control *control, size_t seat, const json_t *cell, json_t *sni)
 {
 	struct error error = {0};
 
 	if (control->waiting[seat].cell != NULL)
 		return; /* it is asked for already */
-	control->waiting[seat] = (struct waiting){json_incref((json_t *)cell), sni};
+	control->waiting[seat] = (struct waiting){cell_for_control(cell), sni};
 	if (control->station != NULL) {
 		station_go_on(control->station);
 	} else if (control->failed) {

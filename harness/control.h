@@ -34,7 +34,8 @@ struct control *control_new(struct apparatus *apparatus, size_t n_seats,
 /*
  * Runs `cell` for `seat` (below n_seats, one cell at a time) as soon as it can be. `done` may come
  * from within this call. `sni` is the name to ask for, borrowed until `done`, or NULL: then it asks
- * for none, unless the server needs one.
+ * for none, unless the server needs one. A server's pre-shared key is the control's too, where the
+ * cell asks for none: a board may have it built in.
  */
 void control_run(struct control *control, size_t seat, const json_t *cell, json_t *sni);
 

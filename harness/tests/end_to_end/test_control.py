@@ -56,6 +56,13 @@ class Control(Lab):
         self.assertEqual((cell["outcome"], cell["control"]["outcome"]), ("pass", "pass"))
         self.assertEqual(done.status, 0)
 
+    def test_the_control_has_the_key_that_a_board_has_built_in_and_the_suite_does_not_tell(self) -> None:
+        self.options = ["--tries", "0"]
+        server = suite(versions=["1.2"], psk={"identity": "board-7", "key": "0123456789abcdef"}, cipher_list="PSK")
+        self.run_suite(self.write("own.json", server), "openssl")
+        cell = self.cells()["own/one/openssl"]
+        self.assertEqual((cell["outcome"], cell["control"]["outcome"]), ("fail", "pass"), cell["detail"])
+
     def test_the_control_has_a_name_where_the_server_needs_one_and_the_board_has_none(self) -> None:
         self.options = ["--tries", "0"]
         self.run_suite(self.write("own.json", suite(certificate="ecdsa-p256", sni="require")), "netx-fixed")
