@@ -121,10 +121,18 @@ static bool failed(const json_t *result)
 	return outcome_failed(outcome_named(json_text(result, "outcome")));
 }
 
+/* What the board does not offer stands in the sentence: another lack is another failure. */
+static bool lacks_the_same(const json_t *ran, const json_t *cell)
+{
+	return strcmp(json_text(cell, "reason"), "not-offered") != 0 ||
+	       strcmp(json_text(ran, "detail"), json_text(cell, "detail")) == 0;
+}
+
 /* Whether it failed in the same way, so that the change took nothing away. */
 static bool failed_alike(const json_t *ran, const json_t *cell)
 {
 	return failed(ran) && strcmp(json_text(ran, "reason"), json_text(cell, "reason")) == 0 &&
+	       lacks_the_same(ran, cell) &&
 	       json_number(json_object_get(ran, "alert"), "number") ==
 	               json_number(json_object_get(cell, "alert"), "number");
 }

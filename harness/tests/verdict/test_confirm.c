@@ -80,6 +80,13 @@ static const struct proof proofs[] = {
 	                      "'outcome': 'fail', 'reason': 'timeout'") ","
 	 OTHER("y", "b", "['1.2']", "rsa-2048", "'outcome': 'fail'") "]",
 	 "likely", "x", "fail in another way", 1},
+	{"neither lacks what the cell lacks",
+	 "[" FAILED_WITH("'reason': 'not-offered', 'detail': 'P-256', ") ","
+	 OTHER("x", "b", "['1.2', '1.3']", "ecdsa-p256",
+	       "'outcome': 'fail', 'reason': 'not-offered', 'detail': 'P-384'") ","
+	 OTHER("y", "b", "['1.2']", "rsa-2048",
+	       "'outcome': 'fail', 'reason': 'not-offered', 'detail': 'P-384'") "]",
+	 "likely", "x", "fail in another way", 1},
 	{"a try of the cell itself passed",
 	 "[" FAILED_WITH("'tries': [{'change': {'certificate': ['ecdsa-p256']}, 'outcome': 'fail'},"
 	                 " {'change': {'versions': ['1.2']}, 'outcome': 'pass'}], ") "]",
