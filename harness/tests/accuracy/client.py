@@ -39,7 +39,7 @@ P256_POINT = bytes.fromhex(
     "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"
 )
 SERVER_NAME, MAX_FRAGMENT, GROUPS, SCHEMES = 0, 1, 10, 13
-VERSIONS, KEY_SHARE = 43, 51
+VERSIONS, CERTIFICATE_SCHEMES, KEY_SHARE = 43, 50, 51
 
 
 def u16(value: int) -> bytes:
@@ -172,6 +172,14 @@ def wait(talk: Conversation) -> None:
 def close(talk: Conversation) -> None:
     talk.skip_flight()
     talk.leave()
+
+
+def leave_soon(talk: Conversation) -> None:
+    talk.link.settimeout(0.05)
+    try:
+        wait(talk)
+    except socket.timeout:
+        talk.leave()
 
 
 def hang(talk: Conversation) -> None:
@@ -327,6 +335,20 @@ RAW: Dict[str, Settings] = {
     "no-pss-for-client": {"then": close, "status": "-0x3F00"},
     "no-memory": {"then": close, "status": "-0x7F00"},
     "no-memory-1.2": {"highest": "1.2", "then": close, "status": "-125"},
+    "want-read": {"highest": "1.2", "then": close, "status": "-0x6900"},
+    "impatient": {"highest": "1.2", "then": leave_soon, "status": "-0x6800"},
+    "checks-other-name": {"highest": "1.2", "then": alert(42), "status": "-0x2700"},
+    "suite-b": {"highest": "1.2", "then": alert(43), "status": "-0x2700"},
+    "pin": {"highest": "1.2", "then": alert(49), "status": "-0x2700"},
+    "longer-keys": {"highest": "1.2", "then": alert(42), "status": "-188"},
+    "longer-primes": {
+        "highest": "1.2",
+        "change": [with_suites(0x009E, SCSV)],
+        "then": alert(47),
+        "status": "-0x7B00",
+    },
+    "psk-suites": {"highest": "1.2", "change": [with_suites(0x00A8, SCSV)]},
+    "p384-chains": {"change": [with_extension(CERTIFICATE_SCHEMES, vec16(u16s([0x0503])))]},
     "unexplained-close": {"highest": "1.2", "then": close, "status": "-0x7300"},
     "internal-error": {"highest": "1.2", "then": alert(80), "status": "-0x6C00"},
     "slow": {"highest": "1.2", "then": hang, "status": "-0x6800"},

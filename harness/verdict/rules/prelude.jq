@@ -105,6 +105,31 @@ def status_told:
 def left_silently: .reason == "closed-by-board" and (alerts("client") == []);
 def is_alert_from_client($numbers):
   [alerts("client")[].number] as $seen | any($numbers[]; . as $n | any($seen[]; . == $n));
+# What the board says in words, in its status or its log: stacks without codes have nothing else.
+def says($pattern):
+  "\(status)\n\(.witnesses.board.log // "")" | test($pattern; "i");
+# Whether the board left for a reason of its own, and says this.
+def left_saying($pattern):
+  faultless and (.reason | IN("alert-from-board", "closed-by-board")) and says($pattern);
+# In the handshake or after it, and nobody complained.
+def gave_up_waiting:
+  (.reason == "closed-by-board" or .reason == "app-data")
+  and message("client"; "client_hello") != null and all(alerts("client")[]; .number == 0);
+def says_untrusted:
+  left_saying("unknown authority|unable to find valid certification path|UnknownIssuer"
+    + "|unable to get (local )?issuer certificate|self-signed certificate in certificate chain");
+def says_out_of_time:
+  left_saying("has expired or is not yet valid|certificate has expired|certificate is not yet valid"
+    + "|validity check failed|invalid peer certificate: (Expired|NotValidYet)");
+# wolfSSL's alert is of the first error in a chain, its status of the last: where one above the
+# server's own certificate is refused, that has no signer. Old releases send 42 for everything.
+def status_is_of_what_follows:
+  stack == "wolfssl" and status == "-188" and (alerts("client")[0].number // 48) != 48
+  and (stack_version == "" or (stack_at_most("3.99") | not));
+def memory_ran_out:
+  (.witnesses.board.status_name // "") as $name
+  | ($name | test("ALLOC_FAILED|MEMORY_E$|MEMORY_ERROR|NO_MEM|INSUFFICIENT_MEMORY|OUT_OF_MEMORY"))
+    and ($name | test(" or ") | not);
 def refused_certificate($numbers; $codes; $flag):
   faultless and (.reason | IN("liveness", "reboot", "refuses-all", "several-connections") | not)
   and (is_alert_from_client($numbers) or (alerts("client") != [] and status_is($codes))
