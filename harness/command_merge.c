@@ -48,7 +48,7 @@ static int copy_file(const char *from, const char *to, const char *name, struct 
 		if (rc == 0)
 			rc = file_make_folder(dirname(folder), error);
 		if (rc == 0)
-			rc = file_write(target, buf_view(&content), 0666, error);
+			rc = file_write(target, buf_view(&content), RESULTS_EVIDENCE_MODE, error);
 	}
 	buf_fini(&content);
 	free(folder);

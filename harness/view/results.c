@@ -244,7 +244,7 @@ int results_capture(struct results *results, const char *name, struct bytes capt
 	*strrchr(folder, '/') = '\0';
 	rc = file_make_folder(folder, error);
 	if (rc == 0)
-		rc = file_write(path, capture, 0666, error);
+		rc = file_write(path, capture, RESULTS_EVIDENCE_MODE, error);
 	free(folder);
 	free(path);
 	return rc;

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 
 #define RESULTS_FORMAT "shakedown.results/1"
+#define RESULTS_EVIDENCE_MODE 0600 /* captures hold the secrets that decrypt them */
 
 struct results;
 
@@ -56,7 +57,10 @@ int results_notice(struct results *results, const char *text, struct error *erro
  */
 int results_add(struct results *results, size_t index, struct bytes cell, struct error *error);
 
-/* Writes a cell's capture, before the cell, as the file `name` in the folder: "cells/....pcapng". */
+/*
+ * Writes a cell's capture, before the cell, as the file `name` in the folder: "cells/....pcapng".
+ * It is for its user alone.
+ */
 int results_capture(struct results *results, const char *name, struct bytes capture,
                     struct error *error);
 
