@@ -192,15 +192,20 @@ static void begin_again(struct trial *trial)
 }
 
 /* Fail, inconclusive, error: a failure that is known is as expected. */
+static bool went_wrong(const struct trial *trial)
+{
+	enum outcome outcome = outcome_named(json_text(trial->cell, "outcome"));
+
+	return outcome == OUTCOME_FAIL || outcome == OUTCOME_INCONCLUSIVE ||
+	       outcome == OUTCOME_ERROR;
+}
+
 static bool wants_attempt(const struct trial *trial)
 {
 	size_t n = json_array_size(json_object_get(trial->cell, "attempts"));
-	enum outcome outcome = outcome_named(json_text(trial->cell, "outcome"));
 
 	return trial->n_again == 0 && (n > 0 ? n : 1) < trial->bench->n_attempts &&
-	       !json_flag(trial->cell, "flaky") &&
-	       (outcome == OUTCOME_FAIL || outcome == OUTCOME_INCONCLUSIVE ||
-	        outcome == OUTCOME_ERROR);
+	       !json_flag(trial->cell, "flaky") && went_wrong(trial);
 }
 
 /* A refusal that a connection lost by chance would look like, too. */
@@ -216,11 +221,17 @@ static bool may_be_chance(const struct trial *trial)
 	return false;
 }
 
+/* Of a cell that was judged. */
+static void explain(struct trial *trial)
+{
+	rules_diagnose(trial->bench->rules, trial->cell, trial->board);
+	known_apply(trial->bench->known, trial->cell, trial->board);
+}
+
 static void weigh(struct trial *trial)
 {
 	judge_cell(trial->cell, trial->board);
-	rules_diagnose(trial->bench->rules, trial->cell, trial->board);
-	known_apply(trial->bench->known, trial->cell, trial->board);
+	explain(trial);
 }
 
 static bool wants_control(const struct trial *trial)
@@ -342,16 +353,34 @@ static void next_try(struct trial *trial)
 		set_now(trial, STEP_OVER, NULL);
 }
 
+/*
+ * Takes up what a failure calls for before it is explained, which costs more than a run. False if
+ * that was all done.
+ */
+static bool look_again(struct trial *trial)
+{
+	known_apply(trial->bench->known, trial->cell, trial->board);
+	if (wants_attempt(trial))
+		repeat(trial, STEP_ATTEMPT);
+	else if (wants_control(trial))
+		set_now(trial, STEP_CONTROL,
+		        variant(trial, "control", json_object_get(trial->cell, "server")));
+	else
+		return false;
+	return true;
+}
+
 /* The board has run the case, and its twin if there is one, and what was called for since. */
 static void move_on(struct trial *trial)
 {
-	weigh(trial);
-	if (wants_attempt(trial)) {
-		repeat(trial, STEP_ATTEMPT);
-	} else if (wants_control(trial)) {
-		set_now(trial, STEP_CONTROL,
-		        variant(trial, "control", json_object_get(trial->cell, "server")));
-	} else if (wants_tries(trial)) {
+	judge_cell(trial->cell, trial->board);
+	if (went_wrong(trial) || trial->bench->control == CONTROL_ALWAYS) {
+		if (look_again(trial))
+			return;
+		judge_cell(trial->cell, trial->board);
+	}
+	explain(trial);
+	if (wants_tries(trial)) {
 		list_changes(trial);
 		next_try(trial);
 	} else if (may_be_chance(trial)) {

@@ -614,25 +614,47 @@ static void look_at_suite(struct choice *choice, const struct question *question
 	}
 }
 
-/* libssl's own expansion of the server's cipher list. New; NULL if it refuses the words. */
-static SSL_CTX *context_with_ciphers(const json_t *server)
+/* A new context with what libssl makes of the words; NULL if it refuses them. */
+static SSL_CTX *expanded(const char *words)
 {
-	json_t *words = configured(server, "cipher_list");
 	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+
+	CHECK(context != NULL);
+	if (words[0] != '\0' && SSL_CTX_set_cipher_list(context, words) != 1) {
+		SSL_CTX_free(context);
+		context = NULL;
+	}
+	return context;
+}
+
+/*
+ * libssl's own expansion of the server's cipher list, until the next call; NULL if it refuses the
+ * words. The last one is kept: servers that are held against a ClientHello differ in one thing from
+ * each other, which is rarely this.
+ */
+static const SSL_CTX *context_with_ciphers(const json_t *server)
+{
+	static SSL_CTX *last;
+	static struct buf last_words;
+	static bool known;
+	json_t *words = configured(server, "cipher_list");
 	struct buf text = {0};
 	const json_t *item;
 	size_t i;
 
-	CHECK(context != NULL);
 	json_array_foreach(words, i, item)
 		buf_printf(&text, "%s%s", i > 0 ? ":" : "", json_string_value(item));
-	if (text.len > 0 && SSL_CTX_set_cipher_list(context, buf_string(&text)) != 1) {
-		SSL_CTX_free(context);
-		context = NULL;
+	if (known && strcmp(buf_string(&text), buf_string(&last_words)) == 0) {
+		buf_fini(&text);
+	} else {
+		SSL_CTX_free(last);
+		buf_fini(&last_words);
+		last = expanded(buf_string(&text));
+		last_words = text;
+		known = true;
 	}
-	buf_fini(&text);
 	json_decref(words);
-	return context;
+	return last;
 }
 
 /* A server whose list is not configured signs with all that is common. */
@@ -657,7 +679,7 @@ static bool any_common_scheme(const struct question *question)
 /* False if the configuration has words that are not known here. */
 static bool make_choice(struct choice *choice, const struct question *question)
 {
-	SSL_CTX *context = context_with_ciphers(question->server);
+	const SSL_CTX *context = context_with_ciphers(question->server);
 	json_t *names = configured(question->server, "certificate");
 	json_t *groups_here = server_groups(question);
 	bool known = context != NULL && groups_here != NULL && all_words_known(question->server) &&
@@ -679,7 +701,6 @@ static bool make_choice(struct choice *choice, const struct question *question)
 out:
 	json_decref(groups_here);
 	json_decref(names);
-	SSL_CTX_free(context);
 	return known;
 }
 

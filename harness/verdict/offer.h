@@ -1,6 +1,6 @@
 /*
  * offer.h: what a ClientHello lacks for a server's configuration. Layer: verdict. Pure: no I/O, no
- * clock, no globals of its own (libssl expands cipher lists).
+ * clock, no globals of its own but what libssl made of the last cipher list; one thread at a time.
  *
  * Worked out as OpenSSL 3 does: the version is settled first, on the highest that both sides have
  * (RFC 8446 section 4.2.1), and everything else is looked for in that version alone. So a client
