@@ -178,7 +178,7 @@ check-slurm: all certs
 		harness/tests/slurm/check_slurm.py
 
 # How many lines of decode/, flow/ and verdict/ the tests run: gcovr's tables. Some minutes.
-COVERED  := B=$(B)-cov CFLAGS="-O0 -g --coverage -fprofile-update=atomic -Wno-maybe-uninitialized"
+COVERED  := B=$(B)-cov CFLAGS="-O0 -g --coverage -fprofile-update=atomic"
 coverage:
 	@$(MAKE) --no-print-directory -s $(COVERED) tests certs
 	@harness/tests/coverage.sh $(B)-cov

@@ -13,8 +13,8 @@ command -v gcovr >/dev/null || {
 }
 
 find "$build" -name '*.gcda' -delete
-harness/tests/run.sh "$build"
 failed=0
+harness/tests/run.sh "$build" || failed=1
 for layer in decode flow verdict; do
 	gcovr -r . --object-directory "$build/obj" -f "harness/$layer/" --fail-under-line "$LEAST" \
 		"$build/obj" || failed=1

@@ -9,7 +9,9 @@
 #include "flow/unpack.h"
 #include "tests/flow/data.h"
 
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -214,9 +216,39 @@ static void no_room_for_the_content_is_said(void **state)
 	free(path);
 }
 
+/* As on a full disk: no file grows beyond a limit. */
+static void a_disk_without_room_is_told_with_what_to_do(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_PACKERS; i++) {
+		struct buf packed = packers[i].pack(buf_view(&original));
+		char path[] = "/tmp/shakedown-test-XXXXXX";
+		struct error error = {0};
+		struct unpacked unpacked;
+		struct rlimit before, small;
+		int fd = mkstemp(path), rc;
+
+		assert_int_equal(write(fd, packed.data, packed.len), packed.len);
+		close(fd);
+		assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+		small = (struct rlimit){.rlim_cur = original.len / 2, .rlim_max = before.rlim_max};
+		signal(SIGXFSZ, SIG_IGN);
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+		rc = unpack(path, "x.pcap.gz", &unpacked, &error);
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+		signal(SIGXFSZ, SIG_DFL);
+		assert_int_equal(rc, ERR_ENVIRONMENT);
+		assert_non_null(strstr(error.text, "cannot keep the content of x.pcap.gz in a "
+		                                   "temporary file (TMPDIR says where)"));
+		unlink(path);
+		buf_fini(&packed);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_disk_without_room_is_told_with_what_to_do),
 		cmocka_unit_test(what_was_packed_comes_out_again),
 		cmocka_unit_test(several_members_come_out_as_one),
 		cmocka_unit_test(what_was_not_packed_stays_as_it_is),
