@@ -287,7 +287,7 @@ static void plan_digest(const struct agenda *agenda, char text[2 * EVP_MAX_MD_SI
 	}
 	CHECK(EVP_DigestFinal_ex(context, digest, &len) == 1);
 	EVP_MD_CTX_free(context);
-	for (unsigned i = 0; i < len; i++)
+	for (size_t i = 0; i < len; i++)
 		snprintf(text + 2 * i, 3, "%02x", digest[i]);
 }
 

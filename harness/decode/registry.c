@@ -134,7 +134,7 @@ struct table {
 	bool grease;    /* clients send RFC 8701's values here */
 };
 
-#define ROWS(array) .rows = array, .n_rows = sizeof(array) / sizeof((array)[0])
+#define ROWS(array) .rows = (array), .n_rows = sizeof(array) / sizeof((array)[0])
 
 static const struct table tables[REGISTRY_MAX] = {
 	[REGISTRY_ALERT_DESCRIPTION] = {ROWS(alert_description), "Description", 1},

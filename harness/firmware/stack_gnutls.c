@@ -495,7 +495,7 @@ static void describe(void *context)
 		return; /* no keys were agreed on */
 	snprintf(report->ciphersuite, sizeof(report->ciphersuite), "%s",
 	         registry_label(REGISTRY_CIPHER_SUITE, suite, label));
-	stack_note_version(report, 0x0301 + gnutls_protocol_get_version(session->tls) -
+	stack_note_version(report, 0x0301 + (int)gnutls_protocol_get_version(session->tls) -
 	                                   GNUTLS_TLS1_0);
 	stack_note_group(report, name);
 	describe_signature(session);

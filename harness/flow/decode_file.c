@@ -195,7 +195,8 @@ static void take_sorted(struct pass *pass, struct capture *capture)
 		places[n] = (struct place){packet, n};
 		n++;
 	}
-	qsort(places, n, sizeof(*places), by_time);
+	if (n > 0)
+		qsort(places, n, sizeof(*places), by_time);
 	for (size_t i = 0; i < n; i++)
 		take_packet(pass, &places[i].packet);
 	free(places);

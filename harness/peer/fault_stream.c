@@ -83,7 +83,7 @@ static void end(struct fault_stream *stream, enum act act)
 	} else if (act == ACT_RESET) {
 		stream->reset = true;
 		testimony_closed_by(stream->around.testimony, CLOSER_SERVER);
-		connect(fd, &nobody, sizeof(nobody)); /* dissolves the connection: a reset */
+		(void)connect(fd, &nobody, sizeof(nobody)); /* dissolves the connection: a reset */
 		wiretap_server_ended(stream->around.wiretap, ENDING_RST);
 	}
 }

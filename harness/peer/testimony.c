@@ -342,7 +342,9 @@ static void tell_extras(const struct testimony *testimony, SSL *ssl, json_t *tol
  */
 static json_t *span_ms(uint64_t start_ns, uint64_t end_ns)
 {
-	return end_ns != 0 ? json_real((double)((end_ns - start_ns) / 1000) / 1e3) : json_null();
+	uint64_t us = (end_ns - start_ns) / 1000;
+
+	return end_ns != 0 ? json_real((double)us / 1e3) : json_null();
 }
 
 static json_t *timings(const struct testimony *testimony)

@@ -189,7 +189,9 @@ static void on_timer(uv_timer_t *timer)
 
 static double ms_since(uint64_t then_ns)
 {
-	return (double)((clock_steady_ns() - then_ns) / 1000) / 1000.0;
+	uint64_t us = (clock_steady_ns() - then_ns) / 1000;
+
+	return (double)us / 1000.0;
 }
 
 /* For one run of the board's. */

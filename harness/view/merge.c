@@ -236,7 +236,7 @@ static json_t *join_runs(const struct merging *merging, const char *id)
 		add_notices(notices, merging->shards[i], i + 1);
 		json_array_append_new(
 			shards, json_made(json_pack("{s:I, s:O, s:O, s:O}", "index",
-		                                    (json_int_t)(i + 1), "id",
+		                                    (json_int_t)i + 1, "id",
 		                                    json_object_get(own, "id"), "started",
 		                                    json_object_get(own, "started"), "finished",
 		                                    json_object_get(own, "finished"))));
