@@ -164,8 +164,9 @@ class Port:
             self.fd: int | None = self._serial.fileno()
         except OSError:  # a URL without a file descriptor (rfc2217://)
             self.fd = None
-        # A device is read and written as it is: pyserial would ask for each byte whether it may.
-        self._device_fd = self.fd if isinstance(self._serial, serial.Serial) else None
+        # A device is read and written as it is: pyserial would ask for each byte whether it may. What
+        # builds on its class, such as spy://, has to see the bytes.
+        self._device_fd = self.fd if type(self._serial) is serial.Serial else None
 
     def read(self, seconds: float = 0) -> bytes:
         """What has come; waits up to `seconds` for a first byte if the port has no descriptor."""

@@ -91,11 +91,17 @@ def fatal(alerts: list[dict[str, Any]]) -> list[tuple[str, int, str]]:
 
 
 class Dissection:
-    """What tshark shows of a capture's TLS, without any key log file."""
+    """What tshark shows of a cell's TLS, without any key log file.
 
-    def __init__(self, capture: Path) -> None:
+    It is told the ports, as some of those that a system hands out belong to other protocols.
+    """
+
+    def __init__(self, report: Path, cell: Cell) -> None:
+        ports = [cell["witnesses"]["wire"][side]["port"] for side in ("server", "client")]
+        decode_as = [word for port in ports for word in ("-d", f"tcp.port=={port},tls")]
         done = subprocess.run(
-            ["tshark", "-r", str(capture), "-o", "tls.keylog_file:", "-Y", "tls", "-T", "pdml"],
+            ["tshark", "-r", str(report / cell["evidence"]["capture"]), "-o", "tls.keylog_file:", *decode_as,
+             "-Y", "tls", "-T", "pdml"],
             capture_output=True, timeout=DEADLINE_S, check=True,
         )
         self.pdml = ElementTree.fromstring(done.stdout)
@@ -299,10 +305,9 @@ class Captures(StoryLab):
 
     @classmethod
     def setUpClass(cls) -> None:
-        paths = [cls.report / cls.of[f"story/{case}/{board}"]["evidence"]["capture"]
-                 for case, board in MATRIX]
+        cells = [cls.of[f"story/{case}/{board}"] for case, board in MATRIX]
         with ThreadPoolExecutor(2) as pool:
-            cls.opened = dict(zip(MATRIX, pool.map(Dissection, paths)))
+            cls.opened = dict(zip(MATRIX, pool.map(lambda cell: Dissection(cls.report, cell), cells)))
 
     def test_hellos_are_those_of_the_wire_witness(self) -> None:
         for (case, board), opened in self.opened.items():
