@@ -227,6 +227,29 @@ class FullDisk(Lab):
         self.assertEqual([cell["outcome"] for cell in results["cells"]],
                          ["fail", "pass", "fail", "pass", "pass", "pass"])
 
+    def test_run_goes_on_once_there_is_space(self) -> None:
+        """Each cell is run once, and what was written before the disk was full is as it was."""
+        disk = self.folder / "disk"
+        disk.mkdir()
+        script = (f"mount -t tmpfs -o size=48k none {disk} || exit 9\n"
+                  f"{SHAKEDOWN} run story --board netx-fixed --out {disk}/report\n"
+                  f"echo $? >status; cp -r {disk}/report before; mount -o remount,size=16m {disk}\n"
+                  f"{SHAKEDOWN} run --resume {disk}/report >resumed\n"
+                  f"echo $? >>status; cp -r {disk}/report after")
+        subprocess.run(["unshare", "-Urm", "sh", "-c", script], env=self.env, cwd=self.folder, check=True,
+                       capture_output=True)
+        before, after = self.folder / "before", self.folder / "after"
+        self.assertEqual((self.folder / "status").read_text().split(), ["3", "1"])
+        self.assertEqual([name for name in tree(before) if "/" not in name], ["journal.jsonl"])
+        self.assertEqual(self.shakedown("report", str(before)).status, 0)
+        done = [cell for cell in self.results(before)["cells"] if cell["outcome"] != "skip"]
+        kept = {name: (before / name).read_bytes() for cell in done for name in cell["evidence"].values()}
+        self.assertTrue(kept)
+        self.assertEqual({name: (after / name).read_bytes() for name in kept}, kept)
+        self.assertEqual([cell["outcome"] for cell in self.results(after)["cells"]],
+                         ["fail", "pass", "fail", "pass", "pass", "pass"])
+        self.assertTrue(self.results(after)["run"]["complete"])
+
     def test_capture_that_does_not_fit_ends_the_run(self) -> None:
         status, complaint, files, results = self.fill("4k")
         self.assertRegex(complaint, r"^shakedown: cannot (write|create) \S+/disk/report/cells/\S+\.pcapng: No space "
