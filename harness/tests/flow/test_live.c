@@ -15,9 +15,11 @@
 #include "flow/segment.h"
 
 #include <arpa/inet.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define WAIT_MS 10000 /* only a failing test waits so long */
@@ -88,6 +90,25 @@ static void each_byte_on_the_loopback_interface_is_seen_once(void **state)
 	close(client);
 }
 
+static void without_the_right_it_is_told_how_to_get_it(void **state)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct own[_LINUX_CAPABILITY_U32S_3], less[_LINUX_CAPABILITY_U32S_3];
+	struct live *live;
+	struct error error = {0};
+	int rc;
+
+	(void)state;
+	assert_int_equal(syscall(SYS_capget, &header, own), 0);
+	memcpy(less, own, sizeof(less));
+	less[0].effective &= ~(1u << CAP_NET_RAW);
+	assert_int_equal(syscall(SYS_capset, &header, less), 0);
+	rc = live_open(&live, "lo", &error);
+	assert_int_equal(syscall(SYS_capset, &header, own), 0);
+	assert_int_equal(rc, ERR_ENVIRONMENT);
+	assert_non_null(strstr(error.text, "run \"sudo setcap cap_net_raw+ep /"));
+}
+
 static void an_interface_that_is_not_there_is_named(void **state)
 {
 	struct live *live;
@@ -138,6 +159,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_byte_on_the_loopback_interface_is_seen_once),
+		cmocka_unit_test(without_the_right_it_is_told_how_to_get_it),
 		cmocka_unit_test(an_interface_that_is_not_there_is_named),
 		cmocka_unit_test(an_interface_is_found_by_its_address),
 	};
