@@ -3,6 +3,7 @@
 # make         build only
 # make firmware   build the agent for microcontrollers, print and check its size; compile glue
 # make screenshot  the picture of README.md; make bench-report: what a page of 10,000 cells costs
+# make bench-plot  what runs of up to 100,000 cells cost, into docs/performance.md
 # make install     programs, what they read, manuals, service and udev rule, under DESTDIR and PREFIX
 # Also: uninstall, certs, bench, accuracy, soak, fuzz (each target 60 s), coverage, golden (rewrites the
 # expected decodes), clean
@@ -193,6 +194,10 @@ golden: $(B)/tests/flow/test_golden
 bench: all certs $(addprefix $(B)/tests/bench/,handshakes answers) bench-decode
 	@harness/tests/bench.sh $(B)
 
+# What a run costs as it grows, into docs/performance.md and its plot. Or, shorter: CELLS=10000 make bench-plot
+bench-plot: all certs
+	@PYTHONDONTWRITEBYTECODE=1 nice $(or $(SHAKEDOWN_PYTHON),/usr/bin/python3) harness/tests/bench/growth.py $(B) $(CELLS)
+
 bench-decode: all certs $(addprefix $(B)/tests/bench/,make_capture count_packets measure)
 	@harness/tests/bench/decode.sh $(B)
 
@@ -253,6 +258,6 @@ soak: all certs
 clean:
 	rm -rf $(B) $(B)-san $(B)-fuzz $(B)-cov
 
-.PHONY: check-slurm coverage install uninstall all analyse tests firmware certs demo check fuzzers fuzz-build fuzz golden bench bench-decode bench-memory accuracy soak clean
+.PHONY: bench-plot check-slurm coverage install uninstall all analyse tests firmware certs demo check fuzzers fuzz-build fuzz golden bench bench-decode bench-memory accuracy soak clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
