@@ -5,12 +5,18 @@
 
 #include <errno.h>
 
+/* Times of one connection are told apart by the clock that never jumps. */
+static uint64_t now_ns(const struct wiretap *wiretap)
+{
+	return wiretap->start_wall_ns + (clock_steady_ns() - wiretap->start_steady_ns);
+}
+
 static void client_ended(struct wiretap *wiretap, enum ending ending)
 {
 	if (wiretap->client_ended)
 		return;
 	wiretap->client_ended = true;
-	tap_close(wiretap->tap, SIDE_CLIENT, ending, clock_wall_ns());
+	tap_close(wiretap->tap, SIDE_CLIENT, ending, now_ns(wiretap));
 }
 
 /* What a read that brought nothing says of the client. errno is still the socket's. */
@@ -34,10 +40,10 @@ static long on_operation(BIO *socket, int operation, const char *data, size_t le
 	(void)more;
 	if (operation == (BIO_CB_WRITE | BIO_CB_RETURN) && rc > 0)
 		tap_data(wiretap->tap, SIDE_SERVER, (struct bytes){(const uint8_t *)data, *n_done},
-		         clock_wall_ns());
+		         now_ns(wiretap));
 	else if (operation == (BIO_CB_READ | BIO_CB_RETURN) && rc > 0)
 		tap_data(wiretap->tap, SIDE_CLIENT, (struct bytes){(const uint8_t *)data, *n_done},
-		         clock_wall_ns());
+		         now_ns(wiretap));
 	else if (operation == (BIO_CB_READ | BIO_CB_RETURN))
 		note_end(wiretap, socket);
 	errno = system_errno;
@@ -50,7 +56,9 @@ void wiretap_start(struct wiretap *wiretap, BIO *socket, const struct sockaddr_s
 	socklen_t len = sizeof(server);
 
 	CHECK(getsockname((int)BIO_get_fd(socket, NULL), (struct sockaddr *)&server, &len) == 0);
-	wiretap->tap = tap_new(client, &server, clock_wall_ns());
+	wiretap->start_wall_ns = clock_wall_ns();
+	wiretap->start_steady_ns = clock_steady_ns();
+	wiretap->tap = tap_new(client, &server, wiretap->start_wall_ns);
 	BIO_set_callback_arg(socket, (char *)wiretap);
 	BIO_set_callback_ex(socket, on_operation);
 }
@@ -60,7 +68,7 @@ void wiretap_server_ended(struct wiretap *wiretap, enum ending ending)
 	if (wiretap->tap == NULL || wiretap->server_ended)
 		return;
 	wiretap->server_ended = true;
-	tap_close(wiretap->tap, SIDE_SERVER, ending, clock_wall_ns());
+	tap_close(wiretap->tap, SIDE_SERVER, ending, now_ns(wiretap));
 }
 
 void wiretap_collect(struct wiretap *wiretap, struct bytes keylog, struct buf *json,

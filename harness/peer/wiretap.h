@@ -10,6 +10,7 @@
 
 struct wiretap {
 	struct tap *tap; /* NULL: nothing is tapped, and all calls do nothing */
+	uint64_t start_wall_ns, start_steady_ns; /* the same moment, on both clocks */
 	bool client_ended, server_ended;
 };
 

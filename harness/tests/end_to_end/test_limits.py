@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 import unittest
 from pathlib import Path
@@ -61,6 +63,46 @@ except OSError:
     pass
 sys.exit("it was a hello, and no more")
 """
+
+JUMPS = """
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+static _Atomic long n_looks;
+
+int clock_gettime(clockid_t id, struct timespec *now)
+{
+	long rc = syscall(SYS_clock_gettime, id, now);
+
+	if (rc == 0 && id == CLOCK_REALTIME && n_looks++ % 2 == 0)
+		now->tv_sec += 36000;
+	return (int)rc;
+}
+
+int gettimeofday(struct timeval *restrict now, void *restrict zone)
+{
+	struct timespec precise;
+
+	(void)zone;
+	clock_gettime(CLOCK_REALTIME, &precise);
+	*now = (struct timeval){precise.tv_sec, precise.tv_nsec / 1000};
+	return 0;
+}
+
+time_t time(time_t *seconds)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (seconds != NULL)
+		*seconds = now.tv_sec;
+	return now.tv_sec;
+}
+"""
+HOURS_MS = 3_600_000
 
 
 def peak_kb(pid: int) -> int:
@@ -165,6 +207,29 @@ class Wire(Lab):
         self.assertIn("excessive message size", cell["detail"])
         self.assertIn("more than 262144 bytes of messages; the rest is not decoded",
                       [fault["text"] for fault in wire["faults"]])
+
+
+class Clock(Lab):
+    @unittest.skipIf(SANITIZED, "a sanitizer's program takes no other library before its own")
+    @unittest.skipUnless(shutil.which("cc") and shutil.which("setpriv"), "there is no cc or no setpriv")
+    def test_clock_that_jumps_ten_hours_at_each_look_changes_no_outcome_and_no_duration(self) -> None:
+        """Without a capture, so that the times of the wire are told by the servers' own sockets, too."""
+        library = str(self.folder / "jumps.so")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, self.write("jumps.c", JUMPS)], check=True)
+        script = ('echo 0 >/proc/sys/user/max_user_namespaces && '
+                  f'LD_PRELOAD={library} exec setpriv --bounding-set -all --inh-caps -all "$@"')
+        if subprocess.run(["unshare", "-Ur", "true"], capture_output=True, check=False).returncode != 0:
+            self.skipTest("unprivileged namespaces are not allowed here")
+        self.run_suite("story", "netx-fixed", wrap=("unshare", "-Ur", "sh", "-c", script, "sh"))
+        self.assertEqual([outcome for outcome, _ in outcomes(self.cells()).values()],
+                         ["fail", "pass", "fail", "pass", "pass", "pass"])
+        for cell in self.cells().values():
+            wire = cell["witnesses"]["wire"]
+            self.assertEqual(wire["capture"], "server-tap")
+            spans = [wire["tcp"]["longest_pause"]["ms"], wire["close"]["t_ms"],
+                     *(message["t_ms"] for message in wire["messages"]),
+                     *cell["witnesses"]["server"]["timings_ms"].values(), *cell["timings_ms"].values()]
+            self.assertLess(max(span for span in spans if isinstance(span, (int, float))), HOURS_MS, spans)
 
 
 if __name__ == "__main__":
