@@ -121,6 +121,14 @@ def says_untrusted:
 def says_out_of_time:
   left_saying("has expired or is not yet valid|certificate has expired|certificate is not yet valid"
     + "|validity check failed|invalid peer certificate: (Expired|NotValidYet)");
+# OpenSSL sends unknown_ca for these, too.
+def says_no_revocation_list: left_saying("unable to get certificate CRL");
+def says_chain_too_long:
+  left_saying("certificate chain too long|certificate chain length \\([0-9]+\\) exceeds");
+def says_key_too_short:
+  left_saying("(EE|CA) (certificate )?key too (weak|small)|chain uses insecure algorithm");
+def says_other_name:
+  left_saying("hostname mismatch|does not match certificate's altnames|ERR_TLS_CERT_ALTNAME_INVALID");
 # wolfSSL's alert is of the first error in a chain, its status of the last: where one above the
 # server's own certificate is refused, that has no signer. Old releases send 42 for everything.
 def status_is_of_what_follows:
