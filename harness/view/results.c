@@ -652,6 +652,8 @@ int results_so_far(const char *folder, struct shelf *shelf, json_t **results, st
 	struct ending ending = {false, clock_wall_ns(), NOT_RUN_YET};
 	int rc = read_journal(path, &ending, shelf, results, error);
 
+	if (rc == 0)
+		json_object_set_new(json_object_get(*results, "run"), "growing", json_true());
 	free(path);
 	return rc;
 }

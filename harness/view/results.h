@@ -87,8 +87,9 @@ bool results_are_growing(const char *folder);
 
 /*
  * What a run that goes on has by now, as results_close would make of it: not complete, without a
- * line that is torn, the rest of the plan as "skip". Nothing is written. The caller owns *results,
- * and frees the shelf, which the cells are on, after it. ERR_INPUT if there is no journal.
+ * line that is torn, the rest of the plan as "skip". Its "run" has {"growing": true}. Nothing is
+ * written. The caller owns *results, and frees the shelf, which the cells are on, after it.
+ * ERR_INPUT if there is no journal.
  */
 int results_so_far(const char *folder, struct shelf *shelf, json_t **results, struct error *error);
 

@@ -626,7 +626,9 @@ static void put_title(const struct screen *screen)
 	           report->n_boards == 1 ? "" : "s");
 	if (seconds >= 0)
 		buf_printf(&text, " in %.1f s", seconds);
-	if (!json_flag(report->run, "complete"))
+	if (json_flag(report->run, "growing"))
+		buf_text(&text, ". The run goes on: what is here is what was done by now");
+	else if (!json_flag(report->run, "complete"))
 		buf_text(&text, ". The run was interrupted: what is here is what was done");
 	text_clean(&clean, buf_string(&text), screen->charset);
 	text_wrap(screen->out, buf_string(&clean), 0, screen->width);

@@ -152,6 +152,7 @@ class StoppedByTheUser(Interruption):
         self.assertEqual((report.status, done.status, held.status), (0, 0, 0), report.err + done.err + held.err)
         for each in (report, done, held):
             self.assertRegex(each.err, rf"This run goes on: \d+ of its {N_CASES * len(BOARDS)} cells are done by now\.")
+        self.assertIn("The run goes on: what is here is what was done by now", " ".join(report.out.split()))
         self.assertIn("· skip", report.out)
         self.assertIn("pass", done.out)
         self.assertIn("The run goes on, and has not come to this cell yet.", held.out)
