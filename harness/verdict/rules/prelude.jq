@@ -117,18 +117,22 @@ def gave_up_waiting:
   and message("client"; "client_hello") != null and all(alerts("client")[]; .number == 0);
 def says_untrusted:
   left_saying("unknown authority|unable to find valid certification path|UnknownIssuer"
-    + "|unable to get (local )?issuer certificate|self-signed certificate in certificate chain");
+    + "|unable to get (local )?issuer certificate|self-signed certificate in certificate chain"
+    + "|bad_cert, *(unknown_ca|selfsigned_peer)");
 def says_out_of_time:
   left_saying("has expired or is not yet valid|certificate has expired|certificate is not yet valid"
-    + "|validity check failed|invalid peer certificate: (Expired|NotValidYet)");
+    + "|validity check failed|invalid peer certificate: (Expired|NotValidYet)"
+    + "|bad_cert, *cert_expired");
 # OpenSSL sends unknown_ca for these, too.
 def says_no_revocation_list: left_saying("unable to get certificate CRL");
 def says_chain_too_long:
-  left_saying("certificate chain too long|certificate chain length \\([0-9]+\\) exceeds");
+  left_saying("certificate chain too long|certificate chain length \\([0-9]+\\) exceeds"
+    + "|bad_cert, *max_path_length_reached");
 def says_key_too_short:
   left_saying("(EE|CA) (certificate )?key too (weak|small)|chain uses insecure algorithm");
 def says_other_name:
-  left_saying("hostname mismatch|does not match certificate's altnames|ERR_TLS_CERT_ALTNAME_INVALID");
+  left_saying("hostname mismatch|does not match certificate's altnames|ERR_TLS_CERT_ALTNAME_INVALID"
+    + "|bad_cert, *hostname_check_failed");
 # wolfSSL's alert is of the first error in a chain, its status of the last: where one above the
 # server's own certificate is refused, that has no signer. Old releases send 42 for everything.
 def status_is_of_what_follows:
