@@ -5,8 +5,8 @@
 # make screenshot  the picture of README.md; make bench-report: what a page of 10,000 cells costs
 # make bench-plot  what runs of up to 100,000 cells cost, into docs/performance.md
 # make install     programs, what they read, manuals, service and udev rule, under DESTDIR and PREFIX
-# Also: uninstall, certs, bench, accuracy, soak, fuzz (each target 60 s), coverage, golden (rewrites the
-# expected decodes), clean
+# Also: uninstall, certs, bench, accuracy, soak, fuzz (each target 60 s), coverage, check-valgrind,
+# golden (rewrites the expected decodes), clean
 
 MAKEFLAGS += --no-builtin-rules
 
@@ -178,6 +178,10 @@ check-slurm: all certs
 	@SHAKEDOWN_BUILD=$(B) $(or $(SHAKEDOWN_PYTHON),/usr/bin/python3) -W ignore::ResourceWarning \
 		harness/tests/slurm/check_slurm.py
 
+# The C tests once under memcheck: see valgrind.sh. Some minutes; not in CI.
+check-valgrind: tests certs
+	@nice harness/tests/valgrind.sh $(B)
+
 # How many lines of decode/, flow/ and verdict/ the tests run: gcovr's tables. Some minutes.
 COVERED  := B=$(B)-cov CFLAGS="-O0 -g --coverage -fprofile-update=atomic"
 coverage:
@@ -258,6 +262,6 @@ soak: all certs
 clean:
 	rm -rf $(B) $(B)-san $(B)-fuzz $(B)-cov
 
-.PHONY: bench-plot check-slurm coverage install uninstall all analyse tests firmware certs demo check fuzzers fuzz-build fuzz golden bench bench-decode bench-memory accuracy soak clean
+.PHONY: bench-plot check-slurm check-valgrind coverage install uninstall all analyse tests firmware certs demo check fuzzers fuzz-build fuzz golden bench bench-decode bench-memory accuracy soak clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
