@@ -5,7 +5,8 @@
  *
  * Does what a passing cell of the story does and nothing else: a client and a server in memory, with
  * the story's certificates and versions in turn, complete a handshake, send "shakedown" there and back,
- * and close. Prints how many that is in a second, on one core.
+ * and close. Prints how many that is in a second, on one core, and the milliseconds of processor time
+ * that each takes.
  */
 #include "base/assert.h"
 #include "base/clock.h"
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define PAIR_BYTES 65536 /* a whole flight fits */
 
@@ -113,10 +115,19 @@ static void connect_once(SSL_CTX *client_context, SSL_CTX *server_context)
 	SSL_free(server);
 }
 
+static double processor_ms(void)
+{
+	struct timespec used;
+
+	CHECK(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) == 0);
+	return (double)used.tv_sec * 1e3 + (double)used.tv_nsec / 1e6;
+}
+
 int main(int argc, char **argv)
 {
 	SSL_CTX *client[N_SERVERS], *server[N_SERVERS];
 	uint64_t start_ns, wanted_ns;
+	double before_ms;
 	size_t n = 0;
 
 	if (argc != 3) {
@@ -128,11 +139,13 @@ int main(int argc, char **argv)
 		server[i] = server_context(argv[1], i);
 	}
 	wanted_ns = (uint64_t)(atof(argv[2]) * 1e9);
+	before_ms = processor_ms();
 	start_ns = clock_steady_ns();
 	while (clock_steady_ns() - start_ns < wanted_ns)
 		for (size_t i = 0; i < N_SERVERS; i++, n++)
 			connect_once(client[i], server[i]);
-	printf("%.1f\n", (double)n * 1e9 / (double)(clock_steady_ns() - start_ns));
+	printf("%.1f %.4f\n", (double)n * 1e9 / (double)(clock_steady_ns() - start_ns),
+	       (processor_ms() - before_ms) / (double)n);
 	for (size_t i = 0; i < N_SERVERS; i++) {
 		SSL_CTX_free(client[i]);
 		SSL_CTX_free(server[i]);
