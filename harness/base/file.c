@@ -38,14 +38,55 @@ static mode_t masked(mode_t mode)
 	return mode & ~mask;
 }
 
+/*
+ * It has no name yet, so that nothing is left of it if we are killed; but where the file system has
+ * no such file it has one from the beginning.
+ */
 int file_draft_begin(struct file_draft *draft, const char *path, struct error *error)
 {
+	char *folder = strdup(path);
+
 	*draft = (struct file_draft){.path = strdup(path)};
-	CHECK(draft->path != NULL && asprintf(&draft->temporary, "%s.XXXXXX", path) > 0);
-	draft->fd = mkostemp(draft->temporary, O_CLOEXEC);
+	CHECK(folder != NULL && draft->path != NULL);
+	CHECK(asprintf(&draft->temporary, "%s.XXXXXX", path) > 0);
+	draft->fd = open(dirname(folder), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	draft->named = draft->fd < 0;
+	free(folder);
+	if (draft->named)
+		draft->fd = mkostemp(draft->temporary, O_CLOEXEC);
 	if (draft->fd >= 0)
 		return 0;
 	return error_system(error, ERR_ENVIRONMENT, errno, "cannot create %s", path);
+}
+
+/* Gives it a name that nobody has. */
+static int name_draft(struct file_draft *draft, const char *of_process)
+{
+	int other = mkostemp(draft->temporary, O_CLOEXEC);
+
+	if (other < 0)
+		return -1;
+	close(other);
+	unlink(draft->temporary);
+	if (linkat(AT_FDCWD, of_process, AT_FDCWD, draft->temporary, AT_SYMLINK_FOLLOW) != 0)
+		return -1;
+	draft->named = true;
+	return 0;
+}
+
+/* Only to take another file's place it needs a name of its own first, for a moment. */
+static int publish(struct file_draft *draft)
+{
+	char of_process[64];
+
+	snprintf(of_process, sizeof(of_process), "/proc/self/fd/%d", draft->fd);
+	if (!draft->named) {
+		if (linkat(AT_FDCWD, of_process, AT_FDCWD, draft->path, AT_SYMLINK_FOLLOW) == 0)
+			return 0;
+		if (errno != EEXIST || name_draft(draft, of_process) != 0)
+			return -1;
+	}
+	return rename(draft->temporary, draft->path);
 }
 
 static int cannot_write(const struct file_draft *draft, struct error *error)
@@ -61,10 +102,10 @@ int file_draft_add(struct file_draft *draft, struct bytes content, struct error 
 int file_draft_end(struct file_draft *draft, mode_t mode, int rc, struct error *error)
 {
 	if (rc == 0 && (fchmod(draft->fd, masked(mode)) != 0 || fdatasync(draft->fd) != 0 ||
-	                rename(draft->temporary, draft->path) != 0))
+	                publish(draft) != 0))
 		rc = cannot_write(draft, error);
 	if (draft->fd >= 0) {
-		if (rc != 0)
+		if (rc != 0 && draft->named)
 			unlink(draft->temporary);
 		close(draft->fd);
 	}

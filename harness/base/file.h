@@ -7,19 +7,21 @@
 #include "base/buf.h"
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /*
- * Writes `content` to `path` through a temporary file beside it, synced and renamed; `mode`, less
- * the umask, is the new file's (0600 for private keys). On failure the old file stands as it was
- * and no temporary file is left. ERR_ENVIRONMENT with the system's reason. For processes of one
- * thread.
+ * Writes `content` to a file that has no name until it is whole and synced, and then takes that of
+ * `path`; `mode`, less the umask, is the new file's (0600 for private keys). On failure, and if the
+ * process is killed, the old file stands as it was and nothing else is left. ERR_ENVIRONMENT with
+ * the system's reason. For processes of one thread.
  */
 int file_write(const char *path, struct bytes content, mode_t mode, struct error *error);
 
 /* A file that is written piece by piece, and is there only when it is whole. */
 struct file_draft {
-	char *path, *temporary;
+	char *path, *temporary; /* its name, and that of the draft, */
+	bool named;             /* if it has one */
 	int fd;
 };
 
