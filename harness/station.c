@@ -84,13 +84,14 @@ static bool waits_for_port(struct station *station)
 }
 
 /*
- * A board that was never ready is given up at once: its port or its program is not there. But the
- * port of a virtual board is new each time.
+ * A board that was never ready is given up at once: its port or its program is not there, or not
+ * right. But the port of a virtual board is new each time, and what was killed may live next time.
  */
 static void restart_or_give_up(struct station *station)
 {
 	bool was_ready = station->identity != NULL, is_new = is_virtual(station);
-	bool hopeless = station->port_down ? !is_new : !was_ready;
+	bool may_live = was_ready || board_was_killed(station->board);
+	bool hopeless = station->port_down ? !is_new : !may_live;
 
 	if (station->port_down && !is_new && was_ready && waits_for_port(station))
 		return;

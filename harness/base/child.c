@@ -321,6 +321,11 @@ void child_stop(struct child *child)
 		uv_timer_start(&child->grace, on_grace_over, CHILD_GRACE_MS, 0);
 }
 
+bool child_was_killed(const struct child *child)
+{
+	return child->signal != 0 && !child->stopping && child->broken.code == 0;
+}
+
 int child_pid(const struct child *child)
 {
 	return uv_process_get_pid(&child->process);

@@ -14,6 +14,7 @@
 #include "base/reader.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <uv.h>
 
 #define CHILD_GRACE_MS 1000
@@ -60,6 +61,9 @@ void child_send(struct child *child, const json_t *message);
 
 /* Asks the child to end. `exited` still comes, once. */
 void child_stop(struct child *child);
+
+/* Whether it was ended by a signal, and not on our word. From `exited` on. */
+bool child_was_killed(const struct child *child);
 
 /* The process id, for progress and tests. */
 int child_pid(const struct child *child);

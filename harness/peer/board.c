@@ -42,6 +42,7 @@ struct board {
 	struct lock *lock;              /* of a real board's device */
 	struct child *virtual, *runner; /* NULL while there is none */
 	uv_timer_t timer;               /* of the state */
+	bool killed;                    /* down for a child that was */
 	char lost[SENTENCE_MAX];        /* in STATE_SUSPECT: what the runner said */
 };
 
@@ -135,6 +136,13 @@ static bool is_up(const struct board *board)
 	return board->state < STATE_DOWN;
 }
 
+static void go_down_with(struct board *board, const struct child *child, const char *who,
+                         const char *why)
+{
+	board->killed = child_was_killed(child);
+	go_down(board, who, why);
+}
+
 /* ---- The runner ---- */
 
 static void on_lost(struct board *board, json_t *message)
@@ -181,10 +189,11 @@ static void on_runner_message(void *context, json_t *message, struct bytes attac
 static void on_runner_exited(void *context, const char *why)
 {
 	struct board *board = context;
+	const struct child *runner = board->runner;
 
 	board->runner = NULL;
 	if (is_up(board) && board->state != STATE_SUSPECT)
-		go_down(board, "runner", why);
+		go_down_with(board, runner, "runner", why);
 	if (!is_up(board))
 		stop_children(board);
 	proceed_if_alone(board);
@@ -261,12 +270,13 @@ static void tell_early_end(struct board *board, const char *why)
 static void on_virtual_exited(void *context, const char *why)
 {
 	struct board *board = context;
+	const struct child *virtual = board->virtual;
 
 	board->virtual = NULL;
-	if (board->state == STATE_VIRTUAL)
+	if (board->state == STATE_VIRTUAL && !child_was_killed(virtual))
 		tell_early_end(board, why);
 	else if (is_up(board))
-		go_down(board, "board", why);
+		go_down_with(board, virtual, "board", why);
 	proceed_if_alone(board);
 }
 
@@ -432,9 +442,15 @@ void board_abort(struct board *board)
 	json_decref(message);
 }
 
+bool board_was_killed(const struct board *board)
+{
+	return board->killed;
+}
+
 void board_restart(struct board *board)
 {
 	CHECK(board->state == STATE_DOWN);
+	board->killed = false;
 	board->state = STATE_RESTART;
 	proceed_if_alone(board);
 }

@@ -93,6 +93,12 @@ bool board_is_ready(const struct board *board);
  */
 void board_abort(struct board *board);
 
+/*
+ * Whether it is down because its runner, or the virtual board, was ended by a signal: what is not
+ * right with a board has another end, so that a next time may well be better.
+ */
+bool board_was_killed(const struct board *board);
+
 /* Starts a board that is down once more. `ready` or `down` follows, never from within this call. */
 void board_restart(struct board *board);
 

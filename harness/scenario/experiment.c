@@ -593,7 +593,7 @@ static void lose_board(struct experiment *experiment, const char *who, const cha
 void experiment_lost(struct experiment *experiment, const char *who, const char *text)
 {
 	if (strcmp(who, "server") == 0) {
-		if (experiment->phase < PHASE_CAPTURE)
+		if (experiment->phase < PHASE_CAPTURE && experiment->server == NULL)
 			lose_server(experiment, text);
 	} else if (experiment->phase != PHASE_DONE && experiment->board == NULL) {
 		lose_board(experiment, who, text);
