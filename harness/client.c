@@ -101,6 +101,17 @@ static int reach_daemon(struct client *client, struct error *error)
 	return client->control >= 0 ? 0 : client->control;
 }
 
+/* Children of what died in the middle of a run come to us too. The daemon itself is left. */
+static void bury_orphans(const struct client *client)
+{
+	siginfo_t end = {0};
+
+	while (client->daemon > 0 &&
+	       waitid(P_PGID, (id_t)client->daemon, &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       end.si_pid != 0 && end.si_pid != client->daemon)
+		waitpid(end.si_pid, NULL, 0);
+}
+
 /*
  * Waits for the end of the daemon and of all that it started: they are one process group, and
  * orphans come to us. Most end by themselves when the daemon does; what hangs is killed.
@@ -387,6 +398,7 @@ static void converse(struct client *client)
 		}
 		if (client->results != NULL)
 			results_sync(client->results);
+		bury_orphans(client);
 		if (rc == 0 && poll(ready, 2, -1) > 0 && ready[1].revents != 0)
 			cancel(client);
 	}
@@ -394,16 +406,37 @@ static void converse(struct client *client)
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
+/* How a daemon of our own ended. It is waited for, and left for bury_daemon. */
+static void describe_death(const struct client *client, char *text, size_t size)
+{
+	siginfo_t end;
+
+	shutdown(client->control, SHUT_RDWR);
+	if (client->daemon <= 0 ||
+	    waitid(P_PID, (id_t)client->daemon, &end, WEXITED | WNOWAIT) != 0)
+		snprintf(text, size, "died");
+	else if (end.si_code == CLD_EXITED)
+		snprintf(text, size, "ended with status %d", end.si_status);
+	else
+		snprintf(text, size, "was ended by signal %d (%s)", end.si_status,
+		         strsignal(end.si_status));
+}
+
 /* The daemon is gone without a last word. */
 static void explain_silence(struct client *client)
 {
+	char death[128];
+
 	if (client->status >= 0)
 		return;
 	client->begun = true;
 	client->status = -ERR_ENVIRONMENT;
-	error_set(first_trouble(client), ERR_ENVIRONMENT,
-	          client->cancelled ? "the run was stopped"
-	                            : "the daemon died in the middle of the run");
+	describe_death(client, death, sizeof(death));
+	if (client->cancelled)
+		error_set(first_trouble(client), ERR_ENVIRONMENT, "the run was stopped");
+	else
+		error_set(first_trouble(client), ERR_ENVIRONMENT,
+		          "the daemon %s in the middle of the run", death);
 }
 
 /* Nothing was done, and nobody asked for a report of nothing. */
@@ -523,11 +556,9 @@ int client_run(const struct client_order *order, struct error *error)
 		rc = check_size(client.request, &client.trouble);
 	if (rc == 0)
 		rc = reach_daemon(&client, &client.trouble);
-	if (rc == 0)
-		rc = message_write(client.control, client.request, (struct bytes){0},
-		                   &client.trouble);
 	if (rc == 0) {
-		converse(&client);
+		if (message_write(client.control, client.request, (struct bytes){0}, NULL) == 0)
+			converse(&client);
 		explain_silence(&client);
 	}
 	close_results(&client);
