@@ -256,7 +256,7 @@ uninstall:
 
 # 10,000 cells on lines that spoil bytes, with random kills: some minutes. Or: SOAK_CELLS=1000 make soak
 soak: all certs
-	@for part in soak shared; do PYTHONPATH=harness SHAKEDOWN_BUILD=$(B) nice \
+	@for part in deaths soak shared; do PYTHONPATH=harness SHAKEDOWN_BUILD=$(B) nice \
 		$(or $(SHAKEDOWN_PYTHON),/usr/bin/python3) harness/tests/soak/$$part.py || exit 1; done
 
 clean:

@@ -222,7 +222,7 @@ class Killed(Interruption):
         self.assertEqual(done.status, 3, done.err)
         self.assertEqual(
             done.complaint,
-            self.cut("the daemon died in the middle of the run"),
+            self.cut("the daemon was ended by signal 9 (Killed) in the middle of the run"),
         )
         self.check_nothing_left(run)
         self.check_cut(N_BEFORE + N_CASES)
