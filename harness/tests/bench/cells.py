@@ -37,7 +37,7 @@ class Cost(NamedTuple):
     wall_s: float
     processor_s: float
 
-    def __sub__(self, other: Cost) -> Cost:  # type: ignore[override]
+    def __sub__(self, other: Cost) -> Cost:
         return Cost(self.n - other.n, self.wall_s - other.wall_s, self.processor_s - other.processor_s)
 
 
