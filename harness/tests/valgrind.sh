@@ -23,7 +23,7 @@ for test; do
 		echo "ok   $test"
 	else
 		echo "FAIL $test"
-		tail -n 60 "$log"
+		grep -e '^==' -e FAILED "$log" | head -n 60
 		failed=$((failed + 1))
 	fi
 done
