@@ -57,6 +57,7 @@ static const struct {
 	{UNNOTICED, "unnoticed"},
 	{TWIN_FAILED, "twin-failed"},
 	{TWIN_LOST, "twin-lost"},
+	{TWIN_UNCLEAR, "twin-unclear"},
 	{OTHERWISE, "otherwise"},
 	{BOARD_UNABLE, "board-unable"},
 	{BOARD_UNCLEAR, "board-unclear"},
@@ -397,7 +398,7 @@ static uint64_t read_acceptance(const json_t *server, uint64_t bits)
 	return made;
 }
 
-/* A failure of the harness' own says nothing of the board. */
+/* A failure of the harness' own says nothing of the board, nor do words that nobody understands. */
 static uint64_t read_twin(const json_t *twin)
 {
 	const json_t *before = json_object_get(twin, "before");
@@ -409,7 +410,7 @@ static uint64_t read_twin(const json_t *twin)
 		return TWIN_FAILED;
 	if (after == NULL || is(after, "outcome", "pass") || is(after, "outcome", "error"))
 		return 0;
-	return TWIN_LOST;
+	return is(after, "reason", "no-match") ? TWIN_UNCLEAR : TWIN_LOST;
 }
 
 static void read_expectation(struct facts *facts, const json_t *cell, const json_t *server,

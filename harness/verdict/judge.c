@@ -49,6 +49,8 @@ static const struct judge_row rows[] = {
 	 "The board's program ended when it met what it must refuse{flaw}: {failed}."},
 
 	/* A board that cannot be heard proves nothing, whatever the others saw. */
+	{MAY_REFUSE | TWIN_UNCLEAR, 0, "inconclusive", "no-match",
+	 "Whether the board still connects to a server without the flaw is not known: {twin}"},
 	{BOARD_REBOOTED, 0, "inconclusive", "reboot", "The board gave no result: {failed}."},
 	{BOARD_LOST, 0, "inconclusive", "port-lost", "The board gave no result: {failed}."},
 	{BOARD_SILENT, 0, "inconclusive", "silent", "The board gave no result: {failed}."},

@@ -474,6 +474,11 @@ static const struct {
 	 " {'outcome': 'inconclusive', 'detail': 'no'}},"
 	 " 'witnesses': {" CLIENT_REFUSED("certificate_expired", "45") "}}",
 	 "fail", "liveness"},
+	{"a board whose words nobody understands afterwards is not known to be gone",
+	 "{" MUST_REFUSE ", 'twin': {'before': {'outcome': 'pass'}, 'after':"
+	 " {'outcome': 'inconclusive', 'reason': 'no-match', 'detail': 'no'}},"
+	 " 'witnesses': {" CLIENT_REFUSED("certificate_expired", "45") "}}",
+	 "inconclusive", "no-match"},
 	{"a harness that fails afterwards says nothing of the board",
 	 "{" MUST_REFUSE ", 'twin': {'before': {'outcome': 'pass'}, 'after':"
 	 " {'outcome': 'error', 'detail': 'no'}},"
