@@ -559,8 +559,8 @@ static int take_up(struct results *results, json_t **header, struct buf *done, s
 	results->fd = open(results->path, O_RDWR | O_CLOEXEC);
 	if (results->fd < 0)
 		return error_system(error, ERR_INPUT, errno,
-		                    "there is no run to go on with in %s: %s", results->folder,
-		                    JOURNAL);
+		                    "there is no run to go on with in %s (`shakedown report`"
+		                    " shows one that has ended): %s", results->folder, JOURNAL);
 	if (flock(results->fd, LOCK_EX | LOCK_NB) != 0)
 		return error_set(error, ERR_INPUT, "the run in %s goes on: wait for its end",
 		                 results->folder);
