@@ -44,7 +44,15 @@ static bool has_outcome(const json_t *result, const char *outcome)
 	return strcmp(json_text(result, "outcome"), outcome) == 0;
 }
 
-/* What is kept of a run that is not a cell of its own. */
+/* Whether the board sent data. */
+static bool has_spoken(const json_t *ran)
+{
+	const json_t *server = json_object_get(json_object_get(ran, "witnesses"), "server");
+
+	return json_flag(ran, "spoke") || json_number(server, "bytes_received") > 0;
+}
+
+/* What is kept of a run that is not a cell of its own; also of what was kept. */
 static json_t *brief(const json_t *ran)
 {
 	static const char *const keys[] = {"id", "outcome", "reason", "detail", "alert"};
@@ -53,6 +61,8 @@ static json_t *brief(const json_t *ran)
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (json_object_get(ran, keys[i]) != NULL)
 			json_object_set(kept, keys[i], json_object_get(ran, keys[i]));
+	if (has_spoken(ran))
+		json_object_set_new(kept, "spoke", json_true());
 	return kept;
 }
 

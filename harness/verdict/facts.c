@@ -58,6 +58,7 @@ static const struct {
 	{TWIN_FAILED, "twin-failed"},
 	{TWIN_LOST, "twin-lost"},
 	{TWIN_UNCLEAR, "twin-unclear"},
+	{WORDLESS, "wordless"},
 	{OTHERWISE, "otherwise"},
 	{BOARD_UNABLE, "board-unable"},
 	{BOARD_UNCLEAR, "board-unclear"},
@@ -453,11 +454,12 @@ static long long connections_asked_for(const json_t *cell)
 /*
  * A passive board says nothing: what it did is its word. It was content if it spoke over the
  * established connection, or stayed; one that leaves without a word may have looked for reasons to
- * refuse until then.
+ * refuse until then, but that shows only in one that speaks to the good twin.
  */
 static void read_passive(struct facts *facts, const json_t *cell, const json_t *server)
 {
 	const json_t *expect = json_object_get(cell, "expect");
+	const json_t *twin = json_object_get(json_object_get(cell, "twin"), "before");
 	bool must_refuse = expectation_has(expect, "refuse") && !expectation_has(expect, "connect");
 	bool stayed = json_number(server, "bytes_received") > 0 ||
 	              (facts->bits & CLOSED_BY_BOARD) == 0 ||
@@ -470,6 +472,9 @@ static void read_passive(struct facts *facts, const json_t *cell, const json_t *
 		facts->bits |= BOARD_IN_APP;
 	if ((facts->bits & ESTABLISHED) == 0 || facts->alert != NULL || !stayed) {
 		facts->bits |= BOARD_ERROR;
+		if ((facts->bits & ESTABLISHED) != 0 && facts->alert == NULL && must_refuse &&
+		    !json_flag(twin, "spoke"))
+			facts->bits |= WORDLESS;
 		return;
 	}
 	facts->bits |= BOARD_OK | ECHOED | CLOSE_NOTIFIED;

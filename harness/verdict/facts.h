@@ -73,6 +73,7 @@ enum fact {
 	UNNOTICED = 1ull << 41,      /* it met only what followed from the fault, not the fault */
 	TWIN_FAILED = 1ull << 42,    /* the board does not connect to the good twin either */
 	TWIN_LOST = 1ull << 43,      /* it did before the case, and no longer after it */
+	WORDLESS = 1ull << 52,       /* it left as it does a good server, where it says nothing either */
 	TWIN_UNCLEAR = 1ull << 51,   /* what it did after the case, its profile does not tell */
 	OTHERWISE = 1ull << 44,      /* a connection, but not as it should be */
 

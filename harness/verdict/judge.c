@@ -116,6 +116,10 @@ static const struct judge_row rows[] = {
 	 "fault-not-applied",
 	 "The board failed before the server came to what the case is about, so that nothing"
 	 " follows: it reports {board}."},
+	{MUST_REFUSE | HELLO | WORDLESS, TWIN_FAILED, "inconclusive", "wordless",
+	 "The handshake was complete and the board left without a word, as it leaves a server"
+	 " without the flaw: whether it refused does not show. Let it send something once it is"
+	 " connected."},
 	{MAY_REFUSE | HELLO | FORESEEN_ALERT, TWIN_FAILED, "pass", "refused",
 	 "Refused with alert {alert}, as it should be."},
 	{MAY_REFUSE | HELLO | ALERT_FROM_BOARD, TWIN_FAILED | BOARD_OK, "pass",

@@ -66,7 +66,7 @@ static int send_text(struct seen *seen)
 
 static void each_byte_on_the_loopback_interface_is_seen_once(void **state)
 {
-	struct live *live;
+	static struct live *live; /* it lasts as long as the process */
 	struct error error = {0};
 	struct seen seen = {0};
 	struct pollfd ready = {.events = POLLIN};
