@@ -170,7 +170,7 @@ check:
 	@$(MAKE) --no-print-directory fuzz-build
 	@$(MAKE) --no-print-directory -s analyse
 	@harness/tests/run.sh $(B) $(B)-san
-	@harness/tests/fuzz/run.sh $(B)-fuzz 8
+	@harness/tests/fuzz/run.sh $(B)-fuzz 10
 	@$(MAKE) --no-print-directory -s check-slurm
 
 # Shards as jobs of a small cluster of Slurm on this machine.
