@@ -198,16 +198,25 @@ static struct buf odd_der(EVP_PKEY *key)
 	return der;
 }
 
-/* The extension of that name as compact JSON, without its name; the caller frees it. */
-static char *extension_text(const json_t *value, const char *name)
-{
-	json_t *extension = json_deep_copy(find_in(value, "extensions", "name", name));
-	char *text;
+/* An extension by its name, and the rest of it as compact JSON. */
+struct told_extension {
+	const char *name;
+	const char *told;
+};
 
-	json_object_del(extension, "name");
-	text = json_dumps(extension, JSON_COMPACT);
-	json_decref(extension);
-	return text;
+static void assert_extensions(const json_t *value, const struct told_extension *expected, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		json_t *extension =
+			json_deep_copy(find_in(value, "extensions", "name", expected[i].name));
+		char *text;
+
+		json_object_del(extension, "name");
+		text = json_dumps(extension, JSON_COMPACT);
+		assert_string_equal(text, expected[i].told);
+		free(text);
+		json_decref(extension);
+	}
 }
 
 static void odd_values_are_told_as_they_are(void **state)
@@ -232,10 +241,7 @@ static void odd_values_are_told_as_they_are(void **state)
 
 static void every_extension_is_told_by_its_fields(void **state)
 {
-	static const struct {
-		const char *name;
-		const char *told;
-	} cases[] = {
+	static const struct told_extension cases[] = {
 		{"basicConstraints", "{\"critical\":true,\"ca\":true,\"path_len_constraint\":3}"},
 		{"keyUsage",
 	         "{\"critical\":true,\"key_usage\":[\"digitalSignature\",\"decipherOnly\"]}"},
@@ -264,12 +270,7 @@ static void every_extension_is_told_by_its_fields(void **state)
 	json_t *value = told(buf_view(&der), &is_certificate);
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char *text = extension_text(value, cases[i].name);
-
-		assert_string_equal(text, cases[i].told);
-		free(text);
-	}
+	assert_extensions(value, cases, sizeof(cases) / sizeof(cases[0]));
 	json_decref(value);
 	buf_fini(&der);
 	EVP_PKEY_free(key);
@@ -343,10 +344,7 @@ static struct buf rare_der(EVP_PKEY *key)
 
 static void rare_extensions_are_told_by_their_fields(void **state)
 {
-	static const struct {
-		const char *name;
-		const char *told;
-	} cases[] = {
+	static const struct told_extension cases[] = {
 		{"netscapeCertType",
 	         "{\"critical\":false,\"certificate_types\":[\"sslServer\",\"objectSigningCA\"]}"},
 		{"policyMappings",
@@ -383,12 +381,7 @@ static void rare_extensions_are_told_by_their_fields(void **state)
 	json_t *value = told(buf_view(&der), &is_certificate);
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char *text = extension_text(value, cases[i].name);
-
-		assert_string_equal(text, cases[i].told);
-		free(text);
-	}
+	assert_extensions(value, cases, sizeof(cases) / sizeof(cases[0]));
 	assert_text(value, "subject", "OU=\xf0\x9f\x98\x80,O=\xf0\x9f\x98\x80" "a,CN=rare");
 	json_decref(value);
 	buf_fini(&der);
