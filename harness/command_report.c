@@ -60,6 +60,21 @@ static int explain_anew(json_t *results, const struct shelf *shelf,
 	return 0;
 }
 
+/* The results by now; those of a run that died are made first. */
+static int take_results(const char *folder, bool *growing, struct shelf *shelf, json_t **results,
+                        struct error *error)
+{
+	struct error unmade = {0};
+	int rc;
+
+	if (results_recover(folder, &unmade) == 0)
+		fputs("This run never came to its end; the report is of what was done.\n", stderr);
+	rc = command_results_by_now("report", folder, growing, shelf, results, error);
+	if (rc != 0 && !*growing && results_check_ended(folder, NULL) != 0)
+		*error = unmade;
+	return rc;
+}
+
 int command_report(char **arguments, struct error *error)
 {
 	struct option_words options[] = {
@@ -82,11 +97,8 @@ int command_report(char **arguments, struct error *error)
 
 	if (rc == 0 && options[0].n != 1)
 		rc = error_set(error, ERR_INPUT, "report takes the folder of one run");
-	if (rc == 0 && results_recover(options[0].words[0], NULL) == 0)
-		fputs("This run never came to its end; the report is of what was done.\n", stderr);
 	if (rc == 0)
-		rc = command_results_by_now("report", options[0].words[0], &growing, shelf,
-		                            &results, error);
+		rc = take_results(options[0].words[0], &growing, shelf, &results, error);
 	if (rc == 0 && options[REPORT_BASELINE].given)
 		rc = command_baseline(command_word(&options[REPORT_BASELINE]), &base, error);
 	if (base != NULL)

@@ -89,21 +89,26 @@ static int publish(struct file_draft *draft)
 	return rename(draft->temporary, draft->path);
 }
 
-static int cannot_write(const struct file_draft *draft, struct error *error)
+int file_cannot_write(const char *path, struct error *error)
 {
-	return error_system(error, ERR_ENVIRONMENT, errno, "cannot write %s", draft->path);
+	bool limit = errno == EFBIG;
+	int rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot write %s", path);
+
+	if (limit)
+		error_append(error, " (this process may not write files as large: `ulimit -f`)");
+	return rc;
 }
 
 int file_draft_add(struct file_draft *draft, struct bytes content, struct error *error)
 {
-	return file_write_all(draft->fd, content) == 0 ? 0 : cannot_write(draft, error);
+	return file_write_all(draft->fd, content) == 0 ? 0 : file_cannot_write(draft->path, error);
 }
 
 int file_draft_end(struct file_draft *draft, mode_t mode, int rc, struct error *error)
 {
 	if (rc == 0 && (fchmod(draft->fd, masked(mode)) != 0 || fdatasync(draft->fd) != 0 ||
 	                publish(draft) != 0))
-		rc = cannot_write(draft, error);
+		rc = file_cannot_write(draft->path, error);
 	if (draft->fd >= 0) {
 		if (rc != 0 && draft->named)
 			unlink(draft->temporary);

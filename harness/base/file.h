@@ -37,6 +37,9 @@ int file_draft_end(struct file_draft *draft, mode_t mode, int rc, struct error *
 /* Writes all of `content` to `fd`. 0, or -1 with errno set. */
 int file_write_all(int fd, struct bytes content);
 
+/* Complains that `path` cannot be written, with errno's reason. Returns ERR_ENVIRONMENT. */
+int file_cannot_write(const char *path, struct error *error);
+
 /*
  * Reads all of `path` ("-": standard input) into `content`, which the caller frees with buf_fini.
  * Refuses more than `max` bytes. ERR_INPUT with the system's reason: the user named the file.

@@ -8,6 +8,7 @@
 #include "verdict/confirm.h"
 #include "verdict/lint_cells.h"
 #include "verdict/outcome.h"
+#include "view/inspection.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -30,6 +31,7 @@ struct results {
 	char *path; /* of the journal */
 	int fd;
 	off_t length; /* of what is whole in it */
+	bool resumed; /* another process began it */
 	bool synced;
 	bool own_folder; /* it was not there before */
 };
@@ -67,7 +69,7 @@ static int append_line(struct results *results, struct bytes line, struct error 
 		results->synced = false;
 		return 0;
 	}
-	rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot write to %s", results->path);
+	rc = file_cannot_write(results->path, error);
 	if (ftruncate(results->fd, results->length) == 0)
 		lseek(results->fd, results->length, SEEK_SET);
 	return rc;
@@ -260,6 +262,7 @@ void results_sync(struct results *results)
 
 /* A journal while it is read: the last word on each board and cell counts. */
 struct reading {
+	struct inspection inspection;
 	struct shelf *shelf;
 	off_t offset; /* of the line that is read */
 	json_t *run, *boards;
@@ -314,9 +317,9 @@ static void take_line(struct reading *reading, const char *line, size_t len)
 
 	if (json_object_get(entry, "header") != NULL && reading->boards == NULL)
 		take_header(reading, json_object_get(entry, "header"));
-	if (json_is_object(json_object_get(entry, "board")))
+	if (inspection_board(&reading->inspection, entry))
 		take_board(reading, json_object_get(entry, "board"));
-	if (json_is_object(json_object_get(entry, "cell")))
+	if (inspection_cell(&reading->inspection, entry))
 		take_cell(reading, json_object_get(entry, "cell"), len);
 	if (json_is_string(json_object_get(entry, "notice")))
 		json_array_append(reading->notices, json_object_get(entry, "notice"));
@@ -334,6 +337,7 @@ static int take_lines(struct reading *reading, const char *path, struct error *e
 	if (file == NULL)
 		return error_system(error, ERR_INPUT, errno, "cannot open %s", path);
 	while ((n = getline(&line, &size, file)) > 0 && line[n - 1] == '\n') {
+		reading->inspection.line++;
 		take_line(reading, line, (size_t)n);
 		reading->offset += n;
 	}
@@ -344,6 +348,7 @@ static int take_lines(struct reading *reading, const char *path, struct error *e
 
 /* How the reading of a journal ends. */
 struct ending {
+	bool own; /* this process wrote it: it is not inspected */
 	bool complete;
 	uint64_t finished_ns;
 	const char *not_run; /* why cells are missing */
@@ -373,6 +378,14 @@ static int replan_case(struct replan *again, size_t i, const json_t *index, stru
 	return error_set(error, ERR_INPUT, "the journal's run has cases that its suites have not");
 }
 
+static int replan_board(struct replan *again, size_t i, json_t *profile, struct error *error)
+{
+	again->profiles[i].json = profile;
+	if (json_text(profile, "name")[0] != '\0')
+		return 0;
+	return error_set(error, ERR_INPUT, "the journal's run has a board without a name");
+}
+
 static int replan(struct replan *again, const struct reading *reading, struct error *error)
 {
 	size_t n_suites = json_array_size(reading->suites);
@@ -386,8 +399,8 @@ static int replan(struct replan *again, const struct reading *reading, struct er
 	CHECK(again->suites != NULL && again->profiles != NULL && again->cases != NULL);
 	for (size_t i = 0; rc == 0 && i < n_suites; i++)
 		rc = suite_take(&again->suites[i], json_array_get(reading->suites, i), error);
-	for (size_t i = 0; i < n_boards; i++)
-		again->profiles[i].json = json_array_get(reading->profiles, i);
+	for (size_t i = 0; rc == 0 && i < n_boards; i++)
+		rc = replan_board(again, i, json_array_get(reading->profiles, i), error);
 	again->plan = (struct plan){.suites = again->suites,
 	                            .n_suites = n_suites,
 	                            .profiles = again->profiles,
@@ -396,6 +409,8 @@ static int replan(struct replan *again, const struct reading *reading, struct er
 	                            .cases = reading->cases != NULL ? again->cases : NULL};
 	for (size_t i = 0; rc == 0 && i < n_cases; i++)
 		rc = replan_case(again, i, json_array_get(reading->cases, i), error);
+	if (rc != 0)
+		error_prefix(error, "%s does not tell what was planned", reading->inspection.path);
 	return rc;
 }
 
@@ -449,45 +464,73 @@ static json_t *witnesses_of(void *context, const json_t *cell)
 	return witnesses;
 }
 
-static json_t *assemble(struct reading *reading, const struct plan *plan,
-                        const struct ending *ending)
+/* The results without cells. `reading` has a header. */
+static json_t *frame_of(const struct reading *reading, const struct ending *ending)
 {
-	char finished[CLOCK_TEXT_MAX];
+	char finished[CLOCK_TEXT_MAX], left_out[ERROR_TEXT_MAX];
+
+	clock_text(ending->finished_ns, finished);
+	json_object_set_new(reading->run, "finished", json_made(json_string(finished)));
+	json_object_set_new(reading->run, "complete", json_boolean(ending->complete));
+	if (inspection_left_out(&reading->inspection, left_out, sizeof(left_out)))
+		json_array_append_new(reading->notices, json_made(json_string(left_out)));
+	if (json_array_size(reading->notices) > 0)
+		json_object_set(reading->run, "notices", reading->notices);
+	return json_made(json_pack("{s:s, s:O, s:O, s:[]}", "format", RESULTS_FORMAT, "run",
+	                           reading->run, "boards", reading->boards, "cells"));
+}
+
+static void put_cells(json_t *frame, struct reading *reading, const struct plan *plan,
+                      const struct ending *ending)
+{
 	json_t *cells = ordered_cells(reading, plan, ending->not_run);
 
 	confirm_diagnoses(cells);
 	lint_cells(cells, witnesses_of, reading->shelf);
-	clock_text(ending->finished_ns, finished);
-	json_object_set_new(reading->run, "finished", json_made(json_string(finished)));
-	json_object_set_new(reading->run, "complete", json_boolean(ending->complete));
-	if (json_array_size(reading->notices) > 0)
-		json_object_set(reading->run, "notices", reading->notices);
-	return json_made(json_pack("{s:s, s:O, s:O, s:o}", "format", RESULTS_FORMAT, "run",
-	                           reading->run, "boards", reading->boards, "cells", cells));
+	json_object_set_new(frame, "cells", cells);
+}
+
+static int assemble(json_t **results, struct reading *reading, const struct ending *ending,
+                    struct error *error)
+{
+	struct replan again = {0};
+	json_t *frame;
+	int rc;
+
+	if (!json_is_object(reading->run) || !json_is_array(reading->boards))
+		return error_set(error, ERR_INPUT, "%s is not the journal of a run",
+		                 reading->inspection.path);
+	frame = frame_of(reading, ending);
+	rc = inspection_frame(&reading->inspection, frame, error);
+	if (rc == 0)
+		rc = replan(&again, reading, error);
+	if (rc == 0)
+		put_cells(frame, reading, &again.plan, ending);
+	replan_fini(&again);
+	if (rc == 0)
+		*results = frame;
+	else
+		json_decref(frame);
+	return rc;
 }
 
 static int read_journal(const char *path, const struct ending *ending, struct shelf *shelf,
                         json_t **results, struct error *error)
 {
 	struct reading reading = {.shelf = shelf,
+	                          .inspection.path = path,
 	                          .cells = json_made(json_object()),
 	                          .order = json_made(json_array()),
 	                          .notices = json_made(json_array())};
-	struct replan again = {0};
 	int rc = shelf_open(shelf, path, error);
 
+	if (rc == 0 && !ending->own)
+		rc = inspection_init(&reading.inspection, path, error);
 	if (rc == 0)
 		rc = take_lines(&reading, path, error);
-	if (rc != 0)
-		goto out;
-	if (reading.run == NULL || reading.boards == NULL)
-		rc = error_set(error, ERR_INPUT, "%s is not the journal of a run", path);
-	else
-		rc = replan(&again, &reading, error);
 	if (rc == 0)
-		*results = assemble(&reading, &again.plan, ending);
-out:
-	replan_fini(&again);
+		rc = assemble(results, &reading, ending, error);
+	inspection_fini(&reading.inspection);
 	json_decref(reading.run);
 	json_decref(reading.boards);
 	json_decref(reading.suites);
@@ -519,20 +562,24 @@ static int finish(const char *folder, const char *journal, const struct ending *
 
 /* --- going on with a run ---------------------------------------------------------------------- */
 
-/* A cell whose line is whole was run, and is not run again. */
-static void mark_done(struct buf *done, const json_t *entry)
+/* A cell whose line is whole, and as it should be, was run, and is not run again. */
+static void mark_done(struct buf *done, struct inspection *inspection, const json_t *entry)
 {
 	json_int_t index = json_integer_value(json_object_get(entry, "index"));
 
-	if (json_object_get(entry, "cell") == NULL || index < 0 || index >= INDEX_MAX)
+	if (!inspection_cell(inspection, entry) || index < 0 || index >= INDEX_MAX)
 		return;
 	while (done->len <= (size_t)index)
 		buf_char(done, '0');
 	done->data[index] = '1';
 }
 
-/* Reads line by line, so that a large journal takes no room. *length is that of whole lines. */
-static int read_progress(FILE *file, json_t **header, struct buf *done, off_t *length)
+/*
+ * Reads line by line, so that a large journal takes no room. *length is that of whole lines. Whether
+ * there is a header that a run can go on with.
+ */
+static bool read_progress(FILE *file, struct inspection *inspection, json_t **header,
+                          struct buf *done, off_t *length)
 {
 	char *line = NULL;
 	size_t size = 0;
@@ -543,16 +590,18 @@ static int read_progress(FILE *file, json_t **header, struct buf *done, off_t *l
 
 		if (*header == NULL)
 			*header = json_incref(json_object_get(entry, "header"));
-		mark_done(done, entry);
+		mark_done(done, inspection, entry);
 		*length += n;
 		json_decref(entry);
 	}
 	free(line);
-	return *header != NULL ? 0 : ERR_INPUT;
+	return json_is_object(json_object_get(*header, "run")) &&
+	       json_is_object(json_object_get(*header, "request"));
 }
 
 static int take_up(struct results *results, json_t **header, struct buf *done, struct error *error)
 {
+	struct inspection inspection;
 	FILE *file;
 	int rc;
 
@@ -567,14 +616,17 @@ static int take_up(struct results *results, json_t **header, struct buf *done, s
 	file = fopen(results->path, "re");
 	if (file == NULL)
 		return error_system(error, ERR_INPUT, errno, "cannot read %s", results->path);
-	rc = read_progress(file, header, done, &results->length);
+	rc = inspection_init(&inspection, results->path, error);
+	if (rc == 0 && !read_progress(file, &inspection, header, done, &results->length))
+		rc = error_set(error, ERR_INPUT, "%s is not the journal of a run", results->path);
+	inspection_fini(&inspection);
 	fclose(file);
 	if (rc != 0)
-		return error_set(error, ERR_INPUT, "%s is not the journal of a run", results->path);
+		return rc;
 	if (ftruncate(results->fd, results->length) != 0 ||
 	    lseek(results->fd, results->length, SEEK_SET) < 0)
-		return error_system(error, ERR_ENVIRONMENT, errno, "cannot write to %s",
-		                    results->path);
+		return file_cannot_write(results->path, error);
+	results->resumed = true;
 	return 0;
 }
 
@@ -599,7 +651,7 @@ int results_resume(struct results **out, const char *folder, json_t **header, st
 
 int results_close(struct results *results, bool complete, struct error *error)
 {
-	struct ending ending = {complete, clock_wall_ns(), NOT_RUN};
+	struct ending ending = {!results->resumed, complete, clock_wall_ns(), NOT_RUN};
 	int rc = finish(results->folder, results->path, &ending, error);
 
 	results_free(results);
@@ -649,7 +701,7 @@ bool results_are_growing(const char *folder)
 int results_so_far(const char *folder, struct shelf *shelf, json_t **results, struct error *error)
 {
 	char *path = file_join(folder, JOURNAL);
-	struct ending ending = {false, clock_wall_ns(), NOT_RUN_YET};
+	struct ending ending = {.finished_ns = clock_wall_ns(), .not_run = NOT_RUN_YET};
 	int rc = read_journal(path, &ending, shelf, results, error);
 
 	if (rc == 0)

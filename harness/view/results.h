@@ -7,6 +7,9 @@
  * temporary file that is renamed. The journal of a run that came to its end goes then; that of one
  * which was cut short stays, so that the run can go on. results.json has one line for each cell, so
  * that it can be searched and compared.
+ *
+ * Of a journal that another process wrote, each board and cell is held against the schema: one that
+ * does not fit is left out, as if it had not been run, and run.notices says so with line and place.
  */
 #ifndef SHAKEDOWN_VIEW_RESULTS_H
 #define SHAKEDOWN_VIEW_RESULTS_H
@@ -37,7 +40,7 @@ int results_open(struct results **results, const char *folder, const json_t *hea
  * Takes up a run that was cut short: *header is as it was given to results_open, the caller's to
  * release, and `done` (empty before) gets a character for each cell of the plan up to the last one
  * that ran: '1' for those that did, '0' for the rest. A last line that is torn is forgotten.
- * ERR_INPUT if there is no such run, or it goes on.
+ * ERR_INPUT if there is no such run, or it goes on, or its header is no run's.
  */
 int results_resume(struct results **results, const char *folder, json_t **header, struct buf *done,
                    struct error *error);
@@ -78,7 +81,7 @@ int results_close(struct results *results, bool complete, struct error *error);
 /*
  * The same, for the journal that a process which died left in `folder`; the run counts as not
  * complete, and as finished when the journal was last written. A last line that is torn is left
- * out. ERR_INPUT if there is no journal, or its run goes on.
+ * out. ERR_INPUT if there is no journal, or its run goes on, or its header is no run's.
  */
 int results_recover(const char *folder, struct error *error);
 
@@ -89,7 +92,7 @@ bool results_are_growing(const char *folder);
  * What a run that goes on has by now, as results_close would make of it: not complete, without a
  * line that is torn, the rest of the plan as "skip". Its "run" has {"growing": true}. Nothing is
  * written. The caller owns *results, and frees the shelf, which the cells are on, after it.
- * ERR_INPUT if there is no journal.
+ * ERR_INPUT if there is no journal, or its header is no run's.
  */
 int results_so_far(const char *folder, struct shelf *shelf, json_t **results, struct error *error);
 

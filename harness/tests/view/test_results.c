@@ -263,14 +263,12 @@ static void cell_with_a_zero_byte_in_its_log_is_kept(void **state)
 	json_decref(after);
 }
 
-static void crashed_run_is_recovered_with_what_was_whole(void **state)
+/* Leaves the journal of a run with five cells, whose process was killed. */
+static void crash(const json_t *run)
 {
-	json_t *run = story_run(), *after;
-	struct error error = {0};
 	pid_t child = fork();
 	int status;
 
-	(void)state;
 	if (child == 0) {
 		struct results *results = opened(run);
 
@@ -280,6 +278,15 @@ static void crashed_run_is_recovered_with_what_was_whole(void **state)
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFSIGNALED(status));
+}
+
+static void crashed_run_is_recovered_with_what_was_whole(void **state)
+{
+	json_t *run = story_run(), *after;
+	struct error error = {0};
+
+	(void)state;
+	crash(run);
 	assert_int_equal(stat(in_folder("journal.jsonl"), &(struct stat){0}), 0);
 	{
 		struct buf journal = {0};
@@ -366,6 +373,67 @@ static void half_a_line_is_forgotten_when_a_run_goes_on(void **state)
 	json_decref(after);
 }
 
+/* Puts `value` where the cell `i` of `run` has the testimony of its witnesses. */
+static void damage(json_t *run, size_t i, json_t *value)
+{
+	json_object_set_new(json_array_get(json_object_get(run, "cells"), i), "witnesses", value);
+}
+
+/* What is not a cell is left out with its line and place, and run again; the rest is kept. */
+static void cell_of_a_wrong_shape_in_a_journal_is_left_out_and_said(void **state)
+{
+	json_t *run = story_run(), *damaged = story_run(), *header, *after;
+	struct results *results;
+	struct buf done = {0};
+	struct error error = {0};
+	const char *notice;
+
+	(void)state;
+	damage(damaged, 1, json_string("nothing"));
+	damage(damaged, 2, json_integer(7));
+	json_object_del(json_array_get(json_object_get(damaged, "cells"), 3), "diagnosis");
+	crash(damaged);
+	if (results_recover(folder, &error) != 0)
+		fail_msg("%s", error.text);
+	after = written();
+	notice = json_string_value(json_array_get(
+		json_object_get(json_object_get(after, "run"), "notices"), 0));
+	assert_non_null(strstr(notice, "journal.jsonl, line 3: $.cell.witnesses: must be"));
+	assert_non_null(strstr(notice, "So are 2 more."));
+	for (size_t i = 0; i < 5; i++)
+		assert_string_equal(json_text(cell_at(after, i), "reason"),
+		                    i == 0 || i == 4 ? json_text(cell_at(run, i), "reason")
+		                                     : "not-run");
+	json_decref(after);
+	assert_int_equal(results_resume(&results, folder, &header, &done, &error), 0);
+	assert_string_equal(buf_string(&done), "10001");
+	add(results, run, 1);
+	assert_int_equal(results_close(results, false, &error), 0);
+	after = written();
+	assert_string_equal(json_text(cell_at(after, 1), "reason"),
+	                    json_text(cell_at(run, 1), "reason"));
+	json_decref(after);
+	json_decref(header);
+	json_decref(run);
+	json_decref(damaged);
+	buf_fini(&done);
+}
+
+static void journal_of_boards_that_are_none_is_refused_and_kept(void **state)
+{
+	json_t *run = story_run();
+	struct error error = {0};
+
+	(void)state;
+	json_object_del(json_array_get(json_object_get(run, "boards"), 1), "name");
+	crash(run);
+	assert_int_equal(results_recover(folder, &error), ERR_INPUT);
+	assert_non_null(strstr(error.text, "journal.jsonl: $.boards[1]: \"name\" is missing"));
+	assert_true(exists("journal.jsonl"));
+	assert_false(exists("results.json"));
+	json_decref(run);
+}
+
 static void captures_lie_below_their_folder_alone(void **state)
 {
 	static const char *const bad[] = {"cells/../../x.pcapng", "/etc/x", "cells/.x",
@@ -391,7 +459,6 @@ static void limit_files(rlim_t bytes)
 {
 	struct rlimit limit;
 
-	signal(SIGXFSZ, SIG_IGN);
 	getrlimit(RLIMIT_FSIZE, &limit);
 	limit.rlim_cur = bytes == 0 ? limit.rlim_max : bytes;
 	setrlimit(RLIMIT_FSIZE, &limit);
@@ -407,9 +474,10 @@ static void full_disk_loses_nothing_that_was_written(void **state)
 	(void)state;
 	add(results, run, 0);
 	assert_int_equal(stat(in_folder("journal.jsonl"), &status), 0);
+	signal(SIGXFSZ, SIG_IGN);
 	limit_files((rlim_t)status.st_size + 100);
 	assert_int_equal(try_to_add(results, run, 1, &error), ERR_ENVIRONMENT);
-	assert_non_null(strstr(error.text, "journal.jsonl"));
+	assert_non_null(strstr(error.text, "journal.jsonl: File too large (this process may not"));
 	assert_int_equal(results_close(results, false, &error), ERR_ENVIRONMENT);
 	assert_true(exists("journal.jsonl"));
 	assert_false(exists("results.json"));
@@ -419,6 +487,38 @@ static void full_disk_loses_nothing_that_was_written(void **state)
 	assert_string_equal(json_text(cell_at(after, 0), "outcome"),
 	                    json_text(cell_at(run, 0), "outcome"));
 	assert_string_equal(json_text(cell_at(after, 1), "outcome"), "skip");
+	json_decref(run);
+	json_decref(after);
+}
+
+/* The system kills the process as it writes more than that into one file. */
+static void run_killed_while_it_writes_its_reports_leaves_none_by_half(void **state)
+{
+	json_t *run = story_run(), *after;
+	struct error error = {0};
+	struct stat journal;
+	int status;
+	pid_t child;
+
+	(void)state;
+	crash(run);
+	assert_int_equal(stat(in_folder("journal.jsonl"), &journal), 0);
+	child = fork();
+	if (child == 0) {
+		signal(SIGXFSZ, SIG_DFL);
+		limit_files((rlim_t)journal.st_size);
+		results_recover(folder, &error);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ);
+	assert_false(exists("results.json") || exists("index.html"));
+	if (results_recover(folder, &error) != 0)
+		fail_msg("%s", error.text);
+	after = written();
+	for (size_t i = 0; i < 5; i++)
+		assert_string_equal(json_text(cell_at(after, i), "outcome"),
+		                    json_text(cell_at(run, i), "outcome"));
 	json_decref(run);
 	json_decref(after);
 }
@@ -639,6 +739,7 @@ int main(int argc, char **argv)
 		IN_FOLDER(cell_with_a_zero_byte_in_its_log_is_kept),
 		IN_FOLDER(crashed_run_is_recovered_with_what_was_whole),
 		IN_FOLDER(full_disk_loses_nothing_that_was_written),
+		IN_FOLDER(run_killed_while_it_writes_its_reports_leaves_none_by_half),
 		IN_FOLDER(journal_of_another_run_is_not_overwritten),
 		IN_FOLDER(run_that_goes_on_shows_what_it_has_and_nothing_is_written),
 		IN_FOLDER(discarded_run_leaves_nothing),
@@ -648,6 +749,8 @@ int main(int argc, char **argv)
 		IN_FOLDER(nothing_to_recover_is_said),
 		IN_FOLDER(run_that_was_cut_short_goes_on_where_it_was),
 		IN_FOLDER(half_a_line_is_forgotten_when_a_run_goes_on),
+		IN_FOLDER(cell_of_a_wrong_shape_in_a_journal_is_left_out_and_said),
+		IN_FOLDER(journal_of_boards_that_are_none_is_refused_and_kept),
 		IN_FOLDER(captures_lie_below_their_folder_alone),
 		IN_FOLDER(results_of_another_format_are_refused),
 		IN_FOLDER(notice_of_the_run_stands_in_every_report),
