@@ -312,12 +312,15 @@ static void on_capture(struct client *client, const json_t *event, struct bytes 
 static void on_cell(struct client *client, const json_t *event, struct bytes attached)
 {
 	int status = outcome_exit_status(outcome_named(json_text(event, "outcome")));
+	int rc;
 
 	if (client->results == NULL || client->trouble.code != 0)
 		return;
-	stop_if_failed(client,
-	               results_add(client->results, (size_t)json_number(event, "index"), attached,
-	                           first_trouble(client)));
+	rc = results_add(client->results, (size_t)json_number(event, "index"), attached,
+	                 first_trouble(client));
+	stop_if_failed(client, rc);
+	if (rc != 0) /* it will be run again, and does not count */
+		return;
 	client->worst = status > client->worst ? status : client->worst;
 	show_cell(client, event, status != 0);
 }

@@ -1,6 +1,7 @@
 #include "command.h"
 
 #include "base/assert.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/utf8.h"
 #include "base/version.h"
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TRIES_DEFAULT 6 /* one-factor changes that a failing cell may cost */
 #define TRIES_MAX 100
@@ -226,6 +228,15 @@ static void print_ladders(const json_t *results, const struct shelf *shelf)
 	buf_fini(&out);
 }
 
+static bool is_there(const char *folder, const char *name)
+{
+	char *path = file_join(folder, name);
+	bool there = access(path, F_OK) == 0;
+
+	free(path);
+	return there;
+}
+
 /* What came of it, compared and printed. `status` is that of this part of the run. */
 static int show_on(struct shelf *shelf, const struct option_words *options, const char *out,
                    const json_t *base, const struct ci *ci, int status, struct error *error)
@@ -247,7 +258,8 @@ static int show_on(struct shelf *shelf, const struct option_words *options, cons
 	command_print(results, shelf);
 	if (options[RUN_VERBOSE].given)
 		print_ladders(results, shelf);
-	printf("\nReport: %s/index.html\n", out);
+	if (is_there(out, "index.html")) /* a disk may be full before it */
+		printf("\nReport: %s/index.html\n", out);
 	if (ci_end(ci, results, shelf, error) != 0)
 		status = -ERR_ENVIRONMENT;
 	json_decref(results);

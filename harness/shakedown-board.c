@@ -120,6 +120,7 @@ int main(int argc, char **argv)
 	int rc = read_options(argc, argv, &options, &error);
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is as a disk that is full */
 	if (rc == 0)
 		rc = virtual_board_serve(&options, &error);
 	if (rc != 0)

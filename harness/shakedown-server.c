@@ -409,6 +409,7 @@ int main(void)
 	}
 	contexts.credentials.for_children = true;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is as a disk that is full */
 	signal(SIGINT, SIG_IGN); /* Ctrl-C is the daemon's to hear; it closes our standard input */
 	reached = mmap(NULL, sizeof(*reached) * CASES_MAX, PROT_READ | PROT_WRITE,
 	               MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -183,6 +183,7 @@ int main(int argc, char **argv)
 	/* Ctrl-C goes to the whole group; the daemon then ends its children in order. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is as a disk that is full */
 	/*
 	 * Without exit handlers, such as a leak checker's: they need more than the filter allows.
 	 */

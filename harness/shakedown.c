@@ -5,8 +5,11 @@
 
 #include <locale.h>
 #include <openssl/crypto.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const struct command {
 	const char *name, *takes, *does;
@@ -98,11 +101,26 @@ static bool asks_for_help(char **arguments)
 	return false;
 }
 
+/* Whether what was printed came through. The reader of a pipe may have had enough of it. */
+static int check_output(struct error *error)
+{
+	struct stat status;
+
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	if (fstat(STDOUT_FILENO, &status) == 0 && S_ISFIFO(status.st_mode))
+		return 0;
+	return error_set(error, ERR_ENVIRONMENT,
+	                 "cannot write all to standard output: is the disk full?");
+}
+
 static int run_command(const struct command *command, char **arguments)
 {
 	struct error error = {0};
 	int status = command->run(arguments, &error);
 
+	if (error.text[0] == '\0' && check_output(&error) != 0)
+		status = -error.code;
 	if (error.text[0] != '\0')
 		fprintf(stderr, "shakedown: %s\n", error.text);
 	return status;
@@ -115,6 +133,7 @@ int main(int argc, char **argv)
 	const struct command *command = find_command(help ? argv[2] : word);
 
 	setlocale(LC_CTYPE, "");
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is as a disk that is full */
 	if (help || asks_for_help(argv + 1)) {
 		usage(command, stdout);
 		return 0;

@@ -2,6 +2,7 @@
 #include "keeper.h"
 #include "worker.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,7 @@ static int keep_lab(char **arguments)
 
 int main(int argc, char **argv)
 {
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is as a disk that is full */
 	if (argc == 2 && strcmp(argv[1], "--run") == 0)
 		return worker_serve();
 	if (argc == 2 && strcmp(argv[1], "--run-for-lab") == 0)

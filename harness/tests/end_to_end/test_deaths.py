@@ -308,10 +308,14 @@ class Deaths(Lab):
         return (self.out / name).stat().st_size
 
     def cut_in_writing(self, size: int) -> None:
-        """The kernel kills the command in the middle of a file, as soon as that is larger than this."""
+        """No process of the run may write a file that is larger than this: that is as a disk that is full."""
         run = self.resume_by("prlimit", f"--fsize={size}")
-        self.assertEqual(run.finish().status, -signal.SIGXFSZ)
+        done = run.finish()
         self.check_cut(run)
+        self.assertEqual(done.status, 3)
+        self.assertRegex(done.complaint, (
+            rf"^cannot write {self.out}/\S+: File too large \(this process may not write files as large: `ulimit -f`\); "
+            f"the report could not be written: see to that, then `shakedown report {self.out}` does it$"))
 
     def test_what_a_run_does_not_survive(self) -> None:
         self.ran: list[str] = []

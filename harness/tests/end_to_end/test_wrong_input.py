@@ -347,6 +347,13 @@ class Usage(Lab):
     def test_version(self) -> None:
         self.assertRegex(self.shakedown("--version").out, r"^shakedown [0-9.]+, with OpenSSL 3\.")
 
+    def test_output_that_the_disk_does_not_take(self) -> None:
+        for words in (["plan", "story"], ["explain", str(ROOT / "captures/st-forum-rsa-refused.pcap")]):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([SHAKEDOWN, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+            self.assertEqual((done.returncode, done.stderr),
+                             (3, "shakedown: cannot write all to standard output: is the disk full?\n"))
+
     def test_unknown_command(self) -> None:
         self.refused('there is no command "test"', "test")
 
