@@ -2,7 +2,7 @@
 
 #include "base/json.h"
 #include "verdict/expectation.h"
-#include "verdict/offer.h"
+#include "verdict/lack.h"
 
 #include <string.h>
 
@@ -510,7 +510,7 @@ void facts_read(struct facts *facts, const json_t *cell, const json_t *board)
 		facts->bits |= NOT_OFFERED;
 	if (json_text(cell, "cannot")[0] != '\0')
 		facts->bits |= SERVER_CANNOT;
-	if (offer_declared(facts->missing, json_object_get(cell, "server"),
+	if (lack_all_declared(facts->missing, json_object_get(cell, "server"),
 	                   json_object_get(board, "unsupported")))
 		facts->bits |= DECLARED;
 	read_expectation(facts, cell, server, wire);

@@ -4,6 +4,7 @@
 #include "base/words.h"
 #include "verdict/expectation.h"
 #include "verdict/facts.h"
+#include "verdict/lack.h"
 #include "verdict/offer.h"
 #include "verdict/status.h"
 #include "verdict/witness.h"
@@ -278,7 +279,7 @@ static void fill_alert(const struct scene *scene, struct buf *out)
 
 static void fill_missing(const struct scene *scene, struct buf *out)
 {
-	offer_words(scene->facts.missing, out);
+	lack_words(scene->facts.missing, out);
 }
 
 static void fill_cannot(const struct scene *scene, struct buf *out)
@@ -540,7 +541,7 @@ static bool gainsaid(const json_t *missing, const json_t *errors)
 	size_t i;
 
 	json_array_foreach(missing, i, lack)
-		if (offer_explains(json_text(lack, "what"), errors))
+		if (lack_explains(json_text(lack, "what"), errors))
 			return false;
 	return true;
 }
@@ -563,7 +564,7 @@ static void look_at_offer(json_t *cell, const json_t *board)
 	cannot = offer_cannot(server, wire, facts.alert);
 	if (json_array_size(missing) > 0 && !gainsaid(missing, errors))
 		json_object_set(cell, "missing", missing);
-	if (cannot != NULL && offer_explains(cannot, errors))
+	if (cannot != NULL && lack_explains(cannot, errors))
 		json_object_set_new(cell, "cannot", json_made(json_string(cannot)));
 	json_decref(missing);
 }

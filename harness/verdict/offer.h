@@ -1,10 +1,11 @@
 /*
- * offer.h: what a ClientHello lacks for a server's configuration. Layer: verdict. Pure: no I/O, no
- * clock, no globals of its own but what libssl made of the last cipher list; one thread at a time.
+ * offer.h: what a ClientHello lacks for a server's configuration. Layer: verdict. Pure but for what
+ * choice.h keeps: no I/O, no clock; one thread at a time.
  *
- * Worked out as OpenSSL 3 does: the version is settled first, on the highest that both sides have
- * (RFC 8446 section 4.2.1), and everything else is looked for in that version alone. So a client
- * that also offers an older version is not saved by it.
+ * What the client has (offered.h) is held against what the server has (means.h), as OpenSSL 3
+ * does: the version is settled first, on the highest that both sides have (RFC 8446 section 4.2.1),
+ * and everything else is looked for in that version alone. So a client that also offers an older
+ * version is not saved by it. In TLS 1.2 the suite then decides (choice.h).
  *
  * A lack is claimed only if it is certain: the refusal must fit it (the alert and when it came),
  * and all words of the configuration must be known here. In doubt nothing is claimed, and the cell
@@ -13,17 +14,13 @@
 #ifndef SHAKEDOWN_VERDICT_OFFER_H
 #define SHAKEDOWN_VERDICT_OFFER_H
 
-#include "base/buf.h"
-
 #include <jansson.h>
 #include <stdbool.h>
 
 /*
- * A new array of what is missing; empty if nothing is, or nothing is certain. `server` is the
- * suite's server object, `wire` the connection that the wire saw, `alert` the first fatal alert
- * (NULL: none). Each element: {"what": a key of `server`, "version": the settled one ("" if none is
- * common), "needed": [...], "offered": [...]}; any one of `needed` would have done. With
- * "sni" that is the extension itself.
+ * A new list of what is missing (lack.h); empty if nothing is, or nothing is certain. `server` is
+ * the suite's server object, `wire` the connection that the wire saw, `alert` the first fatal alert
+ * (NULL: none).
  */
 json_t *offer_missing(const json_t *server, const json_t *wire, const json_t *alert);
 
@@ -41,26 +38,11 @@ const char *offer_cannot(const json_t *server, const json_t *wire, const json_t 
 bool offer_refuses(const json_t *server, const json_t *wire);
 
 /*
- * True if OpenSSL's error queue, of a server's testimony, does not gainsay that the refusal was for
- * the lack of `what`. An empty queue gainsays nothing.
- */
-bool offer_explains(const char *what, const json_t *errors);
-
-/*
- * True if there is something missing and `unsupported` (of the board's profile) declares all of it:
- * the needed values themselves, or the certificates that need them.
- */
-bool offer_declared(const json_t *missing, const json_t *server, const json_t *unsupported);
-
-/*
  * What each side has, whatever came of it: a new list of {"what": a key of `server`, "version",
  * "server": [...], "client": [...] or null (it sent no such list)}. First the versions; then, for
  * the settled one, suites, groups, signature algorithms (those that go with the server's
  * certificates) and ALPN. What is not certain is left out; the list is empty without a ClientHello.
  */
 json_t *offer_sets(const json_t *server, const json_t *wire);
-
-/* Appends "TLS 1.3" or "a signature algorithm for TLS 1.3 (any of rsa_pss_rsae_sha256, ...)". */
-void offer_words(const json_t *missing, struct buf *out);
 
 #endif

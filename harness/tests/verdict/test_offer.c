@@ -14,6 +14,7 @@
 #include "peer/context.h"
 #include "tests/verdict/cells.h"
 #include "verdict/facts.h"
+#include "verdict/lack.h"
 #include "verdict/offer.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -242,7 +243,7 @@ static void assert_claimed(const json_t *server, const json_t *wire, size_t clie
 	json_t *missing = offer_missing(server, wire, alert);
 	struct buf words = {0};
 
-	offer_words(missing, &words);
+	lack_words(missing, &words);
 	if ((json_array_size(missing) == 0 || words.len == 0) && strstr(text, "1.1") == NULL)
 		fail_msg("client %zu was refused by %s with alert %lld, and nothing is claimed",
 		         client, text, json_number(alert, "number"));
@@ -328,12 +329,12 @@ static void openssls_own_reason_is_heeded(void **state)
 	json_t *other = parsed("[{'reason': 'unsafe legacy renegotiation disabled'}]");
 
 	(void)state;
-	assert_true(offer_explains("groups", shared));
-	assert_true(offer_explains("groups", NULL));
-	assert_true(offer_explains("signature_algorithms", signature));
-	assert_false(offer_explains("groups", signature));
-	assert_false(offer_explains("cipher_list", signature));
-	assert_false(offer_explains("cipher_list", other));
+	assert_true(lack_explains("groups", shared));
+	assert_true(lack_explains("groups", NULL));
+	assert_true(lack_explains("signature_algorithms", signature));
+	assert_false(lack_explains("groups", signature));
+	assert_false(lack_explains("cipher_list", signature));
+	assert_false(lack_explains("cipher_list", other));
 	json_decref(shared);
 	json_decref(signature);
 	json_decref(other);
@@ -427,7 +428,7 @@ static void unsupported_is_what_the_profile_declares_in_full(void **state)
 		json_t *missing = parsed(declarations[i].missing);
 		json_t *unsupported = parsed(declarations[i].unsupported);
 
-		if (offer_declared(missing, server, unsupported) != declarations[i].declared)
+		if (lack_all_declared(missing, server, unsupported) != declarations[i].declared)
 			fail_msg("%s by %s", declarations[i].missing, declarations[i].unsupported);
 		json_decref(missing);
 		json_decref(unsupported);
