@@ -147,21 +147,6 @@ static int refuse_capture(const struct hellos *hellos, const char *path,
 	                 path, counts->n_connections, counts->n_connections == 1 ? "" : "s");
 }
 
-static void note_left_out(const struct hellos *hellos, const char *path, FILE *notes)
-{
-	if (hellos->n_cut > 0)
-		fprintf(notes,
-		        "%s: %" PRIu64 " ClientHello%s cut short and passed over, the first in "
-		        "connection %" PRIu64 "\n",
-		        path, hellos->n_cut, hellos->n_cut == 1 ? " is" : "s are",
-		        hellos->first_cut);
-	if (hellos->n_dropped > 0)
-		fprintf(notes,
-		        "%s: there are more than %d kinds of ClientHellos; %" PRIu64 " of later "
-		        "kinds are passed over\n",
-		        path, HELLOS_MAX, hellos->n_dropped);
-}
-
 static int read_capture(struct collection *collection, const struct decode_request *request,
                         FILE *notes, struct error *error)
 {
@@ -178,7 +163,6 @@ static int read_capture(struct collection *collection, const struct decode_reque
 	}
 	if (rc != 0)
 		fprintf(notes, "%s\n", damage.text);
-	note_left_out(hellos, request->path, notes);
 	return 0;
 }
 
@@ -320,15 +304,33 @@ static int read_bare(const struct collection *collection, const char *path, stru
 	return rc;
 }
 
+static void note_left_out(const struct hellos *hellos, const char *path, FILE *notes)
+{
+	if (hellos->n_cut > 0)
+		fprintf(notes,
+		        "%s: %" PRIu64 " ClientHello%s cut short and passed over, the first in "
+		        "connection %" PRIu64 "\n",
+		        path, hellos->n_cut, hellos->n_cut == 1 ? " is" : "s are",
+		        hellos->first_cut);
+	if (hellos->n_dropped > 0)
+		fprintf(notes,
+		        "%s: there are more than %d kinds of ClientHellos; %" PRIu64 " of later "
+		        "kinds are passed over\n",
+		        path, HELLOS_MAX, hellos->n_dropped);
+}
+
 int hellos_read(struct hellos *hellos, const struct decode_request *request,
                 enum hellos_apart apart, FILE *notes, struct error *error)
 {
 	struct collection collection = {hellos, apart};
+	int rc;
 
 	*hellos = (struct hellos){0};
-	if (is_bare(request->path))
-		return read_bare(&collection, request->path, error);
-	return read_capture(&collection, request, notes, error);
+	rc = is_bare(request->path) ? read_bare(&collection, request->path, error)
+	                            : read_capture(&collection, request, notes, error);
+	if (rc == 0)
+		note_left_out(hellos, request->path, notes);
+	return rc;
 }
 
 void hellos_fini(struct hellos *hellos)

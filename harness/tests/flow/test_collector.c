@@ -241,6 +241,49 @@ static void what_is_no_request_is_refused(void **state)
 	json_decref(other);
 }
 
+/* What is left at the end, packets and requests, is freed: a sanitizer would see it. */
+static void a_collector_may_end_while_ports_are_asked_for(void **state)
+{
+	talk(*state, 40001);
+	assert_true(ask(*state, 443, 1000, 0));
+	assert_true(ask(*state, 444, 1000, 0));
+	assert_int_equal(collector_wait_ms(*state, 0), 1000);
+}
+
+/* As many packets of a connection to `port` as a port keeps, or more. */
+static void fill(struct collector *collector, uint16_t port)
+{
+	static char large[60000];
+	/* The side that the frames call the server opens it, so its client's port is the other's. */
+	const struct frame syn = {
+		.from_server = true, .flags = TCP_SYN, .seq = 9, .client_port = port};
+	struct frame data = {.from_server = true, .flags = TCP_ACK, .seq = 10, .client_port = port,
+	                     .data = large, .len = sizeof(large)};
+
+	give(collector, &syn);
+	for (size_t i = 0; i <= COLLECTOR_PORT_MAX / sizeof(large); i++, data.seq += sizeof(large))
+		give(collector, &data);
+}
+
+static void beyond_the_cap_of_all_ports_the_one_idle_longest_is_forgotten(void **state)
+{
+	struct collector *collector = *state;
+	size_t n_packets;
+	json_t *message;
+
+	talk(collector, 40001);
+	for (int port = 500; port <= 500 + (int)(COLLECTOR_ALL_MAX / COLLECTOR_PORT_MAX); port++)
+		fill(collector, (uint16_t)port);
+	assert_true(ask(collector, 443, 0, 0));
+	message = answer(collector, 0, 0, &n_packets);
+	assert_int_equal(n_connections(message), 0);
+	json_decref(message);
+	assert_true(ask(collector, 502, 0, 0));
+	message = answer(collector, 0, 0, &n_packets);
+	assert_int_equal(n_connections(message), 1);
+	json_decref(message);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -254,6 +297,8 @@ int main(void)
 		TEST(beyond_the_cap_packets_are_left_out_and_that_is_said),
 		TEST(a_zero_byte_from_a_peer_breaks_no_message),
 		TEST(what_is_no_request_is_refused),
+		TEST(a_collector_may_end_while_ports_are_asked_for),
+		TEST(beyond_the_cap_of_all_ports_the_one_idle_longest_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

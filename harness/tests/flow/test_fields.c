@@ -1,4 +1,4 @@
-/* Paths of --fields against the shipped schema. */
+/* Paths of --fields against the shipped schema, and the values that stand there. */
 #include "flow/fields.h"
 
 #include "base/json.h"
@@ -79,11 +79,34 @@ static void a_mistyped_path_gets_the_nearest_right_one(void **state)
 	}
 }
 
+static void values_stand_in_one_line_whatever_a_peer_put_into_them(void **state)
+{
+	json_t *decoded = json_made(json_pack(
+		"{s:s, s:{s:[{s:i}, {s:i}]}, s:n, s:{s:b}}", "name", "a\tb\nc\\d\x1b\x7f",
+		"hello", "extensions", "type", 10, "type", 43, "nothing", "close", "orderly", 1));
+	struct buf out = {0};
+
+	(void)state;
+	fields_write(&out, "name,hello.extensions.type,hello.extensions.1.type,nothing,close",
+	             decoded);
+	assert_string_equal(buf_string(&out), "a\\tb\\nc\\\\d\\u001b\\u007f\t10,43\t43\t\t"
+	                                      "{\"orderly\":true}\n");
+	buf_clear(&out);
+	fields_write(&out,
+	             "hello.a_name_that_is_longer_than_any_member_of_a_connection_could_ever_be,"
+	             "hello.extensions.2.type",
+	             decoded);
+	assert_string_equal(buf_string(&out), "\t\n");
+	buf_fini(&out);
+	json_decref(decoded);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(paths_that_a_connection_can_have_are_taken),
 		cmocka_unit_test(a_mistyped_path_gets_the_nearest_right_one),
+		cmocka_unit_test(values_stand_in_one_line_whatever_a_peer_put_into_them),
 	};
 
 	return cmocka_run_group_tests(tests, load, unload);

@@ -126,6 +126,7 @@ static void link_layers_of_every_kind_are_read(void **state)
 		ROW(LINKTYPE_PPP_HDLC, false, "\x0f\0\x08\0"),
 		ROW(LINKTYPE_PPP, true, "\x8f\0\x86\xdd"),
 		ROW(LINKTYPE_C_HDLC, true, "\x0f\0\x86\xdd"),
+		ROW(LINKTYPE_C_HDLC, false, "\xff\3\0\x21"),
 		ROW(LINKTYPE_PPP_WITH_DIR, false, "\1\xff\3\0\x21"),
 		ROW(LINKTYPE_PPP_ETHER, true, "\x11\0\0\1\0\x50\0\x57"),
 		ROW(LINKTYPE_ETHERNET, false, "DDDDDDSSSSSS\x88\x64\x11\0\0\1\0\x50\0\x21"),
@@ -180,6 +181,40 @@ static void link_layers_of_every_kind_are_read(void **state)
 		buf_add(&out, rows[i].header, rows[i].len);
 		(rows[i].ipv6 ? frame_put_ipv6 : frame_put_ipv4)(&out, &hello);
 		check_hello(&out, rows[i].linktype, rows[i].ipv6);
+	}
+	buf_fini(&out);
+}
+
+static void frames_of_other_content_are_no_tcp(void **state)
+{
+	static const struct {
+		uint16_t linktype;
+		bool ipv6;
+		const char *header;
+		size_t len;
+	} rows[] = {
+		/* PPPoE's discovery; the control protocol of PPP; another EtherType. */
+		ROW(LINKTYPE_ETHERNET, false, "DDDDDDSSSSSS\x88\x64\x11\x09\0\1\0\x50\0\x21"),
+		ROW(LINKTYPE_PPP, false, "\xff\3\xc0\x21"),
+		ROW(LINKTYPE_ETHERNET, false, "DDDDDDSSSSSS\x08\x06"),
+		/* IEEE 802.11: a beacon, encrypted data, several frames in one. */
+		ROW(LINKTYPE_IEEE802_11, false, "\x80\1ttAAAAAABBBBBBCCCCCCss" LLC "\x08\0"),
+		ROW(LINKTYPE_IEEE802_11, false, "\x08\x41ttAAAAAABBBBBBCCCCCCss" LLC "\x08\0"),
+		ROW(LINKTYPE_IEEE802_11, false, "\x88\1ttAAAAAABBBBBBCCCCCCss\x80\0" LLC "\x08\0"),
+		/* NFLOG whose attribute is shorter than its own header; ERF of another kind. */
+		ROW(LINKTYPE_NFLOG, false, "\2\0\0\0" "\3\0\1\0" "\4\0\x09\0"),
+		ROW(LINKTYPE_ERF, false, "tttttttt\1rrllww" "pp" "DDDDDDSSSSSS\x08\0"),
+	};
+	struct buf out = {0};
+	struct segment segment;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		buf_clear(&out);
+		buf_add(&out, rows[i].header, rows[i].len);
+		frame_put_ipv4(&out, &hello);
+		assert_int_equal(decode_copy(frame_packet(&out, rows[i].linktype, 7), &segment, NULL),
+		                 SEGMENT_OTHER);
 	}
 	buf_fini(&out);
 }
@@ -443,6 +478,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_link_layer_is_read_with_both_ip_versions),
 		cmocka_unit_test(link_layers_of_every_kind_are_read),
+		cmocka_unit_test(frames_of_other_content_are_no_tcp),
 		cmocka_unit_test(what_is_inside_a_tunnel_is_read),
 		cmocka_unit_test(tunnels_in_tunnels_without_end_are_not_followed),
 		cmocka_unit_test(link_types_of_one_ip_version_are_read),
