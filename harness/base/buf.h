@@ -2,7 +2,8 @@
  * buf.h: a growing byte buffer with a cap. Layer: base. Pure: no I/O, no clock, no globals.
  *
  * Zero-initialised storage is an empty buffer. Running out of memory ends the process (CHECK);
- * reaching the cap does not: further bytes are dropped and `full` is set.
+ * reaching the cap does not: what one call would append is then dropped as a whole, and `full` is
+ * set. A later, shorter piece may still find room, so look at `full` before trusting the content.
  */
 #ifndef SHAKEDOWN_BASE_BUF_H
 #define SHAKEDOWN_BASE_BUF_H
@@ -29,7 +30,7 @@ void buf_clear(struct buf *buf);
 /* Empties the buffer and keeps its storage if that is not more than `max` bytes. */
 void buf_idle(struct buf *buf, size_t max);
 
-/* What buf_reserve does where there is no room yet. */
+/* buf_reserve where the storage has to grow. Not to be called elsewhere. */
 bool buf_grow(struct buf *buf, size_t n);
 
 /* Room for `n` more bytes. False, with `full` set, if the cap forbids it. */
@@ -41,8 +42,8 @@ static inline bool buf_reserve(struct buf *buf, size_t n)
 }
 
 /*
- * Where `n` more bytes can be written, NULL where the cap forbids it; buf_written then says where
- * they end.
+ * Where `n` more bytes can be written, NULL where the cap forbids it. buf_written then says where
+ * those that were written end, at most `n` from there.
  */
 static inline uint8_t *buf_room(struct buf *buf, size_t n)
 {
@@ -55,6 +56,10 @@ static inline void buf_written(struct buf *buf, uint8_t *end)
 	*end = '\0';
 }
 
+/*
+ * Append bytes, which are copied: `len` of them (then `data` may be NULL if it is 0), a range, a
+ * text without its final zero, one character.
+ */
 static inline void buf_add(struct buf *buf, const void *data, size_t len)
 {
 	if (!buf_reserve(buf, len))
@@ -85,6 +90,7 @@ static inline void buf_char(struct buf *buf, char c)
 	buf_written(buf, at + 1);
 }
 
+/* Append formatted text, as printf. */
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *buf, const char *format, va_list arguments);
 
@@ -98,7 +104,10 @@ void buf_u32(struct buf *buf, uint32_t value);
 void buf_u16le(struct buf *buf, uint16_t value);
 void buf_u32le(struct buf *buf, uint32_t value);
 
-/* Decimal digits; the other writes them where there is room (buf_room), and returns the end. */
+/*
+ * Decimal digits, without leading zeros. buf_put_decimal writes them to `at`, where there is room
+ * for BUF_DECIMAL_MAX bytes (buf_room), and returns their end.
+ */
 #define BUF_DECIMAL_MAX 20
 void buf_decimal(struct buf *buf, uint64_t value);
 uint8_t *buf_put_decimal(uint8_t *at, uint64_t value);

@@ -18,8 +18,8 @@
 #include <uv.h>
 
 #define CHILD_GRACE_MS 1000
-#define CHILD_PASSED 3       /* the descriptor of a file that a child is given */
-#define CHILD_STDERR_MAX 2048       /* bytes of the child's last words that are kept */
+#define CHILD_PASSED 3               /* the descriptor of a file that a child is given */
+#define CHILD_STDERR_MAX 2048        /* bytes of the child's last words that are kept */
 #define CHILD_UNSENT_MAX (64u << 20) /* bytes; a child that reads nothing is killed at this cap */
 
 struct child;
@@ -54,8 +54,8 @@ int child_start_with(struct child **child, uv_loop_t *loop, const char *name,
                      const struct child_events *events, void *context, struct error *error);
 
 /*
- * Sends a message; `message` is borrowed for the call. Does nothing once the child is being
- * stopped.
+ * Sends a message, which is borrowed for the call, and returns before it is read. Does nothing once
+ * the child is being stopped, or is gone.
  */
 void child_send(struct child *child, const json_t *message);
 

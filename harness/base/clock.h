@@ -1,5 +1,5 @@
 /*
- * clock.h: the two clocks. Layer: base.
+ * clock.h: the two clocks. Layer: base. Asks the system.
  */
 #ifndef SHAKEDOWN_BASE_CLOCK_H
 #define SHAKEDOWN_BASE_CLOCK_H

@@ -25,7 +25,8 @@ struct error {
 /*
  * Writes the sentence (printf format, no final newline or full stop needed) and returns `code`, so
  * that a failing function can `return error_set(...)`. With a NULL `error`, error_set and
- * error_system only pass the code on, and the others do nothing and return 0.
+ * error_system only pass the code on, and the others do nothing and return 0. No argument may point
+ * into `error` itself: error_prefix and error_append keep the sentence there is.
  */
 int error_set(struct error *error, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -38,7 +39,7 @@ int error_system(struct error *error, int code, int system_errno, const char *fo
 int error_prefix(struct error *error, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Appends to the sentence there is (printf format). Returns the error's code. */
+/* Appends to the sentence there is, as it stands (printf format). Returns the error's code. */
 int error_append(struct error *error, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -1,5 +1,5 @@
 /*
- * file.h: whole files, written so that a reader never sees half of one. Layer: base.
+ * file.h: whole files, written so that a reader never sees half of one. Layer: base. Does I/O.
  */
 #ifndef SHAKEDOWN_BASE_FILE_H
 #define SHAKEDOWN_BASE_FILE_H
@@ -20,8 +20,9 @@ int file_write(const char *path, struct bytes content, mode_t mode, struct error
 
 /* A file that is written piece by piece, and is there only when it is whole. */
 struct file_draft {
-	char *path, *temporary; /* its name, and that of the draft, */
-	bool named;             /* if it has one */
+	char *path;      /* owned; the file's name */
+	char *temporary; /* owned; the draft's, where `named` */
+	bool named;
 	int fd;
 };
 
@@ -41,12 +42,16 @@ int file_write_all(int fd, struct bytes content);
 int file_cannot_write(const char *path, struct error *error);
 
 /*
- * Reads all of `path` ("-": standard input) into `content`, which the caller frees with buf_fini.
- * Refuses more than `max` bytes. ERR_INPUT with the system's reason: the user named the file.
+ * Appends all of `path` ("-": standard input) to `content`, which the caller frees with buf_fini
+ * in any case. Refuses content of more than `max` bytes. ERR_INPUT with the system's reason: the
+ * user named the file.
  */
 int file_read(const char *path, size_t max, struct buf *content, struct error *error);
 
-/* Makes the folder and those above it (mode 0777 less the umask). 0 if it is there already. */
+/*
+ * Makes the folder and those above it (mode 0777 less the umask). 0 also if it is there already;
+ * ERR_ENVIRONMENT with the system's reason.
+ */
 int file_make_folder(const char *path, struct error *error);
 
 /* A new string "<folder>/<name>"; the caller frees it. */
@@ -55,7 +60,7 @@ char *file_join(const char *folder, const char *name);
 /*
  * The folder that holds certs/recipes.json, scenarios/ and harness/: $SHAKEDOWN_ROOT, or the
  * nearest folder above the running program, or share/shakedown in it. Borrowed, for the life of the
- * process. NULL, with the error set, if there is none.
+ * process. NULL if there is none: ERR_INPUT if the user named it, else ERR_ENVIRONMENT.
  */
 const char *file_data_root(struct error *error);
 

@@ -1,5 +1,6 @@
 /*
  * json.h: JSON from files of the user's, with the place named in every complaint. Layer: base.
+ * Does I/O in json_load_path and json_load_large.
  *
  * A node is a borrowed jansson value and the path that leads to it ("$.scenarios[0].server"). All
  * complaints read "<file>: <path>: <sentence>" and carry ERR_INPUT.
@@ -22,8 +23,9 @@ struct json_node {
 };
 
 /*
- * Reads `path` as one JSON value (RFC 8259; duplicate keys are refused). The caller owns *value and
- * releases it with json_decref. Line and column are in the error.
+ * Reads `path` ("-": standard input) as one JSON value (RFC 8259; duplicate keys are refused). The
+ * caller owns *value and releases it with json_decref. ERR_INPUT, with line and column, if it is no
+ * JSON or cannot be read.
  */
 int json_load_path(const char *path, json_t **value, struct error *error);
 

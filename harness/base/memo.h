@@ -26,7 +26,7 @@ void memo_free(struct memo *memo);
 /* The value of a key, valid until the next memo_add; false if there is none. */
 bool memo_find(const struct memo *memo, uint64_t tag, struct bytes key, struct bytes *value);
 
-/* Offers a value, which is copied, for a key that memo_find does not find. */
+/* Offers a value, copied as its key is, for a key that memo_find does not find. */
 void memo_add(struct memo *memo, uint64_t tag, struct bytes key, struct bytes value);
 
 #endif

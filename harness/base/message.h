@@ -1,6 +1,6 @@
 /*
  * message.h: how Shakedown's processes talk: JSON lines, each with an optional attachment. Layer:
- * base.
+ * base. Does I/O in message_write and message_read.
  *
  * A message is one line of JSON (an object) that ends with '\n'. If it has the integer member
  * "attached", exactly that many raw bytes follow the line (a capture, say). Both parts have caps,
@@ -21,13 +21,14 @@
 struct message_reader {
 	struct buf held;
 	size_t scanned;   /* bytes of `held` known to hold no end of line */
-	json_t *waiting;  /* a line whose attachment is not whole yet */
+	json_t *waiting;  /* owned; a line whose attachment is not whole yet */
 	size_t n_attached;
 };
 
+/* Frees what is held, also of a message that is not whole; the reader may be used again. */
 void message_reader_fini(struct message_reader *reader);
 
-/* Adds bytes that have come. */
+/* Adds bytes that have come, copied. */
 void message_feed(struct message_reader *reader, const void *data, size_t len);
 
 /*
@@ -44,12 +45,14 @@ int message_next(struct message_reader *reader, json_t **message, struct bytes *
  */
 void message_put(struct buf *out, const json_t *message, struct bytes attached);
 
-/*
- * For those that may block, children and the command: writes one message to `fd`; and waits up to
- * timeout_ms (-1: for ever) for the next from `fd`: 1 and a message as message_next, 0 on time-out,
- * ERR_ENVIRONMENT when the other end was closed (error text empty) or the stream broke.
- */
+/* Writes one message to `fd`, blocking. ERR_ENVIRONMENT with the system's reason. */
 int message_write(int fd, const json_t *message, struct bytes attached, struct error *error);
+
+/*
+ * Waits for the next message from `fd`, up to timeout_ms (-1: for ever) for each piece of it. 1 and
+ * a message as message_next; 0 if the time is over or a signal came; ERR_ENVIRONMENT if the other
+ * end was closed (error text empty) or the stream broke.
+ */
 int message_read(int fd, struct message_reader *reader, int timeout_ms, json_t **message,
                  struct bytes *attached, struct error *error);
 

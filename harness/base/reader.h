@@ -166,7 +166,6 @@ static inline uint64_t reader_u64(struct reader *reader, const char *field)
 	return reader_integer(reader, 8, reader->little, field);
 }
 
-
 /* Offset of the next byte in the outermost range. */
 static inline size_t reader_offset(const struct reader *reader)
 {

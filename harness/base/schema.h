@@ -1,5 +1,6 @@
 /*
- * schema.h: checks JSON against a JSON Schema, with one sentence for the user. Layer: base.
+ * schema.h: checks JSON against a JSON Schema, with one sentence for the user. Layer: base. Does
+ * I/O in schema_load.
  *
  * The schemas are the project's own, shipped for editors too, so that what the program refuses and
  * what an editor marks is the same by construction. Understood is this subset of draft 2020-12:
@@ -38,6 +39,7 @@ int schema_load(struct schema **schema, const char *path, struct error *error);
 /* The same from `value`, which the schema holds on to. `name` is for complaints, and is copied. */
 int schema_new(struct schema **schema, const char *name, json_t *value, struct error *error);
 
+/* schema_free(NULL) does nothing. */
 void schema_free(struct schema *schema);
 
 /*

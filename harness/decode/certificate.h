@@ -19,7 +19,10 @@
  */
 bool certificate_tell(struct emit *emit, struct bytes der, struct fault *fault);
 
-/* Writes the member "key" of a SubjectPublicKeyInfo. */
+/*
+ * Writes the member "key" of the SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7) that comes next in
+ * `reader`, which keeps the first fault.
+ */
 void public_key_tell(struct emit *emit, struct reader *reader);
 
 #endif

@@ -10,7 +10,7 @@
 #define CERTIFICATE_UNPACKED_MAX (256u << 10) /* bytes; longer messages stay packed */
 
 /*
- * Unpacks `packed` by `algorithm` (IANA's number) into `out`, which is empty and the caller's to
+ * Unpacks `packed` by `algorithm` (RFC 8879 section 3: zlib, brotli, zstd) into `out`, which is empty and the caller's to
  * free. Returns NULL, or what is wrong, to be put behind the name of the field: it does not unpack,
  * or not to `length` bytes, or `length` is over the limit. Static text.
  */

@@ -71,6 +71,7 @@ const char *oid_name(struct bytes oid, char text[OID_TEXT_MAX]);
 
 /* What follows writes one member or, with `key` NULL, one element of a list. */
 
+/* An object identifier, as der_oid. */
 void der_tell_oid(struct emit *emit, const char *key, struct reader *reader, const char *field);
 
 /* An INTEGER in hexadecimal digits, with a sign if it is negative. */

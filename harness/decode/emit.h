@@ -1,5 +1,6 @@
 /*
- * emit.h: one decoded thing, told once, written as JSON or as a text tree. Layer: decode. Pure.
+ * emit.h: one decoded thing, told once, written as JSON or as a text tree. Layer: decode. Pure: no
+ * I/O, no clock, no globals.
  *
  * Members are written straight into the caller's buffer; nothing is allocated per field. EMIT_JSON
  * is compact JSON (RFC 8259) with the RFC's field names as keys. EMIT_TEXT is an indented tree for
@@ -65,6 +66,7 @@ void emit_string(struct emit *emit, const char *key, struct bytes text);
 void emit_printf(struct emit *emit, const char *key, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* An integer in decimal, true or false, null ("unknown" in the text tree). */
 void emit_uint(struct emit *emit, const char *key, uint64_t value);
 void emit_bool(struct emit *emit, const char *key, bool value);
 void emit_null(struct emit *emit, const char *key);
@@ -117,6 +119,7 @@ struct emit_slots {
 	} slots[EMIT_SLOTS_MAX];
 };
 
+/* For emit_hex, emit_ms and emit_uint with the same values; `bytes` is borrowed as `text` below. */
 void emit_slots_hex(struct emit_slots *slots, struct bytes bytes);
 void emit_slots_ms(struct emit_slots *slots, uint64_t t_ns, uint64_t t0_ns);
 void emit_slots_uint(struct emit_slots *slots, uint64_t value);

@@ -107,7 +107,10 @@ bool keys_wants_exchange(const struct keys *keys);
 /* That master secret; empty if it is not to be had. */
 void keys_exchange(struct keys *keys, struct bytes master_secret);
 
+/* That side's ChangeCipherSpec came. In TLS 1.3 it means nothing (RFC 8446 section 5). */
 void keys_change_cipher_spec(struct keys *keys, bool from_server);
+
+/* Bytes of that side are missing: records and a ChangeCipherSpec may have been among them. */
 void keys_gap(struct keys *keys, bool from_server);
 
 /* True if there are or may be keys for that side's records, so that their bodies are wanted. */

@@ -17,7 +17,6 @@
 #define PROTECTION_LOST_MAX 64  /* records that a gap may hide, for the next to be opened */
 #define PROTECTION_SEARCH_MAX 8 /* records that are tried so before the gap counts as longer */
 #define MASTER_SECRET_LEN 48    /* bytes; RFC 5246 section 8.1 */
-
 #define PROTECTION_MEMORY 2048  /* bytes that one takes, about, with what libcrypto holds */
 
 struct protection;
@@ -48,6 +47,7 @@ struct protection_secrets {
 /* As above, for the records that the client (`from_server` false) or the server sends. */
 struct protection *protection_tls12(const struct protection_secrets *secrets, bool from_server);
 
+/* protection_free(NULL) does nothing. */
 void protection_free(struct protection *protection);
 
 /*
@@ -73,7 +73,7 @@ size_t protection_tag_len(const struct protection *protection);
 
 /*
  * HKDF-Expand-Label (RFC 8446 section 7.1) with an empty context and libcrypto's name of a hash:
- * `len` bytes to `out`.
+ * `len` bytes to `out`. False if libcrypto fails.
  */
 bool hkdf_expand_label(const char *hash, struct bytes secret, const char *label, uint8_t *out,
                        size_t len);
@@ -87,12 +87,13 @@ void protection_gap(struct protection *protection);
  */
 void protection_update(struct protection *protection);
 
-/* TLS 1.3: the next generation as a protection of its own, the caller's. */
+/* The next generation as a protection of its own, the caller's. For TLS 1.3 alone. */
 struct protection *protection_next(const struct protection *protection);
 
 /*
  * The pseudorandom function of TLS 1.0 to 1.2 (RFC 5246 section 5) with `version`'s hash, which in
- * TLS 1.2 is the cipher suite's: `len` bytes of PRF(secret, label, seed) to `out`.
+ * TLS 1.2 is the cipher suite's: `len` bytes of PRF(secret, label, seed) to `out`. False if
+ * libcrypto fails.
  */
 bool protection_prf(uint16_t version, uint16_t cipher_suite, struct bytes secret, const char *label,
                     struct bytes seed, uint8_t *out, size_t len);

@@ -51,6 +51,7 @@ struct record_stream {
 	uint8_t header[RECORD_HEADER_LEN]; /* of the record that is passed over */
 };
 
+/* Frees what is held. */
 void record_stream_fini(struct record_stream *stream);
 
 /* Makes it the start of another stream, which uses the same memory. */

@@ -60,8 +60,8 @@ void tell_end(struct reader *list, struct reader *elements, const char *field);
 void tell_names(struct emit *emit, const char *key, enum registry registry, struct reader list);
 
 /*
- * One code point / an integer of 8, 16 or 32 bits / bytes in hex, if they are there; `field` is
- * the key.
+ * What comes next in `reader`, if it is there: a code point; an integer; bytes, also those of a
+ * vector, in hex. `field` is the key, and names what is wrong.
  */
 void tell_name(struct emit *emit, struct reader *reader, const char *field, enum registry registry);
 void tell_u8(struct emit *emit, struct reader *reader, const char *field);

@@ -29,8 +29,10 @@
 #define TRANSCRIPT_KEPT_MAX (256u << 10) /* bytes of handshake messages kept of each side */
 #define TRANSCRIPT_HELD_MAX (256u << 10) /* bytes of records that wait for the other side's hello */
 
+/* Who sent something; an index where there is one of a thing for each. */
 enum side { SIDE_CLIENT, SIDE_SERVER };
 
+/* What transcript_guess makes of a stream's first bytes. */
 enum guess { GUESS_UNKNOWN, GUESS_CLIENT, GUESS_SERVER };
 
 struct transcript;

@@ -41,9 +41,9 @@ bool collector_ask(struct collector *collector, const json_t *request, uint64_t 
                    uint64_t n_dropped);
 
 /*
- * Answers what can be answered: appends to `out` a message {"event":"collected",...} with its
- * evidence (evidence.h) for each port whose connections have all closed, or whose time is over, and forgets that
- * port. "note" is there if something had to be left out.
+ * Answers what can be answered: for each port whose connections have all closed, or whose time is
+ * over, appends to `out` a message {"event":"collected",...} with its evidence (evidence.h), and
+ * forgets the port. "note" is there if something had to be left out.
  */
 void collector_answer(struct collector *collector, uint64_t now_ns, uint64_t n_dropped,
                       struct buf *out);

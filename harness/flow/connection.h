@@ -11,8 +11,10 @@
 
 #include <sys/queue.h>
 
+/* The other one. */
 enum side side_other(enum side side);
 
+/* How a side ended what it sends: not yet, in order, by a reset. */
 enum ending { ENDING_NONE, ENDING_FIN, ENDING_RST };
 
 /* For reading; the first six members are written by tracker.c. */
@@ -55,11 +57,14 @@ void connection_start(struct connection *connection, const struct segment *first
  * cache. What is much of it is freed.
  */
 void connection_clear(struct connection *connection);
+
+/* connection_free(NULL) does nothing. */
 void connection_free(struct connection *connection);
 
 /* True if `segment` opens another connection between the same two ends. */
 bool connection_is_other(const struct connection *connection, const struct segment *segment);
 
+/* Takes the connection's next segment, of either side; its data is borrowed for the call. */
 void connection_segment(struct connection *connection, const struct segment *segment);
 
 /* True once both sides have ended, or one has reset the connection, or another has replaced it. */

@@ -22,23 +22,22 @@ struct decode_request {
 	enum emit_format format;
 	bool lint;            /* with what is to be said of each ClientHello (lint.h) */
 	const char *fields;   /* instead of it: a line of these values (fields.h); NULL: none */
-	/* in place of a connection's tree: appends what is to be told, `told` its JSON; NULL */
+	/* Appends what is told in place of a connection's tree; `told` is its JSON. NULL: none. */
 	void (*tell)(const struct connection *connection, const json_t *told, struct buf *out);
 	struct filter filter; /* which connections are told */
 	const char *write;    /* path of a capture of those with TLS (pick.h); NULL: none */
 };
 
 /*
- * Decodes the capture to `out`. EMIT_TEXT: a heading and a tree for
- * each connection, and a line that sums up. EMIT_JSON: a line of JSON for each connection. A
- * connection is written when it is over, those without an end at the end of the file, in the order
- * in which they began. Secrets in the file, in the key log beside it and in
- * the private keys open what they can. `notes` gets a line on each oddity that hinders nothing.
+ * Decodes the capture to `out`. EMIT_TEXT: a heading and a tree for each connection, and a line
+ * that sums up. EMIT_JSON: a line of JSON for each connection. A connection is written when it is
+ * over, those without an end at the end of the file, in the order in which they began. Secrets in
+ * the file, in the key log beside it and in the private keys open what they can. `notes` gets a
+ * line on each oddity that hinders nothing.
  *
  * ERR_INPUT, with one sentence, if the file is not a capture, is cut off or damaged, or is of a
  * link type that is not read; what could be read has been written all the same. ERR_INPUT, before
- * anything is written, if the request is wrong. ERR_ENVIRONMENT if
- * `out` fails.
+ * anything is written, if the request is wrong. ERR_ENVIRONMENT if `out` fails.
  *
  * Packets are taken in the order of their times, whatever their order in the file: cards with many
  * queues mix them up, and files are put together from the captures of both directions. Memory does

@@ -25,9 +25,9 @@ struct filter {
 };
 
 /*
- * Each adds an alternative; ERR_INPUT, with a sentence, if `word` is none. A host is an IPv4 or
- * IPv6 address; a name may hold * and ?, and capitals do not matter; an alert is a number or IANA's
- * name, NULL any one.
+ * Each adds an alternative; ERR_INPUT, with a sentence, if `word` is none, or one more than
+ * FILTER_MAX. A host is an IPv4 or IPv6 address; a name (borrowed as long as the filter) may hold *
+ * and ?, and capitals do not matter; an alert is a number or IANA's name, NULL any one.
  */
 int filter_add_port(struct filter *filter, const char *word, struct error *error);
 int filter_add_host(struct filter *filter, const char *word, struct error *error);

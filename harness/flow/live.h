@@ -23,11 +23,16 @@ struct live;
  */
 int live_open(struct live **live, const char *interface, struct error *error);
 
-/* To be polled for reading; its link type. */
+/* The descriptor to be polled for reading. */
 int live_fd(const struct live *live);
+
+/* The link type of its packets (packet.h). */
 uint16_t live_linktype(const struct live *live);
 
-/* Calls `packet` for each packet that waits, borrowed for the call, without blocking. */
+/*
+ * Calls `packet` for each packet that waits, borrowed for the call, without blocking.
+ * ERR_ENVIRONMENT with libpcap's reason if the capture broke off.
+ */
 int live_read(struct live *live, void (*packet)(void *context, const struct packet *packet),
               void *context, struct error *error);
 

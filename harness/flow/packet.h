@@ -1,5 +1,5 @@
 /*
- * packet.h: one captured packet, whatever it came from. Layer: flow. Pure.
+ * packet.h: one captured packet, whatever it came from. Layer: flow.
  */
 #ifndef SHAKEDOWN_FLOW_PACKET_H
 #define SHAKEDOWN_FLOW_PACKET_H

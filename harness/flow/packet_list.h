@@ -18,12 +18,13 @@ struct packet_list {
 	size_t n, size;
 };
 
+/* Frees the packets and leaves an empty list. */
 void packet_list_fini(struct packet_list *list);
 
 /* Adds a copy of `packet`. */
 void packet_list_add(struct packet_list *list, const struct packet *packet);
 
-/* Packet `index`, its bytes borrowed until the list changes. */
+/* Packet `index` < n, its bytes borrowed until the list changes. */
 struct packet packet_list_get(const struct packet_list *list, size_t index);
 
 /* Bytes of memory that `packet` takes in a list. */

@@ -2,8 +2,8 @@
  * pcapng.h: writing captures that Wireshark opens decrypted. Layer: flow. Pure: no I/O, no clock,
  * no globals.
  *
- * One section, times in nanoseconds, the key log in a decryption secrets block
- * before the packets. Format: draft-ietf-opsawg-pcapng, little-endian.
+ * One section, times in nanoseconds, the key log in a decryption secrets block before the packets.
+ * Format: draft-ietf-opsawg-pcapng, little-endian.
  */
 #ifndef SHAKEDOWN_FLOW_PCAPNG_H
 #define SHAKEDOWN_FLOW_PCAPNG_H
@@ -39,7 +39,7 @@ enum {
  */
 void pcapng_begin(struct buf *out, const char *name, uint16_t linktype, struct bytes keylog);
 
-/* Adds a packet, whose link type is that of the interface. */
+/* Adds a packet, copied, whose link type is that of the interface. */
 void pcapng_packet(struct buf *out, const struct packet *packet);
 
 /*

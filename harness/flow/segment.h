@@ -62,6 +62,7 @@ struct fragments; /* see fragment.h */
 enum segment_result segment_decode_joined(const struct packet *packet, struct fragments *fragments,
                                           struct segment *segment);
 
+/* True if both address and port are the same. */
 static inline bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
 	return a->port == b->port && a->ipv6 == b->ipv6 &&

@@ -1,5 +1,6 @@
 /*
- * application.h: what a server says over an established connection. Layer: peer. Pure: no I/O.
+ * application.h: what a server says over an established connection. Layer: peer. Pure: no I/O, no
+ * clock, no globals.
  *
  *   echo  sends back what it receives
  *   http  answers the first request, whatever it asks for, with a page, and has said all
@@ -21,6 +22,7 @@ struct application {
 	bool said_all;   /* the server is to close once what it has to say is sent */
 };
 
+/* Starts one connection's talk, as `conduct` has it; application_fini frees what is held. */
 void application_init(struct application *application, const struct conduct *conduct);
 void application_fini(struct application *application);
 

@@ -21,10 +21,8 @@
  * The runner keeps to its own, shorter times and says what it waited for in vain; these end a
  * runner that hangs.
  */
-#define BOARD_START_MS 20000      /* for virtual board, runner and first HELLO together, */
-                                  /* beyond the profile's boot_timeout_ms */
+#define BOARD_START_MS 20000      /* to be ready, beyond the profile's boot_timeout_ms */
 #define BOARD_RUN_MARGIN_MS 20000 /* beyond a run's own timeout_ms, for uploads and retries */
-
 #define BOARD_SETUP_MS 80000      /* for the dialogue before a console's connection */
 #define BOARD_RESTART_MS 35000    /* for each way to restart a board, beyond boot_timeout_ms */
 
@@ -74,11 +72,10 @@ int board_start(struct board **board, uv_loop_t *loop, const json_t *profile,
                 const struct board_events *events, void *context, struct error *error);
 
 /*
- * Starts a run: the members of the runner's "run" message: "id" (1 to 12 bytes, new with each run),
- * "host", "port", "timeout_ms" and, as wanted, "sni", "min", "max", "alpn", "send", "ca" (path of a
- * DER file or list of such), "cert", "key" (paths), and "ca_pem", "cert_pem" and "key_pem",
- * the same as PEM. `result`, `failed` or `down` follows. Only when
- * ready.
+ * Starts a run; only when ready. `run` has the members of the runner's "run" message: "id" (1 to 12
+ * bytes, new with each run), "host", "port", "timeout_ms" and, as wanted, "sni", "min", "max",
+ * "alpn", "send", "ca" (path of a DER file or list of such), "cert", "key" (paths), and "ca_pem",
+ * "cert_pem" and "key_pem", the same as PEM. `result`, `failed` or `down` follows.
  */
 void board_run(struct board *board, const json_t *run);
 

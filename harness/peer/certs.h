@@ -1,6 +1,6 @@
 /*
  * certs.h: the test certificates, made from certs/recipes.json into a folder (certs/out), and found
- * there by name. Layer: peer.
+ * there by name. Layer: peer. Does I/O.
  *
  * Every recipe NAME has a folder out/NAME:
  *   all              ca.pem, ca.der (its root), key.pem
@@ -41,14 +41,17 @@ struct certs_made {
  */
 int certs_make(const char *recipes, const char *out, struct certs_made *made, struct error *error);
 
-/* The same, of the recipes that ship, into certs_folder. */
+/* The same, of the recipes that ship, into certs_folder. Fails as that does, too. */
 int certs_make_own(struct certs_made *made, struct error *error);
 
 /* certs_make as if it were `now`. */
 int certs_make_at(const char *recipes, const char *out, time_t now, struct certs_made *made,
                   struct error *error);
 
-/* A new JSON list of the names of one role, without making any; the caller releases it. */
+/*
+ * A new JSON list of the names of one role, without making any; the caller releases it. Errors as
+ * of recipes_load.
+ */
 int certs_names(const char *recipes, enum cert_role role, json_t **names, struct error *error);
 
 /* Paths of one leaf's files; each is owned, cert_files_fini frees them. */

@@ -23,8 +23,8 @@ bool cookie_is_due(const SSL *ssl, struct bytes client_hello);
 /*
  * Answers the client's first hello with a HelloRetryRequest that has a cookie, and takes a second
  * one that brings it back: then STEP_ON, and SSL_accept goes on. So it does if no cookie is due.
- * `socket` is the connection's.
- * STEP_BROKEN as SSL_accept fails, with its errors; *rc is for SSL_get_error then.
+ * `socket` is the connection's. STEP_BROKEN where SSL_accept would fail, with the same errors; *rc
+ * is for SSL_get_error then. Blocks, for as long as `patience` has.
  */
 enum step cookie_exchange(SSL *ssl, int socket, struct patience *patience, int *rc);
 

@@ -1,6 +1,6 @@
 /*
- * credential.h: the certificates and keys of servers, each read once. Layer: peer, for
- * context.c and its parts.
+ * credential.h: the certificates and keys of servers, each read once. Layer: peer, for context.c
+ * and its parts. Reads files.
  *
  * What is read from files, taken apart and prepared here is so for all servers with that
  * certificate, and for the processes that are forked for them: reading a key takes longer than many

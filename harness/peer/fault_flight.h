@@ -47,6 +47,7 @@ struct flight {
 	size_t n, size;
 };
 
+/* Frees the units and leaves an empty flight. */
 void flight_fini(struct flight *flight);
 
 /* Removes all units and keeps the storage. */

@@ -1,6 +1,6 @@
 /*
- * fault_intake.h: what libssl writes, opened and put together into a flight. Layer: peer. No I/O,
- * no clock, no globals.
+ * fault_intake.h: what libssl writes, opened and put together into a flight. Layer: peer. Pure: no
+ * I/O, no clock, no globals.
  */
 #ifndef SHAKEDOWN_PEER_FAULT_INTAKE_H
 #define SHAKEDOWN_PEER_FAULT_INTAKE_H
@@ -27,6 +27,7 @@ struct fault_intake {
 	size_t n_seen;
 };
 
+/* An intake at the start of the stream; fault_intake_fini frees what it holds, but not the keys. */
 void fault_intake_init(struct fault_intake *intake, struct fault_keys *keys,
                        const struct buf *client);
 void fault_intake_fini(struct fault_intake *intake);

@@ -1,6 +1,6 @@
 /*
  * fault_keys.h: the keys of the server's direction, twice: to open what libssl has sealed, and to
- * seal it again after the faults. Layer: peer. No I/O, no clock, no globals.
+ * seal it again after the faults. Layer: peer. Pure: no I/O, no clock, no globals.
  *
  * The secrets are those of libssl's key log. The two are apart, as each counts its own records.
  */
@@ -37,6 +37,7 @@ struct protection *fault_keys_sealing(struct fault_keys *keys, enum under under)
 /* The key log as it is by now. The caller frees it with keylog_free. */
 struct keylog *fault_keys_log(const struct fault_keys *keys);
 
+/* Frees both. */
 void fault_keys_fini(struct fault_keys *keys);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * lock.h: one daemon a serial port. Layer: peer.
+ * lock.h: one daemon a serial port. Layer: peer. Does I/O.
  *
  * Two daemons that drive one board spoil each other's runs, and the port's own exclusive mode is
  * advisory. So each takes a lock file named after the device, in $XDG_RUNTIME_DIR/shakedown or

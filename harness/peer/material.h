@@ -1,5 +1,5 @@
 /*
- * material.h: the folder of files that is made from one recipe. Layer: peer.
+ * material.h: the folder of files that is made from one recipe. Layer: peer. Does I/O.
  *
  * A folder appears under its name only when it is whole, by a rename. Its file "seal" holds a hash
  * of the recipe, the certificates that it needs (its issuer's above all) and all the other files,
@@ -17,7 +17,7 @@
 #include <openssl/x509.h>
 #include <time.h>
 
-#define MATERIAL_RENEW_DAYS 30 /* a certificate that ends sooner is made anew */
+#define MATERIAL_RENEW_DAYS 30         /* a certificate that ends sooner is made anew */
 #define MATERIAL_FILE_MAX (128u << 10) /* bytes; a larger file is damaged */
 
 /*
@@ -34,6 +34,7 @@ struct material {
 	EVP_PKEY *key;           /* owned; NULL until it is needed */
 };
 
+/* Frees certificate and key. */
 void material_fini(struct material *material);
 
 /*
@@ -55,7 +56,10 @@ bool material_lacks(const struct material *material);
  */
 int material_make(struct material *material, const char *out, time_t now, struct error *error);
 
-/* Removes what a process that was killed has left unfinished in `out`. */
+/*
+ * Removes what a process that was killed has left unfinished in `out`. ERR_ENVIRONMENT with the
+ * system's reason.
+ */
 int material_tidy(const char *out, struct error *error);
 
 #endif

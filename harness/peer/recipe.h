@@ -1,6 +1,6 @@
 /*
  * recipe.h: certs/recipes.json, read and checked: how every certificate that suites may name is to
- * be made. Layer: peer.
+ * be made. Layer: peer. Reads one file.
  *
  * A recipe has a name (also the name of its folder of files), a role, and what goes into the
  * certificate (RFC 5280 section 4). The role says what Shakedown uses the certificate for; usages
@@ -20,8 +20,8 @@
 #include <stddef.h>
 #include <time.h>
 
-#define RECIPE_CHAIN_MAX 12
-#define RECIPE_NEEDS_MAX (RECIPE_CHAIN_MAX + 3)
+#define RECIPE_CHAIN_MAX 12                     /* certificates that are sent after a leaf */
+#define RECIPE_NEEDS_MAX (RECIPE_CHAIN_MAX + 3) /* and its issuer, its root, its key's owner */
 
 enum cert_role {
 	CERT_ROOT,         /* signs itself; boards trust it */

@@ -9,7 +9,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
-#define RUNNER_ARGUMENTS 18
+#define RUNNER_ARGUMENTS 18 /* more than any command has, and the NULL behind them */
 
 struct runner {
 	char *arguments[RUNNER_ARGUMENTS]; /* for execve, as is `environment`, which adds to ours */

@@ -3,14 +3,13 @@
  * Blocks; runs in a process of its own that nothing else uses.
  *
  * The server takes its connections on one port and leads each to its end (visit.h) before it takes
- * the next; after the last one is accepted it listens no more. Each wait for a client has
- * wait_ms.
+ * the next; after the last one is accepted it listens no more. Each wait for a client has wait_ms.
  *
  * What sessions and tickets boards keep from earlier cases means nothing here; between the
  * connections of this one it does, unless the conduct says otherwise.
  *
- * SIGTERM, which must be blocked, ends it at any time: what has already arrived is still read,
- * for at most PATIENCE_STOP_MS.
+ * SIGTERM, which must be blocked, ends it at any time: what has already arrived is still read, for
+ * at most PATIENCE_STOP_MS.
  */
 #ifndef SHAKEDOWN_PEER_SERVE_H
 #define SHAKEDOWN_PEER_SERVE_H
@@ -20,7 +19,7 @@
 
 #include <stdatomic.h>
 
-#define SERVE_CONNECTIONS_MAX 8
+#define SERVE_CONNECTIONS_MAX 8 /* of one case */
 
 struct serve_plan {
 	int listener;            /* closed here */

@@ -17,11 +17,9 @@
 struct server;
 
 struct server_events {
+	/* The case's server is there: connections to `port` are accepted from now on. */
 	void (*listening)(void *context, const char *cell, int port);
-	/*
-	 * The case cannot be: `text` is a sentence that names the key of `server`, or the
-	 * address.
-	 */
+	/* The case cannot be: `text` is a sentence that names the key of `server`, or the address. */
 	void (*refused)(void *context, const char *cell, const char *text);
 	/*
 	 * The case is over. `message` has "testimony", "keylog" and, unless the server crashed,
@@ -37,8 +35,8 @@ struct server_events {
 };
 
 /*
- * Starts the program. `events` is borrowed for the handle's life. ERR_ENVIRONMENT if it cannot
- * be.
+ * Starts the program. `events` is borrowed for the handle's life. ERR_ENVIRONMENT if it cannot be
+ * started; no callback comes then.
  */
 int server_start(struct server **server, uv_loop_t *loop, const struct server_events *events,
                  void *context, struct error *error);

@@ -1,5 +1,6 @@
 /*
- * whatif.h: what a server would answer to a ClientHello. Layer: peer. No I/O, no clock.
+ * whatif.h: what a server would answer to a ClientHello. Layer: peer. Pure but for libssl, which
+ * looks at the clock: no I/O, no globals.
  *
  * The hello is given to libssl, under a context as the servers of a run have it (context.h), in
  * memory. What comes back is the server's first word: a ServerHello, a HelloRetryRequest, or an

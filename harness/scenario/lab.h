@@ -1,6 +1,6 @@
 /*
  * lab.h: the boards of one bench: a file outside of the repository that says which board is of
- * which type (a profile), and where it is plugged in. Layer: scenario.
+ * which type (a profile), and where it is plugged in. Layer: scenario. Reads files.
  *
  * What the file may hold is scenarios/schema/lab.schema.json; docs/boards.md is the user's view.
  * Whether a board is there is found out when its port is opened.
@@ -33,6 +33,8 @@ struct lab {
  * twice, or a board has neither a port of its own nor one in its profile.
  */
 int lab_load(struct lab *lab, const char *path, struct error *error);
+
+/* Frees the profiles. */
 void lab_fini(struct lab *lab);
 
 /* The board `name`, borrowed from the lab; NULL with the names there are (ERR_INPUT) if none is. */

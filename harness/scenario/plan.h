@@ -30,6 +30,7 @@ size_t plan_n_all_cases(const struct plan *plan);
 /* The case `index` < plan_n_all_cases, as suite_case makes it. */
 json_t *plan_case(const struct plan *plan, size_t index);
 
+/* How many cells the plan has: its cases on each of its boards. */
 size_t plan_n_cells(const struct plan *plan);
 
 /* The index in `profiles` of the board that runs cell `index`. */

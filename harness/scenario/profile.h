@@ -1,5 +1,6 @@
 /*
- * profile.h: a board's profile: how to reach it, and what is known of it. Layer: scenario.
+ * profile.h: a board's profile: how to reach it, and what is known of it. Layer: scenario. Reads
+ * files.
  *
  * What a file may hold is scenarios/schema/board.schema.json; addresses and names of certificates
  * are checked here. Whether a serial port is there is found out when it is opened. docs/boards.md
@@ -36,6 +37,7 @@ int profile_load(struct profile *profile, const char *name, struct error *error)
 int profile_load_as(struct profile *profile, const char *name, const struct json_node *entry,
                     const json_t *identity, struct error *error);
 
+/* Frees what a profile that was loaded holds. */
 void profile_fini(struct profile *profile);
 
 /* The board's name, borrowed from the profile. */

@@ -1,6 +1,6 @@
 /*
  * shipped.h: what the user calls a suite or a board: a path, or the name of a shipped one.
- * Layer: scenario.
+ * Layer: scenario. Reads files.
  */
 #ifndef SHAKEDOWN_SCENARIO_SHIPPED_H
 #define SHAKEDOWN_SCENARIO_SHIPPED_H

@@ -71,6 +71,8 @@ struct sieve *sieve_new(const struct matrix *matrix, const char *side, const str
 
 void sieve_free(struct sieve *sieve)
 {
+	if (sieve == NULL)
+		return;
 	for (size_t i = 0; i < sieve->n_meshes; i++)
 		free(sieve->meshes[i].seen);
 	free(sieve->meshes);

@@ -17,7 +17,7 @@ struct sieve;
 
 /*
  * For the `n` sets of keys of `side`, "server" or "client". Matrix and sets outlive the sieve,
- * which the caller frees.
+ * which the caller frees; sieve_free(NULL) does nothing.
  */
 struct sieve *sieve_new(const struct matrix *matrix, const char *side, const struct key_set sets[],
                         size_t n);
@@ -35,6 +35,7 @@ struct sieve_memory {
 	json_t *met;    /* {set and numbers, as text: true} */
 };
 
+/* A memory of no server; sieve_memory_fini frees what it holds. */
 void sieve_memory_init(struct sieve_memory *memory);
 void sieve_memory_fini(struct sieve_memory *memory);
 

@@ -1,5 +1,6 @@
 /*
  * suite.h: a suite file, checked and expanded: scenarios with every axis fixed. Layer: scenario.
+ * Reads files.
  *
  * What a file may hold is scenarios/schema/suite.schema.json; what no schema can say is checked
  * here: names that stand twice, certificates that certs/recipes.json does not have, excludes that
@@ -32,8 +33,8 @@ int suite_load(struct suite **suite, const char *name, struct error *error);
  */
 int suite_take(struct suite **suite, const json_t *document, struct error *error);
 
+/* suite_free(NULL) does nothing. */
 void suite_free(struct suite *suite);
-
 
 /* Complains (ERR_INPUT) if two suites of one run have the same name: ids would not be unique. */
 int suite_check_set(struct suite *const suites[], size_t n_suites, struct error *error);
@@ -41,6 +42,7 @@ int suite_check_set(struct suite *const suites[], size_t n_suites, struct error 
 /* Borrowed from the suite. */
 const char *suite_name(const struct suite *suite);
 
+/* How many cases the suite has, of all of its scenarios. */
 size_t suite_n_cases(const struct suite *suite);
 
 /*
@@ -49,10 +51,10 @@ size_t suite_n_cases(const struct suite *suite);
  *   {"id": "story/rsa-certificate/1.3,x25519", "suite", "scenario", "case", "server", "client",
  *    "expect", "why"}, of a matrix {"matrix": {"server.groups": [..]}}, and {"twin": {"server"}}
  *    where it must be refused (expect.h)
- * "case" is the part of the id after the suite. In "server", certificate,
- * the lists of words (also those written with colons) and alpn are lists, versions ascend, and
- * versions, client_auth and tickets are always there; "client" may be empty. Values are shared
- * between cases: look, do not change.
+ * "case" is the part of the id after the suite. In "server", certificate, the lists of words (also
+ * those written with colons) and alpn are lists, versions ascend, and versions, client_auth and
+ * tickets are always there; "client" may be empty. Values are shared between cases: look, do not
+ * change.
  */
 json_t *suite_case(const struct suite *suite, size_t index);
 
