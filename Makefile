@@ -13,6 +13,7 @@ MAKEFLAGS += --no-builtin-rules
 B        ?= build
 CC       ?= cc
 CFLAGS   ?= -O2 -g
+PYTHON   ?= $(or $(SHAKEDOWN_PYTHON),/usr/bin/python3)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CPPFLAGS += -D_GNU_SOURCE -Iharness
@@ -50,7 +51,7 @@ FUZZ     := B=$(B)-fuzz CC=clang CFLAGS="-O1 -g $(SANITIZE) -fsanitize=fuzzer-no
 FUZZERS  := $(patsubst harness/tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard harness/tests/fuzz/fuzz_*.c))
 TESTS    := $(patsubst harness/%.c,$(B)/%,$(wildcard harness/tests/*/test_*.c))
 
-all: $(PROGRAMS) $(BOARDS) $(B)/layers.ok
+all: $(PROGRAMS) $(BOARDS) $(B)/layers.ok $(B)/runner.ok
 
 tests: all $(TESTS)
 
@@ -82,6 +83,12 @@ $(B)/libshakedown.a: $(LIB_OBJ) $(B)/obj/view/page.o
 $(B)/shakedown: $(patsubst %,$(B)/obj/%.o,ci client lab_socket rehearsal) \
 		$(patsubst harness/%.c,$(B)/obj/%.o,$(wildcard harness/command*.c))
 $(B)/shakedownd: $(patsubst %,$(B)/obj/%.o,worker keeper lab_socket run agenda station trial control)
+# A run starts one interpreter for each board: none of them should have to compile the runner.
+$(B)/runner.ok: $(wildcard harness/runner/*.py)
+	@mkdir -p $(@D)
+	$(PYTHON) -m compileall -q harness/runner
+	@touch $@
+
 $(PROGRAMS): $(B)/%: $(B)/obj/%.o $(B)/libshakedown.a
 	$(CC) $(CFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -o $@
 
@@ -175,7 +182,7 @@ check:
 
 # Shards as jobs of a small cluster of Slurm on this machine.
 check-slurm: all certs
-	@SHAKEDOWN_BUILD=$(B) $(or $(SHAKEDOWN_PYTHON),/usr/bin/python3) -W ignore::ResourceWarning \
+	@SHAKEDOWN_BUILD=$(B) $(PYTHON) -W ignore::ResourceWarning \
 		harness/tests/slurm/check_slurm.py
 
 # The C tests once under memcheck: see valgrind.sh. Some minutes; not in CI.
@@ -200,7 +207,7 @@ bench: all certs $(addprefix $(B)/tests/bench/,handshakes answers) bench-decode
 
 # What a run costs as it grows, into docs/performance.md and its plot. Or, shorter: CELLS=10000 make bench-plot
 bench-plot: all certs
-	@PYTHONDONTWRITEBYTECODE=1 nice $(or $(SHAKEDOWN_PYTHON),/usr/bin/python3) harness/tests/bench/growth.py $(B) $(CELLS)
+	@PYTHONDONTWRITEBYTECODE=1 nice $(PYTHON) harness/tests/bench/growth.py $(B) $(CELLS)
 
 bench-decode: all certs $(addprefix $(B)/tests/bench/,make_capture count_packets measure)
 	@harness/tests/bench/decode.sh $(B)
@@ -234,6 +241,7 @@ install: all
 	install -m 644 certs/recipes.json $(SHARE)/certs
 	install -m 644 scenarios/*.json $(SHARE)/scenarios
 	find $(INSTALLED_TREES) -type f ! -name '*.pyc' -exec install -m 644 -D {} $(SHARE)/{} \;
+	$(PYTHON) -m compileall -q -s "$(DESTDIR)" $(SHARE)/harness/runner
 	for page in $(MANUALS); do \
 		install -m 644 -D $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/}; done
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
@@ -257,7 +265,7 @@ uninstall:
 # 10,000 cells on lines that spoil bytes, with random kills: some minutes. Or: SOAK_CELLS=1000 make soak
 soak: all certs
 	@for part in deaths soak shared; do PYTHONPATH=harness SHAKEDOWN_BUILD=$(B) nice \
-		$(or $(SHAKEDOWN_PYTHON),/usr/bin/python3) harness/tests/soak/$$part.py || exit 1; done
+		$(PYTHON) harness/tests/soak/$$part.py || exit 1; done
 
 clean:
 	rm -rf $(B) $(B)-san $(B)-fuzz $(B)-cov

@@ -7,101 +7,38 @@ signal asks it to, and with 3, after a "lost" message, when there is no port or 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import signal
 import sys
 import time
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, Dict, List, NamedTuple
 
-from .agent import GREET_S, Agent
-from .check import check, reset
-from .console import Console
 from .driver import Driver, Failed, Unfit
-from .link import Link
-from .log import Log
 from .messages import Closed, Inbox, Message, Outbox
-from .passive import Passive
 from .port import Lost, Port
-from .program import Program
-from .reset import Reset
 from .trace import Trace
 
 LOST_STATUS = 3
-_MUTE = (
-    "check that firmware with the agent runs on it, that the baud rate is the firmware's, and that "
-    "RX and TX are crossed"
-)
+_TASKS = ("check", "reset")
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="runner", description="Drives one board.")
-    parser.add_argument("--driver", default="agent", choices=sorted(_DRIVERS))
-    parser.add_argument("--profile", type=json.loads, default={}, help="the board's profile")
-    parser.add_argument("--port", default="", help="device, or a URL that pyserial knows")
-    parser.add_argument("--baud", type=int, default=115200)
-    parser.add_argument("--name", required=True, help="the board's name, for sentences")
-    parser.add_argument("--task", choices=("check", "reset"), help="do this, and end")
-    parser.add_argument("--trace", action="store_true", help="tell each step of a dialogue")
-    return parser.parse_args()
+class Arguments(NamedTuple):
+    """The command line."""
 
-
-class AgentDriver:
-    """A board whose firmware has the agent."""
-
-    def __init__(self, port: Port, inbox: Inbox, reset: Reset) -> None:
-        self.log = Log()
-        self._reset = reset
-        self._link = Link(port, inbox, self.log)
-        self._agent = Agent(self._link, inbox)
-
-    def greet(self) -> Message:
-        """A silent board is greeted again after a reset, if there is a way to reset it."""
-        try:
-            return self._greet()
-        except Failed as failed:
-            if failed.kind != "silent":
-                raise
-            silence = failed
-        for _ in self._reset.ways():
-            try:
-                return self._greet()
-            except Failed as failed:
-                silence = failed
-        raise silence
-
-    def _greet(self) -> Message:
-        """Boards that restart as their port is opened are greeted once more."""
-        end = time.monotonic() + GREET_S
-        while True:
-            try:
-                return self._agent.greet(GREET_S)._asdict()
-            except Failed as failed:
-                if failed.kind == "silent":
-                    raise Failed("silent", f"{failed}; {_MUTE}") from None
-                if failed.kind != "reboot" or time.monotonic() >= end:
-                    raise
-
-    def run(self, command: Message, started: Callable[[], None]) -> Any:
-        try:
-            return self._agent.run(command, started)
-        except Failed as failed:
-            if failed.kind == "silent" and self._reset.possible:
-                self._reset.do()  # for the run after this one
-            raise
-
-    def listen(self) -> None:
-        self._link.listen()
-
-    def settle(self) -> None:
-        self._link.end_half_line()
+    name: str  # the board's, for sentences
+    driver: str
+    profile: Dict[str, Any]  # the board's
+    port: str  # device, or a URL that pyserial knows; may be empty
+    baud: int
+    task: str  # "check" or "reset": do this, and end
+    trace: bool  # tell each step of a dialogue
 
 
 class Setting(NamedTuple):
     """What drivers are made of."""
 
-    arguments: argparse.Namespace
+    arguments: Arguments
     port: Port | None
     inbox: Inbox
     trace: Trace
@@ -109,13 +46,12 @@ class Setting(NamedTuple):
     @property
     def name(self) -> str:
         """The board's name."""
-        return str(self.arguments.name)
+        return self.arguments.name
 
     @property
     def profile(self) -> dict[str, Any]:
         """The board's profile."""
-        profile: dict[str, Any] = self.arguments.profile
-        return profile
+        return self.arguments.profile
 
     def needed_port(self) -> Port:
         """The port, for drivers that cannot do without."""
@@ -124,25 +60,62 @@ class Setting(NamedTuple):
         return self.port
 
 
+# A driver's modules are read when it is asked for: a run starts one interpreter for each board.
+
+
 def _agent(of: Setting) -> Driver:
+    from .agent_driver import AgentDriver
+    from .reset import Reset
+
     return AgentDriver(of.needed_port(), of.inbox, Reset(of.name, of.profile, of.port))
 
 
 def _console(of: Setting) -> Driver:
+    from .console import Console
+
     return Console(of.name, of.profile, of.needed_port(), of.inbox, of.trace)
 
 
 def _program(of: Setting) -> Driver:
+    from .program import Program
+
     return Program(of.name, of.profile, of.inbox, of.trace)
 
 
 def _passive(of: Setting) -> Driver:
+    from .passive import Passive
+
     return Passive(of.name, of.profile, of.port, of.inbox, of.trace)
 
 
 _DRIVERS: dict[str, Callable[[Setting], Driver]] = {
     "agent": _agent, "console": _console, "exec": _program, "passive": _passive,
 }
+
+
+_USAGE = f"""usage: runner --name NAME [--driver {{{','.join(sorted(_DRIVERS))}}}] [--profile JSON]
+              [--port DEVICE] [--baud RATE] [--task {{check,reset}}] [--trace]"""
+
+
+def _wrong_usage(what: str) -> SystemExit:
+    print(f"{_USAGE}\nrunner: error: {what}", file=sys.stderr)
+    return SystemExit(2)
+
+
+def _arguments(words: List[str]) -> Arguments:
+    """The command line, read by hand: argparse takes a third of an interpreter's start to load."""
+    given = {"name": "", "driver": "agent", "profile": "{}", "port": "", "baud": "115200", "task": ""}
+    rest = iter(word for word in words if word != "--trace")
+    for word in rest:
+        if word[:2] != "--" or word[2:] not in given:
+            raise _wrong_usage(f"{word} is no option")
+        given[word[2:]] = next(rest, "")
+    if not given["name"] or given["driver"] not in _DRIVERS or given["task"] not in ("", *_TASKS):
+        raise _wrong_usage("--name is needed, and --driver and --task take one of their words")
+    return Arguments(
+        given["name"], given["driver"], json.loads(given["profile"]), given["port"],
+        int(given["baud"]), given["task"], "--trace" in words,
+    )
 
 
 def _end(number: int, _frame: object) -> None:
@@ -175,7 +148,7 @@ def _serve(driver: Driver, inbox: Inbox, outbox: Outbox, trace: Trace) -> None:
             _run(driver, outbox, command, trace)
 
 
-def _drive(arguments: argparse.Namespace, inbox: Inbox, outbox: Outbox) -> int:
+def _drive(arguments: Arguments, inbox: Inbox, outbox: Outbox) -> int:
     port = None
     trace = Trace(outbox if arguments.trace else None)
     try:
@@ -198,8 +171,10 @@ def _drive(arguments: argparse.Namespace, inbox: Inbox, outbox: Outbox) -> int:
     return LOST_STATUS
 
 
-def _do(arguments: argparse.Namespace) -> int:
+def _do(arguments: Arguments) -> int:
     """A task; nobody sends commands."""
+    from .check import check, reset
+
     nobody, _ = os.pipe()
 
     def open_port() -> Port:
@@ -220,7 +195,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
     try:
-        arguments = _arguments()
+        arguments = _arguments(sys.argv[1:])
         if arguments.task:
             return _do(arguments)
         return _drive(arguments, Inbox(sys.stdin.fileno()), Outbox(sys.stdout.fileno()))

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import errno
-import glob
 import os
 import termios
 
 import fcntl
 import select
 import struct
-from typing import Iterable
+from typing import TYPE_CHECKING, Iterable
 
 import serial  # type: ignore[import]
-from serial.tools import list_ports  # type: ignore[import]
 
 from .messages import Inbox
 from .trace import Trace
+
+if TYPE_CHECKING:
+    from serial.tools import list_ports  # type: ignore[import]
 
 CHUNK = 4096  # bytes in one read; more than a pty or a USB adapter has at once
 WRITE_S = 0.5  # a frame that cannot be written in this time is lost, and sent again
@@ -62,6 +63,8 @@ def _lock_holder(device: str) -> int | None:
 
 def _opener(device: str) -> int | None:
     """A process that has the device open, as far as /proc tells this user."""
+    import glob
+
     wanted = os.path.realpath(device)
     for link in glob.iglob("/proc/[0-9]*/fd/*"):
         pid = int(link.split("/")[2])
@@ -144,6 +147,8 @@ class Port:
 
     def __init__(self, device: str, baud: int, trace: Trace | None = None) -> None:
         if device.startswith(SERIAL_NUMBER):
+            from serial.tools import list_ports
+
             device = find_number(device[len(SERIAL_NUMBER):], list_ports.comports())
         self.device = device
         self.byte_s = 10 / baud  # a byte with its start and stop bit

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from typing import Any, Iterator, List
 
@@ -15,6 +14,8 @@ OFF_S = 1.0  # between power off and power on
 
 def run_hook(name: str, what: str, command: List[str]) -> None:
     """Runs an executable of the user's to its end. Failed if it is not there, fails or hangs."""
+    import subprocess
+
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -168,13 +168,17 @@ class Ports(ProcessCase):
         os.chmod(board.device, 0)
         self.assertRegex(self.lost(board.device), "Permission denied; join the group .* dialout")
 
-    def test_wrong_usage_is_told_by_argparse(self) -> None:
-        done = subprocess.run(
-            [sys.executable, "-m", "runner"], capture_output=True, text=True,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}, check=False,
-        )
-        self.assertEqual(done.returncode, 2)
-        self.assertIn("--port", done.stderr)
+    def test_wrong_usage_is_told_with_all_options(self) -> None:
+        wrong: list[list[str]] = [
+            [], ["--name", "a", "--driver", "psychic"], ["--name", "a", "--tast", "check"], ["lone"]
+        ]
+        for words in wrong:
+            done = subprocess.run(
+                [sys.executable, "-m", "runner", *words], capture_output=True, text=True,
+                env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}, check=False,
+            )
+            self.assertEqual(done.returncode, 2, words)
+            self.assertIn("--port", done.stderr)
 
 
 if __name__ == "__main__":
