@@ -309,7 +309,8 @@ static bool dates_fit(const struct recipe *recipe, const X509 *certificate, time
 
 	return (recipe->begins.fixed || (begins_later ? X509_cmp_time(begin, &renewal) > 0
 	                                              : X509_cmp_time(begin, &now) < 0)) &&
-	       (recipe->ends.fixed || has_ended || X509_cmp_time(end, &renewal) > 0);
+	       (recipe->ends.fixed || (has_ended ? X509_cmp_time(end, &now) < 0
+	                                         : X509_cmp_time(end, &renewal) > 0));
 }
 
 bool material_lacks(const struct material *material)

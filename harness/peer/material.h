@@ -40,9 +40,9 @@ void material_fini(struct material *material);
 /*
  * Reads the folder in `out`, and sets `certificate`. False if it has to be made: the seal does not
  * fit, or the dates are not those of the recipe seen from `now`: the certificate has not begun, or
- * ends within MATERIAL_RENEW_DAYS. One that is not to have begun must not begin within these days;
- * one that is to have ended, and one with dates of its own, stay for ever. The other materials are
- * opened before.
+ * ends within MATERIAL_RENEW_DAYS. One that is not to have begun must not begin within these days,
+ * and one that is to have ended must have; one with dates of its own stays for ever. The other
+ * materials are opened before.
  */
 bool material_open(struct material *material, const char *out, time_t now);
 

@@ -524,6 +524,31 @@ static void certificates_of_the_future_are_made_anew(void **state)
 	assert_family_verifies(NOW - DAYS(1));
 }
 
+/* Else boards that accept it, as they should, would look as if they did not look at its end. */
+static void expired_certificate_of_a_clock_that_was_ahead_is_made_anew(void **state)
+{
+	json_t *json = json_loads(family, 0, NULL);
+	json_t *board = json_array_get(json_object_get(json, "certificates"), BOARD);
+	char *seal = file_join(out, "board/seal");
+	time_t now = NOW;
+	X509 *made;
+
+	(void)state;
+	json_object_set_new(board, "begins", json_integer(-760));
+	json_object_set_new(board, "days", json_integer(-30));
+	write_recipes(json);
+	make_at(NOW);
+	assert_int_equal(make_at(NOW + DAYS(300)), 0);
+	assert_int_equal(unlink(seal), 0);
+	assert_int_equal(make_at(NOW + DAYS(300)), 1);
+	assert_int_equal(make_at(NOW), 1);
+	made = read_certificate(out, "board", "chain.pem");
+	assert_true(X509_cmp_time(X509_get0_notAfter(made), &now) < 0);
+	X509_free(made);
+	free(seal);
+	json_decref(json);
+}
+
 static void file_missing_or_damaged_makes_anew(void **state)
 {
 	static const struct {
@@ -663,7 +688,9 @@ static void file_that_cannot_be_written_leaves_the_old_one(void **state)
 	status = make_in_child(1000, SIG_IGN, text);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 100 - ERR_ENVIRONMENT);
-	snprintf(expected, sizeof(expected), "cannot write %s/.unfinished/chain.pem: File too large",
+	snprintf(expected, sizeof(expected),
+	         "cannot write %s/.unfinished/chain.pem: File too large (this process may not write "
+	         "files as large: `ulimit -f`)",
 	         out);
 	assert_string_equal(text, expected);
 	assert_tidy();
@@ -946,6 +973,8 @@ int main(void)
 		cmocka_unit_test_setup(words_for_the_reader_change_nothing, clear_out),
 		cmocka_unit_test_setup(end_date_that_is_near_makes_anew, clear_out),
 		cmocka_unit_test_setup(certificates_of_the_future_are_made_anew, clear_out),
+		cmocka_unit_test_setup(expired_certificate_of_a_clock_that_was_ahead_is_made_anew,
+		                       clear_out),
 		cmocka_unit_test_setup(file_missing_or_damaged_makes_anew, clear_out),
 		cmocka_unit_test_setup(killed_in_the_middle_is_finished_by_the_next_run, clear_out),
 		cmocka_unit_test_setup(killed_after_a_new_issuer_makes_what_hangs_from_it, clear_out),
