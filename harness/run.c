@@ -2,6 +2,7 @@
 
 #include "agenda.h"
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/utf8.h"
@@ -17,7 +18,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#define CLOCK_JUMP_S 43200 /* less leaves the certificates as good as they were */
 #define MAX_RESTARTS 3 /* of the server program or the sniffer, with no cell finished in between */
 
 /* What one board has to do. */
@@ -46,6 +49,8 @@ struct run {
 	int status;   /* the exit status so far */
 	bool begun; /* all boards have answered: there is something to report */
 	bool held, yielding, ending, cancelled;
+	int64_t clock_setting_s; /* when it began */
+	bool clock_was_set;      /* what is at work now proves nothing */
 	struct error trouble; /* why the run ends early */
 };
 
@@ -258,6 +263,28 @@ static void do_without_blind_sniffer(struct run *run)
 	notice(run, text);
 }
 
+/*
+ * Certificates are made for the time of the run, and boards that share this machine's clock look at
+ * their dates. So a clock that is set ends the run, and what was at work is not judged.
+ */
+static bool clock_was_set(struct run *run)
+{
+	char before[CLOCK_TEXT_MAX], now[CLOCK_TEXT_MAX];
+	int64_t jump_s = clock_setting_s() - run->clock_setting_s;
+	uint64_t now_ns = clock_wall_ns();
+
+	if (run->ending || (jump_s < CLOCK_JUMP_S && jump_s > -CLOCK_JUMP_S))
+		return run->clock_was_set;
+	run->clock_was_set = true;
+	error_set(&run->trouble, ERR_ENVIRONMENT,
+	          "this machine's clock was set from %s to %s in the middle of the run, and its "
+	          "certificates were made for the former: see that the clock is right now",
+	          clock_text(now_ns - (uint64_t)(jump_s * 1000000000), before),
+	          clock_text(now_ns, now));
+	end(run);
+	return true;
+}
+
 static void end_trial(struct seat *seat)
 {
 	json_t *cell = trial_end(seat->trial);
@@ -272,6 +299,8 @@ static void take(struct seat *seat, struct observation *observation)
 	bool is_case = trial_take(seat->trial, observation->witnesses, observation->trouble,
 	                          observation->timings_ms);
 
+	if (clock_was_set(seat->run))
+		return;
 	seat->run->n_server_restarts = 0;
 	seat->run->n_sniffer_restarts = 0;
 	if (is_case)
@@ -287,7 +316,7 @@ static void close_trial(struct seat *seat)
 		return;
 	if (seat->run->control != NULL)
 		control_forget(seat->run->control, (size_t)(seat - seat->run->seats));
-	if (trial_close(seat->trial)) {
+	if (!seat->run->clock_was_set && trial_close(seat->trial)) {
 		end_trial(seat);
 	} else {
 		json_decref(trial_end(seat->trial));
@@ -693,6 +722,26 @@ static void start_stations(struct run *run)
 	}
 }
 
+/* Files of Shakedown's own that were written later than now: it is not now. */
+static void look_at_clock(struct run *run)
+{
+	const char *root = file_data_root(NULL);
+	char *path = file_join(root != NULL ? root : "", "certs/recipes.json");
+	char text[CLOCK_TEXT_MAX + 256], now[CLOCK_TEXT_MAX];
+	uint64_t now_ns = clock_wall_ns();
+	struct stat status;
+
+	if (stat(path, &status) == 0 &&
+	    (uint64_t)status.st_mtim.tv_sec > now_ns / 1000000000u + CLOCK_JUMP_S) {
+		snprintf(text, sizeof(text),
+		         "This machine's clock says %s, and Shakedown was installed later than that: "
+		         "set it, as certificates are made for its date.",
+		         clock_text(now_ns, now));
+		notice(run, text);
+	}
+	free(path);
+}
+
 int run_start(struct run **started, uv_loop_t *loop, const json_t *request, run_event *event,
               void *context, struct error *error)
 {
@@ -704,6 +753,7 @@ int run_start(struct run **started, uv_loop_t *loop, const json_t *request, run_
 	run->loop = run->apparatus.loop = loop;
 	run->event = event;
 	run->context = context;
+	run->clock_setting_s = clock_setting_s();
 	rc = agenda_load(&run->agenda, request, error);
 	if (rc != 0) {
 		run_free(run);
@@ -715,6 +765,7 @@ int run_start(struct run **started, uv_loop_t *loop, const json_t *request, run_
 	                    (json_int_t)plan_n_cells(&run->agenda.plan), "run",
 	                    agenda_run(&run->agenda), "boards", run->agenda.boards, "profiles",
 	                    agenda_profiles(&run->agenda)));
+	look_at_clock(run);
 	if (agenda_is_local(&run->agenda) && private_network_enter(&no_network) != 0) {
 		error_prefix(&no_network, "No private network");
 		notice(run, no_network.text);

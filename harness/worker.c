@@ -7,6 +7,7 @@
 #include "base/message.h"
 #include "base/message_stream.h"
 #include "flow/private_network.h"
+#include "peer/certs.h"
 #include "run.h"
 #include "verdict/outcome.h"
 
@@ -197,6 +198,16 @@ static size_t count_done(const json_t *request)
 	return n;
 }
 
+/* A client of its own has seen to the certificates; a lab may have made its own long ago. */
+static int start(struct worker *worker, const json_t *request, struct error *error)
+{
+	struct certs_made made;
+
+	if (worker->has_keeper && certs_make_own(&made, error) != 0)
+		return error->code;
+	return run_start(&worker->run, &worker->loop, request, on_run_event, worker, error);
+}
+
 static void begin(struct worker *worker, const json_t *request)
 {
 	struct error error = {0};
@@ -205,7 +216,7 @@ static void begin(struct worker *worker, const json_t *request)
 	if (worker->run != NULL || worker->over)
 		return;
 	worker->n_done = (long long)count_done(request);
-	if (run_start(&worker->run, &worker->loop, request, on_run_event, worker, &error) == 0)
+	if (start(worker, request, &error) == 0)
 		return;
 	event = json_made(json_pack("{s:s, s:i, s:b, s:b, s:s}", "event", "finished", "status",
 	                            -error.code, "begun", 0, "complete", 0, "error", error.text));

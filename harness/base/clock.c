@@ -20,6 +20,15 @@ uint64_t clock_steady_ns(void)
 	return read_clock(CLOCK_MONOTONIC);
 }
 
+int64_t clock_setting_s(void)
+{
+	struct timespec wall, running;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	clock_gettime(CLOCK_BOOTTIME, &running);
+	return (int64_t)wall.tv_sec - (int64_t)running.tv_sec;
+}
+
 /* Writes `n` digits and what stands behind them. Returns the end. (2554 is the last year in ns.) */
 static char *put(char *at, int value, size_t n, char end)
 {

@@ -12,6 +12,12 @@ uint64_t clock_wall_ns(void);
 /* Nanoseconds on a clock that never jumps: for time-outs and durations. */
 uint64_t clock_steady_ns(void);
 
+/*
+ * The wall clock in seconds, less the time that the machine has been on: it changes, by more than a
+ * second or two, only when somebody sets the clock. A machine that slept has been on.
+ */
+int64_t clock_setting_s(void);
+
 #define CLOCK_TEXT_MAX 32
 
 /*

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -13,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "runner"))
 
 from boards import NoisyLine  # noqa: E402
-from lab import Cell, Lab, outcomes, processes, until  # noqa: E402
+from lab import ROOT, Cell, Lab, outcomes, processes, until  # noqa: E402
 from serial_port import BoardAtPort  # noqa: E402
 
 FLOOD = 100 << 20  # bytes over the UART
@@ -64,8 +65,9 @@ except OSError:
 sys.exit("it was a hello, and no more")
 """
 
-JUMPS = """
+CLOCK = """
 #define _GNU_SOURCE
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -77,8 +79,9 @@ int clock_gettime(clockid_t id, struct timespec *now)
 {
 	long rc = syscall(SYS_clock_gettime, id, now);
 
-	if (rc == 0 && id == CLOCK_REALTIME && n_looks++ % 2 == 0)
-		now->tv_sec += 36000;
+	n_looks++;
+	if (rc == 0 && id == CLOCK_REALTIME)
+		now->tv_sec += AHEAD;
 	return (int)rc;
 }
 
@@ -102,6 +105,8 @@ time_t time(time_t *seconds)
 	return now.tv_sec;
 }
 """
+JUMPS = "n_looks % 2 == 0 ? 36000 : 0"
+SET_BACK = 'access(getenv("CLOCK_SET_WITH"), F_OK) == 0 ? -316000000 : 0'
 HOURS_MS = 3_600_000
 
 
@@ -209,15 +214,36 @@ class Wire(Lab):
                       [fault["text"] for fault in wire["faults"]])
 
 
+class Late(Lab):
+    def test_clock_that_is_behind_the_installation_is_said(self) -> None:
+        root = self.folder / "root"
+        (root / "certs").mkdir(parents=True)
+        for name in ("harness", "scenarios", "certs/out"):
+            (root / name).symlink_to(ROOT / name)
+        shutil.copy(ROOT / "certs/recipes.json", root / "certs")
+        os.utime(root / "certs/recipes.json", (time.time() + 86400,) * 2)
+        self.env["SHAKEDOWN_ROOT"] = str(root)
+        self.run_suite(self.write("one.json", ONE), "openssl")
+        self.assertEqual({name: outcome for name, (outcome, _) in outcomes(self.cells()).items()},
+                         {"one/good/openssl": "pass"})
+        self.assertRegex(self.results()["run"]["notices"][0], (
+            r"^This machine's clock says 20\S+Z, and Shakedown was installed later than that: set it, "
+            r"as certificates are made for its date\.$"))
+
+
+@unittest.skipIf(SANITIZED, "a sanitizer's program takes no other library before its own")
+@unittest.skipUnless(shutil.which("cc") and shutil.which("setpriv"), "there is no cc or no setpriv")
 class Clock(Lab):
-    @unittest.skipIf(SANITIZED, "a sanitizer's program takes no other library before its own")
-    @unittest.skipUnless(shutil.which("cc") and shutil.which("setpriv"), "there is no cc or no setpriv")
+    def clock(self, ahead: str) -> str:
+        """A library for programs to whom the time is that many seconds later."""
+        library = str(self.folder / "clock.so")
+        subprocess.run(["cc", "-shared", "-fPIC", f"-DAHEAD=({ahead})", "-o", library, self.write("clock.c", CLOCK)], check=True)
+        return library
+
     def test_clock_that_jumps_ten_hours_at_each_look_changes_no_outcome_and_no_duration(self) -> None:
         """Without a capture, so that the times of the wire are told by the servers' own sockets, too."""
-        library = str(self.folder / "jumps.so")
-        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, self.write("jumps.c", JUMPS)], check=True)
         script = ('echo 0 >/proc/sys/user/max_user_namespaces && '
-                  f'LD_PRELOAD={library} exec setpriv --bounding-set -all --inh-caps -all "$@"')
+                  f'LD_PRELOAD={self.clock(JUMPS)} exec setpriv --bounding-set -all --inh-caps -all "$@"')
         if subprocess.run(["unshare", "-Ur", "true"], capture_output=True, check=False).returncode != 0:
             self.skipTest("unprivileged namespaces are not allowed here")
         self.run_suite("story", "netx-fixed", wrap=("unshare", "-Ur", "sh", "-c", script, "sh"))
@@ -230,6 +256,20 @@ class Clock(Lab):
                      *(message["t_ms"] for message in wire["messages"]),
                      *cell["witnesses"]["server"]["timings_ms"].values(), *cell["timings_ms"].values()]
             self.assertLess(max(span for span in spans if isinstance(span, (int, float))), HOURS_MS, spans)
+
+    def test_clock_that_is_set_back_ten_years_ends_the_run_before_it_judges_wrongly(self) -> None:
+        """To the board and the control no certificate is valid any more."""
+        first = self.out / "cells/basics/every-kind-of-certificate/1.2,rsa-2048/openssl.pcapng"
+        done = self.run_suite("basics", "openssl", wrap=(
+            "env", f"LD_PRELOAD={self.clock(SET_BACK)}", f"CLOCK_SET_WITH={first}"))
+        self.assertEqual(done.status, 3)
+        self.assertRegex(done.complaint, (
+            r"^this machine's clock was set from 20\S+Z to 20\S+Z in the middle of the run, and its certificates were made for "
+            rf"the former: see that the clock is right now; the report of what was done is in {self.out}, and "
+            rf"`shakedown run --resume {self.out}` goes on$"))
+        self.assertLessEqual({cell["reason"] for cell in self.cells().values()}, {"connected", "not-run"})
+        self.assertEqual(self.resume().status, 0)
+        self.assertEqual({cell["outcome"] for cell in self.cells().values()}, {"pass"})
 
 
 if __name__ == "__main__":
