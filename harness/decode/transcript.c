@@ -1,10 +1,8 @@
 #include "decode/transcript.h"
 
 #include "base/assert.h"
-#include "base/prefetch.h"
 #include "decode/extension.h"
 #include "decode/handshake.h"
-#include "decode/exchange.h"
 #include "decode/transcript_state.h"
 
 #include <openssl/crypto.h>
@@ -13,8 +11,6 @@
 
 #define ENTRIES_FIRST 16
 #define PLAIN_IDLE_MAX 2048 /* bytes of memory kept for the plaintext of the next record */
-#define KEPT_IDLE_MAX 2048  /* bytes kept for the messages of the next connection */
-#define ENTRIES_IDLE_MAX 32 /* entries, likewise */
 
 static const char *const record_fault = "record";
 
@@ -27,85 +23,6 @@ struct origin {
 	uint16_t record_version;
 	uint64_t t_ns;
 };
-
-struct transcript *transcript_new(struct keylog *keylog)
-{
-	struct transcript *transcript = calloc(1, sizeof(*transcript));
-
-	CHECK(transcript != NULL);
-	transcript->keylog = keylog;
-	keys_init(&transcript->keys, keylog);
-	return transcript;
-}
-
-void transcript_free(struct transcript *transcript)
-{
-	if (transcript == NULL)
-		return;
-	for (int i = 0; i < 2; i++) {
-		record_stream_fini(&transcript->sides[i].records);
-		buf_fini(&transcript->sides[i].kept);
-		buf_fini(&transcript->sides[i].held);
-	}
-	keys_fini(&transcript->keys);
-	faults_fini(&transcript->faults);
-	buf_fini(&transcript->plain);
-	free(transcript->entries);
-	free(transcript->alerts);
-	free(transcript);
-}
-
-static void restart_side(struct side_state *side)
-{
-	struct buf kept = side->kept;
-
-	buf_idle(&kept, KEPT_IDLE_MAX);
-	buf_fini(&side->held);
-	record_stream_restart(&side->records);
-	*side = (struct side_state){.records = side->records, .kept = kept};
-}
-
-void transcript_restart(struct transcript *transcript)
-{
-	struct keylog *keylog = transcript->keylog;
-	struct side_state client, server;
-	struct entry *entries = transcript->entries;
-	size_t entries_size = transcript->entries_size;
-
-	restart_side(&transcript->sides[SIDE_CLIENT]);
-	restart_side(&transcript->sides[SIDE_SERVER]);
-	client = transcript->sides[SIDE_CLIENT];
-	server = transcript->sides[SIDE_SERVER];
-	if (entries_size > ENTRIES_IDLE_MAX) {
-		free(entries);
-		entries = NULL;
-		entries_size = 0;
-	}
-	free(transcript->alerts);
-	keys_fini(&transcript->keys);
-	faults_fini(&transcript->faults);
-	buf_fini(&transcript->plain);
-	*transcript = (struct transcript){.keylog = keylog,
-	                                  .sides = {client, server},
-	                                  .entries = entries,
-	                                  .entries_size = entries_size};
-	keys_init(&transcript->keys, keylog);
-}
-
-size_t transcript_memory(const struct transcript *transcript)
-{
-	size_t n = sizeof(*transcript) + transcript->plain.size;
-
-	n += transcript->entries_size * sizeof(*transcript->entries);
-	n += transcript->alerts != NULL ? TRANSCRIPT_ALERTS_MAX * sizeof(*transcript->alerts) : 0;
-	n += transcript->faults.items != NULL ? FAULTS_MAX * sizeof(*transcript->faults.items) : 0;
-	for (int i = 0; i < 2; i++) {
-		n += transcript->sides[i].kept.size + transcript->sides[i].records.held.size;
-		n += transcript->sides[i].held.size;
-		n += keys_memory(&transcript->keys, i == 1);
-	}
-	return n;
-}
 
 /* The next entry, NULL if there are too many. */
 static struct entry *add_entry(struct transcript *transcript, const struct origin *origin,
@@ -160,15 +77,6 @@ static struct alert *add_alert(struct transcript *transcript, const struct origi
 	                        .under = origin->under,
 	                        .due = origin->due};
 	return alert;
-}
-
-struct bytes entry_message(const struct transcript *transcript, const struct entry *entry)
-{
-	const struct buf *kept = &transcript->sides[entry->from_server].kept;
-
-	if (entry->kept_len == 0)
-		return (struct bytes){0};
-	return (struct bytes){kept->data + entry->kept_at, entry->kept_len};
 }
 
 /* The group of the key share in a ServerHello or HelloRetryRequest, 0 if there is none. */
@@ -405,115 +313,6 @@ static void alert_bytes(struct transcript *transcript, const struct origin *reco
 	}
 }
 
-/* The last message of that type from one side: its place, or `n_entries`. */
-static size_t last_of(const struct transcript *transcript, enum side from, uint8_t handshake_type)
-{
-	for (size_t i = transcript->n_entries; i-- > 0;) {
-		const struct entry *entry = &transcript->entries[i];
-
-		if (entry->content_type == CONTENT_handshake && !entry->sealed &&
-		    entry->from_server == (from == SIDE_SERVER) &&
-		    entry->handshake_type == handshake_type)
-			return i;
-	}
-	return transcript->n_entries;
-}
-
-/* Appends one side's messages from entry `first` to its first of type `last`, which is returned. */
-static struct bytes add_messages(const struct transcript *transcript, enum side from, size_t first,
-                                 uint8_t last, struct buf *out)
-{
-	for (size_t i = first; i < transcript->n_entries; i++) {
-		const struct entry *entry = &transcript->entries[i];
-		struct bytes message = entry_message(transcript, entry);
-
-		if (entry->content_type != CONTENT_handshake || entry->sealed ||
-		    entry->from_server != (from == SIDE_SERVER) ||
-		    entry->handshake_type == HANDSHAKE_hello_request)
-			continue;
-		buf_bytes(out, message);
-		if (entry->handshake_type == last)
-			return message;
-	}
-	return (struct bytes){0};
-}
-
-/*
- * Makes the connection's keys from its key exchange. The session hash covers the ClientHello, the
- * server's flight and the client's messages up to its ClientKeyExchange (RFC 7627 section 3).
- */
-static void exchange_keys(struct transcript *transcript)
-{
-	struct keys *keys = &transcript->keys;
-	size_t client = last_of(transcript, SIDE_CLIENT, HANDSHAKE_client_hello);
-	size_t server = last_of(transcript, SIDE_SERVER, HANDSHAKE_server_hello);
-	struct exchange exchange = {.keylog = keys->keylog,
-	                                .version = keys->version,
-	                                .cipher_suite = keys->cipher_suite,
-	                                .client_random = keys->client_random,
-	                                .server_random = keys->server_random,
-	                                .extended_master_secret = keys->extended_master_secret};
-	struct buf messages = {0}, flight = {0};
-	uint8_t master_secret[MASTER_SECRET_LEN];
-	bool done;
-
-	add_messages(transcript, SIDE_CLIENT, client, HANDSHAKE_client_hello, &messages);
-	exchange.certificate = add_messages(transcript, SIDE_SERVER, server, HANDSHAKE_certificate,
-	                                    &flight);
-	add_messages(transcript, SIDE_SERVER, server, HANDSHAKE_server_hello_done, &messages);
-	exchange.client_key_exchange = add_messages(transcript, SIDE_CLIENT, client + 1,
-	                                            HANDSHAKE_client_key_exchange, &messages);
-	exchange.messages = buf_view(&messages);
-	done = exchange_master(&exchange, master_secret);
-	keys_exchange(keys, (struct bytes){master_secret, done ? sizeof(master_secret) : 0});
-	if (!done)
-		faults_add(&transcript->faults, false, "client_key_exchange",
-		           "no private key or premaster secret at hand opens it");
-	OPENSSL_cleanse(master_secret, sizeof(master_secret));
-	buf_fini(&messages);
-	buf_fini(&flight);
-}
-
-/* A session ticket's bytes: RFC 5077 section 3.3. */
-static struct bytes ticket_of(struct bytes message)
-{
-	struct fault fault;
-	struct reader reader, ticket;
-
-	reader_init(&reader, message.data, message.len, &fault);
-	reader_bytes(&reader, HANDSHAKE_HEADER_LEN, "header");
-	reader_u32(&reader, "ticket_lifetime_hint");
-	ticket = reader_vec16(&reader, "ticket");
-	return reader_ok(&ticket) ? reader_rest(&ticket) : (struct bytes){0};
-}
-
-/* Keeps what is known of a session, for connections that resume it by its id or a ticket. */
-static void remember_session(struct transcript *transcript, struct bytes session)
-{
-	const struct keys *keys = &transcript->keys;
-
-	if (session.len > 0)
-		keylog_remember(transcript->keylog, session,
-		                (struct bytes){keys->master_secret, MASTER_SECRET_LEN});
-}
-
-/* At the server's ChangeCipherSpec: by now its hello and its ticket have come. */
-static void remember_exchange(struct transcript *transcript)
-{
-	size_t at = last_of(transcript, SIDE_SERVER, HANDSHAKE_server_hello);
-	size_t ticket = last_of(transcript, SIDE_SERVER, HANDSHAKE_new_session_ticket);
-	struct server_hello hello;
-
-	if (at == transcript->n_entries)
-		return;
-	server_hello_read(&hello, entry_message(transcript, &transcript->entries[at]));
-	if (hello.legacy_session_id_echo.data != NULL)
-		remember_session(transcript, reader_rest(&hello.legacy_session_id_echo));
-	if (ticket < transcript->n_entries)
-		remember_session(transcript, ticket_of(entry_message(transcript,
-		                                       &transcript->entries[ticket])));
-}
-
 static void change_cipher_spec(struct transcript *transcript, const struct origin *origin,
                                struct bytes data)
 {
@@ -524,9 +323,9 @@ static void change_cipher_spec(struct transcript *transcript, const struct origi
 		faults_add(&transcript->faults, from_server, "change_cipher_spec",
 		           "is not the one byte 1 (RFC 8446 section 5)");
 	if (keys_wants_exchange(&transcript->keys))
-		exchange_keys(transcript);
+		transcript_exchange(transcript);
 	if (from_server && transcript->keys.has_master_secret)
-		remember_exchange(transcript);
+		transcript_remember(transcript);
 	keys_change_cipher_spec(&transcript->keys, from_server);
 }
 
@@ -654,7 +453,6 @@ static bool release_side(struct transcript *transcript, enum side from)
 	n = replay(transcript, from, buf_view(&side->held), &side->held_at);
 	if (side->held_at == side->held.len) {
 		buf_fini(&side->held);
-		side->held = (struct buf){0};
 		side->held_at = 0;
 	}
 	return n > 0;
@@ -815,18 +613,6 @@ void transcript_gap(struct transcript *transcript, enum side from, uint64_t n_by
 	keys_gap(&transcript->keys, from == SIDE_SERVER);
 }
 
-void transcript_fetch(const struct transcript *transcript, int stage)
-{
-	if (stage == 0) {
-		prefetch(transcript, sizeof(*transcript));
-		return;
-	}
-	prefetch(transcript->entries, transcript->n_entries * sizeof(*transcript->entries));
-	prefetch(transcript->alerts, transcript->n_alerts * sizeof(*transcript->alerts));
-	for (int i = 0; i < 2; i++)
-		prefetch(transcript->sides[i].kept.data, transcript->sides[i].kept.len);
-}
-
 bool transcript_is_tls(const struct transcript *transcript)
 {
 	return transcript->is_tls;
@@ -855,15 +641,6 @@ enum guess transcript_guess(struct bytes first_payload)
 	}
 }
 
-void transcript_write_secrets(const struct transcript *transcript, struct buf *out)
-{
-	const struct keys *keys = &transcript->keys;
-
-	if (keys->has_master_secret)
-		keylog_write_master(keys->client_random,
-		                    (struct bytes){keys->master_secret, MASTER_SECRET_LEN}, out);
-}
-
 struct bytes transcript_client_hello(const struct transcript *transcript)
 {
 	for (size_t i = 0; i < transcript->n_entries; i++) {
@@ -883,41 +660,6 @@ static bool is_unfinished(const struct transcript *transcript, enum side from)
 
 	return side->message.n_header > 0 || side->has_alert_level || side->held.len > 0 ||
 	       record_stream_pending(&side->records) > 0;
-}
-
-/* A copy of what is told; it has no keys, but knows what is protected. */
-static struct transcript *copy(const struct transcript *transcript)
-{
-	struct transcript *made = transcript_new(NULL);
-
-	made->keys.version = transcript->keys.version;
-	made->is_tls = transcript->is_tls;
-	made->by_time = transcript->by_time;
-	made->version = transcript->version;
-	made->cipher_suite = transcript->cipher_suite;
-	made->group = transcript->group;
-	made->signature_algorithm = transcript->signature_algorithm;
-	made->entries_cut = transcript->entries_cut;
-	for (int i = 0; i < 2; i++) {
-		made->keys.directions[i].changed = transcript->keys.directions[i].changed;
-		made->sides[i].message = transcript->sides[i].message;
-		buf_bytes(&made->sides[i].kept, buf_view(&transcript->sides[i].kept));
-	}
-	made->entries = calloc(transcript->n_entries + 1, sizeof(*made->entries));
-	made->alerts = calloc(TRANSCRIPT_ALERTS_MAX, sizeof(*made->alerts));
-	CHECK(made->entries != NULL && made->alerts != NULL);
-	for (size_t i = 0; i < transcript->n_entries; i++)
-		made->entries[i] = transcript->entries[i];
-	made->n_entries = transcript->n_entries;
-	made->entries_size = transcript->n_entries + 1;
-	for (size_t i = 0; i < transcript->n_alerts; i++)
-		made->alerts[i] = transcript->alerts[i];
-	made->n_alerts = transcript->n_alerts;
-	for (size_t i = 0; i < transcript->faults.n; i++)
-		faults_add(&made->faults, transcript->faults.items[i].from_server,
-		           transcript->faults.items[i].where, "%s",
-		           transcript->faults.items[i].text);
-	return made;
 }
 
 /* Makes an entry of what one side began. */
@@ -959,7 +701,7 @@ static struct transcript *finished_copy(const struct transcript *transcript)
 
 	if (!is_unfinished(transcript, SIDE_CLIENT) && !is_unfinished(transcript, SIDE_SERVER))
 		return NULL;
-	made = copy(transcript);
+	made = transcript_copy(transcript);
 	finish(made, transcript, SIDE_CLIENT);
 	finish(made, transcript, SIDE_SERVER);
 	return made;

@@ -1,6 +1,7 @@
 /*
- * transcript_state.h: what a transcript holds. Private to transcript.c, which fills it, and to
- * transcript_tell.c, which tells it. Layer: decode.
+ * transcript_state.h: what a transcript holds. Private to transcript.c, which fills it, to
+ * transcript_exchange.c, which makes keys of it, and to transcript_tell.c, which tells it. Layer:
+ * decode. Pure: no I/O, no clock, no globals.
  */
 #ifndef SHAKEDOWN_DECODE_TRANSCRIPT_STATE_H
 #define SHAKEDOWN_DECODE_TRANSCRIPT_STATE_H
@@ -91,6 +92,21 @@ struct transcript {
 
 /* The message of an entry, with its header; empty if it was not kept. */
 struct bytes entry_message(const struct transcript *transcript, const struct entry *entry);
+
+/*
+ * TLS 1.2 and before: all of the key exchange has come, and the connection's keys are made from it,
+ * with a private key or a premaster secret of the key log. A fault is noted if none opens it.
+ */
+void transcript_exchange(struct transcript *transcript);
+
+/*
+ * Keeps the session in the key log, for connections that resume it by its id or its ticket. At the
+ * server's ChangeCipherSpec: by then its hello and its ticket have come.
+ */
+void transcript_remember(struct transcript *transcript);
+
+/* A copy of what is told; it has no keys, but knows what is protected. The caller's to free. */
+struct transcript *transcript_copy(const struct transcript *transcript);
 
 /* Writes the members; nothing is unfinished in `transcript`. */
 void transcript_tell(const struct transcript *transcript, uint64_t t0_ns, struct emit *emit);
