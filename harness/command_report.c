@@ -14,13 +14,7 @@ enum { REPORT_FOLDER, REPORT_RULES, REPORT_BASELINE, REPORT_GITHUB, REPORT_TAP }
 
 static const json_t *board_of(const json_t *results, const json_t *cell)
 {
-	const json_t *board;
-	size_t i;
-
-	json_array_foreach(json_object_get(results, "boards"), i, board)
-		if (strcmp(json_text(board, "name"), json_text(cell, "board")) == 0)
-			return board;
-	return NULL;
+	return json_find(json_object_get(results, "boards"), "name", json_text(cell, "board"));
 }
 
 /* Whatever the rules make of a whole cell is put into the cell that is kept. */

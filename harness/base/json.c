@@ -88,6 +88,20 @@ bool json_flag(const json_t *object, const char *key)
 	return json_is_true(json_object_get(object, key));
 }
 
+json_t *json_find(const json_t *list, const char *key, const char *text)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item) {
+		const char *value = json_string_value(json_object_get(item, key));
+
+		if (value != NULL && strcmp(value, text) == 0)
+			return item;
+	}
+	return NULL;
+}
+
 json_t *json_made(json_t *value)
 {
 	CHECK(value != NULL);

@@ -50,6 +50,12 @@ const char *json_text(const json_t *object, const char *key);
 long long json_number(const json_t *object, const char *key);
 bool json_flag(const json_t *object, const char *key);
 
+/*
+ * The first object in `list` whose member `key` is the text `text`, borrowed; NULL if there is
+ * none, or no list.
+ */
+json_t *json_find(const json_t *list, const char *key, const char *text);
+
 /* `target` changed by an RFC 7396 merge patch. New; both arguments stay as they are. */
 json_t *json_merge_patched(const json_t *target, const json_t *patch);
 

@@ -271,53 +271,39 @@ static char *canonical(const struct contexts *contexts, const json_t *server)
 	return (char *)key.data;
 }
 
-static void empty_slot(struct context_slot *slot)
+static void empty_slot(struct contexts *contexts, size_t slot)
 {
-	context_free(slot->context);
-	free(slot->key);
-	*slot = (struct context_slot){0};
-}
-
-/* The slot of `key`, else an empty one, else the one that was not asked for longest. */
-static struct context_slot *find_slot(struct contexts *contexts, const char *key)
-{
-	struct context_slot *oldest = &contexts->slots[0];
-
-	for (size_t i = 0; i < CONTEXTS_MAX; i++) {
-		struct context_slot *slot = &contexts->slots[i];
-
-		if (slot->key != NULL && strcmp(slot->key, key) == 0)
-			return slot;
-		if (slot->asked < oldest->asked)
-			oldest = slot;
-	}
-	return oldest;
+	context_free(contexts->contexts[slot]);
+	contexts->contexts[slot] = NULL;
+	free(contexts->meanings[slot].name);
+	contexts->meanings[slot] = (struct recent){0};
 }
 
 struct context *contexts_get(struct contexts *contexts, const json_t *server, struct error *error)
 {
 	char *key = canonical(contexts, server);
-	struct context_slot *slot = find_slot(contexts, key);
-	struct context *context;
+	size_t slot = recent_find(contexts->meanings, CONTEXTS_MAX, key);
+	struct context *context = contexts->contexts[slot];
 
-	if (slot->key != NULL && strcmp(slot->key, key) == 0) {
+	if (recent_is(&contexts->meanings[slot], key)) {
 		free(key);
-		slot->asked = ++contexts->n_asked;
-		return slot->context;
+	} else {
+		context = build(server, contexts->certificates, &contexts->credentials, error);
+		if (context == NULL) {
+			free(key);
+			return NULL;
+		}
+		empty_slot(contexts, slot);
+		contexts->meanings[slot].name = key;
+		contexts->contexts[slot] = context;
 	}
-	context = build(server, contexts->certificates, &contexts->credentials, error);
-	if (context == NULL) {
-		free(key);
-		return NULL;
-	}
-	empty_slot(slot);
-	*slot = (struct context_slot){.key = key, .context = context, .asked = ++contexts->n_asked};
+	contexts->meanings[slot].asked = ++contexts->n_asked;
 	return context;
 }
 
 void contexts_fini(struct contexts *contexts)
 {
 	for (size_t i = 0; i < CONTEXTS_MAX; i++)
-		empty_slot(&contexts->slots[i]);
+		empty_slot(contexts, i);
 	credentials_fini(&contexts->credentials);
 }

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "peer/credential.h"
 #include "peer/fault_plan.h"
+#include "peer/recent.h"
 
 #include <jansson.h>
 #include <openssl/ssl.h>
@@ -113,11 +114,8 @@ struct contexts {
 	const char *certificates; /* borrowed; as for context_new */
 	struct credentials credentials;
 	uint64_t n_asked;
-	struct context_slot {
-		char *key; /* NULL: empty slot */
-		struct context *context;
-		uint64_t asked;
-	} slots[CONTEXTS_MAX];
+	struct recent meanings[CONTEXTS_MAX]; /* of the following */
+	struct context *contexts[CONTEXTS_MAX];
 };
 
 /*

@@ -22,9 +22,12 @@ struct timespec credential_written(const char *certificates, const char *name)
 	return status.st_mtim;
 }
 
-static void empty(struct credential *credential)
+static void empty(struct credentials *credentials, size_t slot)
 {
-	free(credential->name);
+	struct credential *credential = &credentials->slots[slot];
+
+	free(credentials->names[slot].name);
+	credentials->names[slot] = (struct recent){0};
 	cert_files_fini(&credential->files);
 	sk_X509_pop_free(credential->chain, X509_free);
 	EVP_PKEY_free(credential->key);
@@ -77,12 +80,12 @@ static void prepare(EVP_PKEY *key)
 	ERR_clear_error();
 }
 
-static int read_files(struct credential *credential, const char *certificates, char **refused,
-                      struct error *error)
+static int read_files(struct credential *credential, const char *certificates, const char *name,
+                      char **refused, struct error *error)
 {
 	struct cert_files *files = &credential->files;
 	const char *bad = NULL;
-	int rc = certs_find(certificates, CERT_SERVER, credential->name, files, error);
+	int rc = certs_find(certificates, CERT_SERVER, name, files, error);
 
 	if (rc != 0)
 		return rc;
@@ -98,54 +101,38 @@ static int read_files(struct credential *credential, const char *certificates, c
 	return ERR_INPUT;
 }
 
-/* The slot of `name`, else an empty one, else the one that was not asked for longest. */
-static struct credential *find_slot(struct credentials *credentials, const char *name)
+static bool is_same_time(struct timespec a, struct timespec b)
 {
-	struct credential *oldest = &credentials->slots[0];
-
-	for (size_t i = 0; i < CREDENTIALS_MAX; i++) {
-		struct credential *slot = &credentials->slots[i];
-
-		if (slot->name != NULL && strcmp(slot->name, name) == 0)
-			return slot;
-		if (slot->asked < oldest->asked)
-			oldest = slot;
-	}
-	return oldest;
-}
-
-static bool is_current(const struct credential *credential, const char *name,
-                       struct timespec written)
-{
-	return credential->name != NULL && strcmp(credential->name, name) == 0 &&
-	       credential->written.tv_sec == written.tv_sec &&
-	       credential->written.tv_nsec == written.tv_nsec;
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
 const struct credential *credentials_get(struct credentials *credentials, const char *certificates,
                                          const char *name, char **refused, struct error *error)
 {
-	struct credential *slot = find_slot(credentials, name);
+	size_t slot = recent_find(credentials->names, CREDENTIALS_MAX, name);
+	struct recent *kept = &credentials->names[slot];
+	struct credential *credential = &credentials->slots[slot];
 	struct timespec written = credential_written(certificates, name);
 
 	*refused = NULL;
-	if (!is_current(slot, name, written)) {
-		empty(slot);
-		*slot = (struct credential){.name = strdup(name), .written = written};
-		CHECK(slot->name != NULL);
-		if (read_files(slot, certificates, refused, error) != 0) {
-			empty(slot);
+	if (!recent_is(kept, name) || !is_same_time(credential->written, written)) {
+		empty(credentials, slot);
+		credential->written = written;
+		if (read_files(credential, certificates, name, refused, error) != 0) {
+			empty(credentials, slot);
 			return NULL;
 		}
+		kept->name = strdup(name);
+		CHECK(kept->name != NULL);
 		if (credentials->for_children)
-			prepare(slot->key);
+			prepare(credential->key);
 	}
-	slot->asked = ++credentials->n_asked;
-	return slot;
+	kept->asked = ++credentials->n_asked;
+	return credential;
 }
 
 void credentials_fini(struct credentials *credentials)
 {
 	for (size_t i = 0; i < CREDENTIALS_MAX; i++)
-		empty(&credentials->slots[i]);
+		empty(credentials, i);
 }

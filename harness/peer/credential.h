@@ -10,27 +10,26 @@
 #define SHAKEDOWN_PEER_CREDENTIAL_H
 
 #include "peer/certs.h"
+#include "peer/recent.h"
 
 #include <openssl/x509.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <time.h>
 
 #define CREDENTIALS_MAX 32 /* kept; the one that was not asked for longest makes room */
 
 struct credential {
-	char *name;              /* NULL: empty slot */
 	struct timespec written; /* its certificate's file */
 	struct cert_files files;
 	STACK_OF(X509) *chain;   /* the leaf first */
 	EVP_PKEY *key;
-	uint64_t asked;
 };
 
 /* Zero-initialised storage is ready; credentials_fini frees it. */
 struct credentials {
 	bool for_children; /* keys are made ready to sign, for processes that are forked later */
 	uint64_t n_asked;
+	struct recent names[CREDENTIALS_MAX]; /* of the following */
 	struct credential slots[CREDENTIALS_MAX];
 };
 

@@ -111,17 +111,6 @@ static int check_against_schema(const char *path, json_t *json, struct error *er
 
 /* --- a recipe that is like another ------------------------------------------------------------ */
 
-static json_t *find_by_name(const json_t *list, const char *name)
-{
-	json_t *item;
-	size_t i;
-
-	json_array_foreach(list, i, item)
-		if (strcmp(json_text(item, "name"), name) == 0)
-			return item;
-	return NULL;
-}
-
 static int complain_of_model(const struct json_node *like, const json_t *list, struct error *error)
 {
 	const char *name = json_string_value(like->value);
@@ -148,7 +137,7 @@ static int complete(const struct json_node *node, const json_t *list, json_t **w
 	json_t *model = NULL;
 
 	if (like.value != NULL) {
-		model = find_by_name(list, json_string_value(like.value));
+		model = json_find(list, "name", json_string_value(like.value));
 		if (model == NULL)
 			return complain_of_model(&like, list, error);
 		if (json_object_get(model, "like") != NULL)

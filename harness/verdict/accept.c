@@ -247,13 +247,7 @@ static json_t *take(struct field *field, const char *pattern)
 
 static const char *stack_of(const json_t *results, const char *name)
 {
-	const json_t *board;
-	size_t i;
-
-	json_array_foreach(json_object_get(results, "boards"), i, board)
-		if (strcmp(json_text(board, "name"), name) == 0)
-			return json_text(board, "stack");
-	return "";
+	return json_text(json_find(json_object_get(results, "boards"), "name", name), "stack");
 }
 
 static void field_init(struct field *field, const json_t *cells)

@@ -292,13 +292,7 @@ static void add_alerts(const json_t *connection, struct buf *out)
 
 static bool has_message(const json_t *connection, const char *type)
 {
-	const json_t *message;
-	size_t i;
-
-	json_array_foreach(json_object_get(connection, "messages"), i, message)
-		if (strcmp(json_text(message, "type"), type) == 0)
-			return true;
-	return false;
+	return json_find(json_object_get(connection, "messages"), "type", type) != NULL;
 }
 
 /* Whether the connection broke off without a word, as far as words could be read. */

@@ -101,13 +101,7 @@ static json_t *linted(struct bytes message)
 
 static bool finds(const json_t *object, const char *id)
 {
-	const json_t *finding;
-	size_t i;
-
-	json_array_foreach(json_object_get(object, "lint"), i, finding)
-		if (strcmp(json_text(finding, "id"), id) == 0)
-			return true;
-	return false;
+	return json_find(json_object_get(object, "lint"), "id", id) != NULL;
 }
 
 static void nothing_is_said_of_a_good_hello(void **state)

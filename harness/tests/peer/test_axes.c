@@ -29,13 +29,7 @@ static const json_t *wire(struct lab *lab)
 
 static const json_t *extension(const json_t *hello, const char *name)
 {
-	const json_t *extension;
-	size_t i;
-
-	json_array_foreach(json_object_get(hello, "extensions"), i, extension)
-		if (strcmp(json_text(extension, "name"), name) == 0)
-			return extension;
-	return NULL;
+	return json_find(json_object_get(hello, "extensions"), "name", name);
 }
 
 /* Messages of `type` that `from` sent. */

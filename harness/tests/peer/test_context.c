@@ -175,7 +175,7 @@ static struct context *get_numbered(struct contexts *contexts, size_t number)
 static bool holds(const struct contexts *contexts, const char *part)
 {
 	for (size_t i = 0; i < CONTEXTS_MAX; i++)
-		if (contexts->slots[i].key != NULL && strstr(contexts->slots[i].key, part) != NULL)
+		if (contexts->meanings[i].name != NULL && strstr(contexts->meanings[i].name, part) != NULL)
 			return true;
 	return false;
 }
@@ -227,7 +227,7 @@ static void a_renewed_certificate_is_loaded_again(void **state)
 	assert_ptr_equal(get(&contexts, server), get(&contexts, server));
 	leaf = leaf_of(&contexts, server);
 	assert_int_equal(utimensat(-1, chain, long_ago, 0), 0);
-	assert_ptr_not_equal(get(&contexts, server), contexts.slots[0].context);
+	assert_ptr_not_equal(get(&contexts, server), contexts.contexts[0]);
 	assert_ptr_not_equal(leaf_of(&contexts, server), leaf);
 	contexts_fini(&contexts);
 	assert_int_equal(unlink(chain) | unlink(key) | unlink(index) | rmdir(own) | rmdir(folder), 0);

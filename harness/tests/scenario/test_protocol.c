@@ -186,13 +186,8 @@ static bool is_lax(const char *name)
 /* Whether a right answer of the case is `result`. */
 static bool expects(const json_t *expect, const char *result)
 {
-	const json_t *answer;
-	size_t i;
-
-	json_array_foreach(expect, i, answer)
-		if (strcmp(json_text(answer, "result"), result) == 0)
-			return true;
-	return strcmp(json_text(expect, "result"), result) == 0;
+	return json_find(expect, "result", result) != NULL ||
+	       strcmp(json_text(expect, "result"), result) == 0;
 }
 
 static void check_applied(const struct lab *lab, const char *name)
