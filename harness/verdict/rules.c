@@ -4,19 +4,23 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/schema.h"
+#include "verdict/filter.h"
 #include "verdict/witness.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <jq.h>
-#include <jv.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FILE_MAX (1u << 20) /* bytes of one rule file, and of the prelude */
+
+#define KEY_SIZE 24    /* of a rule's number in text */
+#define CONDITIONS 128 /* rules whose conditions are one filter: see filter.h */
+#define WORDS 8        /* rules whose sentences are one filter */
 
 struct rule {
 	char *file;
@@ -27,9 +31,11 @@ struct rules {
 	struct rule *rules;
 	size_t n_rules;
 	struct buf prelude;
-	struct jq_state *program; /* NULL: not compiled yet, or it cannot be */
-	struct buf complaint;     /* why it cannot be */
-	pthread_t compiler;       /* at work while `compiling` */
+	struct filter *conditions[RULES_MAX / CONDITIONS + 1]; /* NULL: not made yet */
+	struct filter *words[RULES_MAX / WORDS + 1]; /* the same; made when one of its rules fits */
+	bool careful;         /* a condition fails in jq, which must not spoil those beside it */
+	struct buf complaint; /* why there are no conditions */
+	pthread_t compiler;   /* at work while `compiling` */
 	bool compiling;
 };
 
@@ -121,77 +127,86 @@ static int check_ids(const struct rules *rules, struct error *error)
 	return 0;
 }
 
-/* --- the program ------------------------------------------------------------------------------ */
+/* --- the rules in jq -------------------------------------------------------------------------- */
 
-/* One sentence of a rule: the inside of a jq string, so that "\(...)" is filled in. */
-static void put_sentence(struct buf *out, const char *text)
+typedef void put_terms(struct buf *out, const struct rules *rules, size_t number);
+
+/*
+ * Yields the rule's number where its condition holds, and where it fails, with care, {rule, error}.
+ * A newline ends a comment that `when` ends with.
+ */
+static void put_condition(struct buf *out, const struct rules *rules, size_t number)
 {
-	buf_printf(out, "\"%s\"", text);
+	buf_printf(out, "(%sselect(%s\n) | %zu", rules->careful ? "try (" : "",
+	           json_text(rules->rules[number].json, "when"), number);
+	if (rules->careful)
+		buf_printf(out, ") catch {rule: %zu, error: tostring}", number);
+	buf_char(out, ')');
 }
 
-/* {cause, evidence} if it fits, else null. A newline ends a comment that `when` ends with. */
-static void put_rule(struct buf *out, const struct rule *rule)
+/*
+ * Yields {rule, cause, evidence} if the rule is among those given, or {rule, error}. A sentence is
+ * the inside of a jq string, so that "\(...)" is filled in.
+ */
+static void put_words(struct buf *out, const struct rules *rules, size_t number)
 {
-	const json_t *evidence;
+	const json_t *rule = rules->rules[number].json, *evidence;
 	size_t i;
 
-	buf_printf(out, "if (%s\n) then {cause: ", json_text(rule->json, "when"));
-	put_sentence(out, json_text(rule->json, "cause"));
-	buf_text(out, ", evidence: [");
-	json_array_foreach(json_object_get(rule->json, "evidence"), i, evidence) {
-		buf_printf(out, "%s{witness: \"%s\", text: ", i > 0 ? ", " : "",
-		           json_text(evidence, "witness"));
-		put_sentence(out, json_text(evidence, "text"));
-		buf_char(out, '}');
+	buf_printf(out, "(select($given[\"%zu\"]) | try {rule: %zu, cause: \"%s\", evidence: [",
+	           number, number, json_text(rule, "cause"));
+	json_array_foreach(json_object_get(rule, "evidence"), i, evidence)
+		buf_printf(out, "%s{witness: \"%s\", text: \"%s\"}", i > 0 ? ", " : "",
+		           json_text(evidence, "witness"), json_text(evidence, "text"));
+	buf_printf(out, "]} catch {rule: %zu, error: tostring})", number);
+}
+
+static void put_whole(struct buf *out, const struct rules *rules, size_t number)
+{
+	put_condition(out, rules, number);
+	buf_text(out, ",\n");
+	put_words(out, rules, number);
+}
+
+/* Of `n` rules from `first` on, or fewer where there are not so many; no rule is fine, too. */
+static struct filter *compile(const struct rules *rules, size_t first, size_t n, put_terms *put,
+                              struct buf *complaint)
+{
+	struct buf terms = {0};
+	struct filter *filter;
+
+	for (size_t i = first; i < first + n && i < rules->n_rules; i++) {
+		buf_text(&terms, i > first ? ",\n" : "");
+		put(&terms, rules, i);
 	}
-	buf_text(out, "]} else null end");
+	buf_text(&terms, terms.len == 0 ? "empty" : "");
+	filter = filter_new(buf_string(&rules->prelude), buf_string(&terms), complaint);
+	buf_fini(&terms);
+	return filter;
 }
 
-/* Input {cell, board}; output a list, for each rule: what fits, null, or {error}. */
-static void put_program(struct buf *out, const struct rules *rules, size_t first, size_t n)
+/* Whether `n` rules from `first` on compile alone; if not, `complaint` is theirs. */
+static bool compiles(const struct rules *rules, size_t first, size_t n, struct buf *complaint)
 {
-	buf_printf(out, ".board as $board | .cell |\n%s\n[\n", buf_string(&rules->prelude));
-	for (size_t i = first; i < first + n; i++) {
-		buf_printf(out, "%s(try (", i > first ? ",\n" : "");
-		put_rule(out, &rules->rules[i]);
-		buf_text(out, ") catch {error: tostring})");
-	}
-	buf_text(out, "\n]\n");
+	struct filter *filter;
+
+	buf_clear(complaint);
+	filter = compile(rules, first, n, put_whole, complaint);
+	filter_free(filter);
+	return filter != NULL;
 }
 
-/* Collects jq's complaints; the first is the one that tells. */
-static void on_jq_message(void *context, jv message)
+/* The file at fault from the rule `first` on, NULL if there is none; `complaint` is about it. */
+static const char *culprit(const struct rules *rules, size_t first, struct buf *complaint)
 {
-	struct buf *complaint = context;
-	jv text = jq_format_error(message);
-
-	if (complaint->len == 0 && jv_get_kind(text) == JV_KIND_STRING)
-		buf_text(complaint, jv_string_value(text));
-	jv_free(text);
-}
-
-static void on_jq_silent(void *context, jv message)
-{
-	(void)context;
-	jv_free(message);
-}
-
-/* Compiles `n` rules from `first` on. NULL, with jq's message in `complaint`, if it cannot. */
-static struct jq_state *compile(const struct rules *rules, size_t first, size_t n,
-                                struct buf *complaint)
-{
-	struct jq_state *program = jq_init();
-	struct buf text = {0};
-
-	CHECK(program != NULL);
-	put_program(&text, rules, first, n);
-	jq_set_error_cb(program, on_jq_message, complaint);
-	if (!jq_compile(program, buf_string(&text)))
-		jq_teardown(&program);
-	else
-		jq_set_error_cb(program, on_jq_silent, NULL);
-	buf_fini(&text);
-	return program;
+	if (!compiles(rules, 0, 0, complaint))
+		return "prelude.jq";
+	for (size_t i = first; i < rules->n_rules; i += WORDS)
+		if (!compiles(rules, i, WORDS, complaint))
+			for (size_t k = i; k < i + WORDS && k < rules->n_rules; k++)
+				if (!compiles(rules, k, 1, complaint))
+					return rules->rules[k].file;
+	return NULL;
 }
 
 /* jq's own words, without the place in the program, which is not the user's. */
@@ -204,58 +219,46 @@ static const char *without_place(struct buf *complaint)
 	return buf_string(complaint);
 }
 
-/* Whether `n` rules from `first` on compile alone; if not, `complaint` is theirs. */
-static bool compiles(const struct rules *rules, size_t first, size_t n, struct buf *complaint)
-{
-	struct jq_state *program;
-
-	buf_clear(complaint);
-	program = compile(rules, first, n, complaint);
-	if (program == NULL)
-		return false;
-	jq_teardown(&program);
-	return true;
-}
-
-/* The file at fault where `n` rules from `first` on do not compile; `complaint` is about it. */
-static const char *culprit(const struct rules *rules, size_t first, size_t n,
-                           struct buf *complaint)
-{
-	if (compiles(rules, 0, 0, complaint))
-		for (size_t i = first; i < first + n; i++)
-			if (!compiles(rules, i, 1, complaint))
-				return rules->rules[i].file;
-	return "prelude.jq";
-}
-
-static int name_culprit(const struct rules *rules, size_t first, size_t n, struct error *error)
+/* Refuses rules that jq cannot read, from the rule `first` on. */
+static int check_jq(const struct rules *rules, size_t first, struct error *error)
 {
 	struct buf complaint = {0};
-	const char *file = culprit(rules, first, n, &complaint);
+	const char *file = culprit(rules, first, &complaint);
 
-	error_set(error, ERR_INPUT, "%s: its jq does not compile: %s", file,
-	          without_place(&complaint));
+	if (file != NULL)
+		error_set(error, ERR_INPUT, "%s: its jq does not compile: %s", file,
+		          without_place(&complaint));
 	buf_fini(&complaint);
-	return ERR_INPUT;
+	return file != NULL ? ERR_INPUT : 0;
 }
 
-static void *compile_all(void *context)
+static void *compile_conditions(void *context)
 {
 	struct rules *rules = context;
 
-	rules->program = compile(rules, 0, rules->n_rules, &rules->complaint);
+	for (size_t i = 0; i * CONDITIONS < rules->n_rules && rules->complaint.len == 0; i++)
+		rules->conditions[i] = compile(rules, i * CONDITIONS, CONDITIONS, put_condition,
+		                               &rules->complaint);
 	return NULL;
+}
+
+static void forget_conditions(struct rules *rules)
+{
+	for (size_t i = 0; i * CONDITIONS < rules->n_rules; i++) {
+		filter_free(rules->conditions[i]);
+		rules->conditions[i] = NULL;
+	}
 }
 
 void rules_prepare(struct rules *rules)
 {
 	sigset_t all, before;
 
-	if (rules->program != NULL || rules->compiling)
+	if (rules->conditions[0] != NULL || rules->compiling)
 		return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before); /* they are for the caller's thread */
-	rules->compiling = pthread_create(&rules->compiler, NULL, compile_all, rules) == 0;
+	rules->compiling = pthread_create(&rules->compiler, NULL, compile_conditions, rules) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
@@ -264,10 +267,10 @@ static bool is_ready(struct rules *rules)
 {
 	if (rules->compiling)
 		pthread_join(rules->compiler, NULL);
-	else if (rules->program == NULL && rules->complaint.len == 0)
-		compile_all(rules);
+	else if (rules->conditions[0] == NULL && rules->complaint.len == 0)
+		compile_conditions(rules);
 	rules->compiling = false;
-	return rules->program != NULL;
+	return rules->complaint.len == 0;
 }
 
 /* --- loading ---------------------------------------------------------------------------------- */
@@ -299,17 +302,6 @@ static int read_files(struct rules *rules, const char *folder, const json_t *own
 	return rc != 0 ? rc : check_ids(rules, error);
 }
 
-/* Whether the user's own rules compile; Shakedown's are known to. */
-static int try_own(const struct rules *rules, size_t n_of_folder, struct error *error)
-{
-	size_t n = rules->n_rules - n_of_folder;
-	struct buf complaint = {0};
-	bool fine = n == 0 || compiles(rules, n_of_folder, n, &complaint);
-
-	buf_fini(&complaint);
-	return fine ? 0 : name_culprit(rules, n_of_folder, n, error);
-}
-
 /* Ends a load that came to `rc`. */
 static int loaded(struct rules *rules, int rc, struct rules **out)
 {
@@ -334,11 +326,10 @@ int rules_load(struct rules **out, const char *folder, const char *schema, struc
 	size_t n_of_folder;
 	int rc = read_files(rules, folder, NULL, schema, &n_of_folder, error);
 
-	if (rc == 0) {
+	if (rc == 0)
+		rc = check_jq(rules, 0, error);
+	if (rc == 0)
 		qsort(rules->rules, rules->n_rules, sizeof(*rules->rules), by_order);
-		if (!is_ready(rules))
-			rc = name_culprit(rules, 0, rules->n_rules, error);
-	}
 	return loaded(rules, rc, out);
 }
 
@@ -356,8 +347,8 @@ int rules_load_shipped(struct rules **out, const json_t *own, struct error *erro
 	folder = file_join(root, "harness/verdict/rules");
 	schema = file_join(root, "scenarios/schema/rules.schema.json");
 	rc = read_files(rules, folder, own, schema, &n_of_folder, error);
-	if (rc == 0)
-		rc = try_own(rules, n_of_folder, error);
+	if (rc == 0 && rules->n_rules > n_of_folder) /* Shakedown's are known to compile */
+		rc = check_jq(rules, n_of_folder, error);
 	if (rc == 0)
 		qsort(rules->rules, rules->n_rules, sizeof(*rules->rules), by_order);
 	free(folder);
@@ -375,11 +366,12 @@ void rules_free(struct rules *rules)
 		free(rules->rules[i].file);
 		json_decref(rules->rules[i].json);
 	}
+	forget_conditions(rules);
+	for (size_t i = 0; i * WORDS < rules->n_rules; i++)
+		filter_free(rules->words[i]);
 	free(rules->rules);
 	buf_fini(&rules->prelude);
 	buf_fini(&rules->complaint);
-	if (rules->program != NULL)
-		jq_teardown(&rules->program);
 	free(rules);
 }
 
@@ -393,30 +385,6 @@ json_t *rules_ids(const struct rules *rules)
 }
 
 /* --- diagnosing ------------------------------------------------------------------------------- */
-
-/* The first result of the program as JSON text of ours; NULL if jq gave none. */
-static json_t *run(struct rules *rules, const json_t *cell, const json_t *board)
-{
-	json_t *input = json_made(json_pack("{s:O, s:O?}", "cell", (json_t *)cell, "board",
-	                                    (json_t *)board));
-	char *text = json_dumps(input, JSON_COMPACT);
-	json_t *output = NULL;
-	jv result, dumped;
-
-	CHECK(text != NULL);
-	jq_start(rules->program, jv_parse(text), 0);
-	result = jq_next(rules->program);
-	if (jv_is_valid(result)) {
-		dumped = jv_dump_string(result, 0);
-		output = json_loads(jv_string_value(dumped), JSON_ALLOW_NUL, NULL);
-		jv_free(dumped);
-	} else {
-		jv_free(result);
-	}
-	free(text);
-	json_decref(input);
-	return output;
-}
 
 /* The board's remedy is the one for its stack. */
 static json_t *fix_for(const json_t *rule, const json_t *board)
@@ -507,28 +475,102 @@ static void add_fault(json_t *cell, const char *file, const char *text)
 	json_array_append_new(faults, json_made(json_pack("{s:s, s:s}", "file", file, "text", text)));
 }
 
+static const json_t *found_of(const json_t *found, size_t rule)
+{
+	char key[KEY_SIZE];
+
+	snprintf(key, sizeof(key), "%zu", rule);
+	return json_object_get(found, key);
+}
+
+static void set_found(json_t *found, size_t rule, json_t *what)
+{
+	char key[KEY_SIZE];
+
+	snprintf(key, sizeof(key), "%zu", rule);
+	json_object_set(found, key, what);
+}
+
+/* Takes what the filter makes into `found`, by the numbers of rules. False if it fails. */
+static bool ask(struct filter *filter, const json_t *cell, const json_t *board,
+                const json_t *fitting, json_t *found)
+{
+	json_t *all = filter_run(filter, cell, board, fitting), *one;
+	size_t i;
+
+	json_array_foreach(all, i, one) {
+		bool is_bare = json_is_integer(one); /* its condition holds */
+
+		set_found(found, (size_t)(is_bare ? json_integer_value(one) : json_number(one, "rule")),
+		          is_bare ? json_true() : one);
+	}
+	json_decref(all);
+	return all != NULL;
+}
+
+/* Where one condition fails, each is guarded from there on: that takes jq a fifth longer. */
+static void ask_conditions(struct rules *rules, const json_t *cell, const json_t *board,
+                           json_t *found)
+{
+	bool fine = is_ready(rules);
+
+	for (size_t i = 0; i * CONDITIONS < rules->n_rules && fine; i++)
+		fine = ask(rules->conditions[i], cell, board, NULL, found);
+	if (fine || rules->careful || rules->complaint.len > 0)
+		return;
+	rules->careful = true;
+	forget_conditions(rules);
+	ask_conditions(rules, cell, board, found);
+}
+
+/* Those of the rules from `first` on that share a filter and whose conditions hold. */
+static json_t *fitting(const json_t *found, size_t first)
+{
+	json_t *fit = json_made(json_object());
+
+	for (size_t i = first; i < first + WORDS; i++)
+		if (json_is_true(found_of(found, i)))
+			set_found(fit, i, json_true());
+	return fit;
+}
+
+/* Replaces what fits in `found` by {cause, evidence} or {error}. */
+static void ask_words(struct rules *rules, const json_t *cell, const json_t *board, json_t *found)
+{
+	for (size_t i = 0; i * WORDS < rules->n_rules; i++) {
+		json_t *fit = fitting(found, i * WORDS);
+		bool any = json_object_size(fit) > 0;
+
+		if (any && rules->words[i] == NULL)
+			rules->words[i] = compile(rules, i * WORDS, WORDS, put_words,
+			                          &rules->complaint);
+		if (any && rules->words[i] != NULL)
+			ask(rules->words[i], cell, board, fit, found);
+		json_decref(fit);
+	}
+}
+
 static void take_findings(struct rules *rules, json_t *cell, const json_t *board, json_t *diagnoses)
 {
-	json_t *findings = run(rules, cell, board);
-	json_t *fallbacks = json_made(json_array());
+	json_t *all = json_made(json_object()), *fallbacks = json_made(json_array());
 
+	ask_conditions(rules, cell, board, all);
+	ask_words(rules, cell, board, all);
 	for (size_t i = 0; i < rules->n_rules; i++) {
-		const json_t *found = json_array_get(findings, i);
+		const json_t *found = found_of(all, i), *rule = rules->rules[i].json;
 
-		if (findings == NULL || json_object_get(found, "error") != NULL)
-			add_fault(cell, rules->rules[i].file,
-			          findings == NULL ? "jq gave no result"
-			                           : json_text(found, "error"));
-		else if (json_is_object(found))
-			json_array_append_new(json_flag(rules->rules[i].json, "fallback")
-			                              ? fallbacks
-			                              : diagnoses,
-			                      diagnosis(rules->rules[i].json, found, board));
+		if (json_object_get(found, "error") != NULL)
+			add_fault(cell, rules->rules[i].file, json_text(found, "error"));
+		else if (json_object_get(found, "cause") != NULL)
+			json_array_append_new(json_flag(rule, "fallback") ? fallbacks : diagnoses,
+			                      diagnosis(rule, found, board));
 	}
+	if (rules->complaint.len > 0) /* somebody has edited them */
+		add_fault(cell, "one of Shakedown's own", without_place(&rules->complaint));
 	if (json_array_size(diagnoses) == 0) /* these say where to look on, not what it is */
 		json_array_extend(diagnoses, fallbacks);
 	json_decref(fallbacks);
-	json_decref(findings);
+	json_decref(all);
 }
 
 /* Which outcomes the rules explain, and which get a plain account at least. */
@@ -550,10 +592,8 @@ void rules_diagnose(struct rules *rules, json_t *cell, const json_t *board)
 
 	json_object_del(cell, "rule_faults");
 	json_object_del(cell, "diagnosis");
-	if (is_one_of(outcome, by_rule) && is_ready(rules))
+	if (is_one_of(outcome, by_rule))
 		take_findings(rules, cell, board, diagnoses);
-	else if (is_one_of(outcome, by_rule)) /* somebody has edited them */
-		add_fault(cell, "one of Shakedown's own", without_place(&rules->complaint));
 	if (json_array_size(diagnoses) == 0 && is_one_of(outcome, at_least))
 		json_array_append_new(diagnoses, unexplained(cell));
 	json_object_set_new(cell, "diagnosis", diagnoses);

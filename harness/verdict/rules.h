@@ -4,9 +4,9 @@
  *
  * A rule is a JSON file (scenarios/schema/rules.schema.json; docs/diagnosis-rules.md tells how to
  * write one). Its conditions and sentences are jq, run by libjq over the judged cell, with the
- * definitions of rules/prelude.jq at hand and the board's element of results.json as $board. All
- * rules are compiled into one program, when the first cell asks for it: that costs some 3 ms a rule,
- * far more than running it.
+ * definitions of rules/prelude.jq at hand and the board's element of results.json as $board. To
+ * compile them costs far more than to run them, some 1 ms a rule: the conditions are compiled when
+ * the first cell asks for them, and sentences with those of few neighbours when they are to be told.
  */
 #ifndef SHAKEDOWN_VERDICT_RULES_H
 #define SHAKEDOWN_VERDICT_RULES_H
@@ -34,7 +34,7 @@ int rules_load(struct rules **rules, const char *folder, const char *schema, str
 int rules_load_shipped(struct rules **rules, const json_t *own, struct error *error);
 
 /*
- * Compiles the rules in a thread of its own, while the caller does something else; rules_diagnose
+ * Compiles the conditions in a thread of its own, while the caller does something else; rules_diagnose
  * waits for it. The process has two threads until then.
  */
 void rules_prepare(struct rules *rules);

@@ -329,6 +329,36 @@ static void rule_that_fails_on_a_cell_does_not_fit_and_is_named(void **state)
 	rules_free(rules);
 }
 
+/* More than libjq takes as one program. */
+static void hundreds_of_rules_are_asked(void **state)
+{
+	struct rules *rules = NULL;
+	struct error error = {0};
+	json_t *cell = cell_with("{'witnesses': {'board': {'phase': 'app', 'status': '0x1'}}}");
+	char name[32], when[64];
+	const json_t *diagnosis;
+
+	(void)state;
+	for (int i = 100; i < 400; i++) {
+		snprintf(name, sizeof(name), "number-%d", i);
+		snprintf(when, sizeof(when), "status == \"0x1\" and %d >= 398", i);
+		put_rule(name, when, "the status is \\(status)");
+	}
+	assert_int_equal(rules_load(&rules, folder, SCHEMA, &error), 0);
+	judge_cell(cell, NULL);
+	rules_diagnose(rules, cell, NULL);
+	diagnosis = json_object_get(cell, "diagnosis");
+	assert_int_equal(json_array_size(diagnosis), 2);
+	assert_string_equal(json_text(json_array_get(diagnosis, 1), "id"), "number-399");
+	assert_string_equal(json_text(json_array_get(diagnosis, 1), "cause"), "the status is 0x1");
+	json_decref(cell);
+	rules_free(rules);
+	for (int i = 100; i < 400; i++) {
+		snprintf(name, sizeof(name), "number-%d.json", i);
+		forget_file(name);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -343,6 +373,8 @@ int main(void)
 	                                        make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(rule_that_fails_on_a_cell_does_not_fit_and_is_named,
 	                                        make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(hundreds_of_rules_are_asked, make_folder,
+	                                        remove_folder),
 	};
 
 	return cmocka_run_group_tests_name("verdict/rules", tests, NULL, NULL);
