@@ -1,8 +1,10 @@
 #include "verdict/confirm.h"
 
 #include "base/assert.h"
+#include "base/buf.h"
 #include "base/json.h"
 #include "verdict/outcome.h"
+#include "verdict/rules.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -183,6 +185,8 @@ static const char *confidence_of(const json_t *diagnosis, bool proven, size_t n_
 {
 	if (proven)
 		return "confirmed";
+	if (json_flag(diagnosis, "pervasive")) /* it may show at every server */
+		return "likely";
 	return n_alike == json_array_size(json_object_get(diagnosis, "try")) ? "refuted" : "likely";
 }
 
@@ -220,19 +224,53 @@ static bool is_refuted(const json_t *diagnosis)
 	return strcmp(json_text(diagnosis, "confidence"), "refuted") == 0;
 }
 
-/* Those that were refuted give way to the next. */
-static void put_refuted_last(json_t *cell)
+/* The diagnoses that are refuted, or those that are not; no plain account. */
+static json_t *diagnoses_of(const json_t *cell, bool refuted)
 {
-	json_t *ordered = json_made(json_array()), *diagnosis;
+	json_t *chosen = json_made(json_array()), *diagnosis;
 	size_t i;
 
 	json_array_foreach(json_object_get(cell, "diagnosis"), i, diagnosis)
-		if (!is_refuted(diagnosis))
-			json_array_append(ordered, diagnosis);
-	json_array_foreach(json_object_get(cell, "diagnosis"), i, diagnosis)
-		if (is_refuted(diagnosis))
-			json_array_append(ordered, diagnosis);
-	json_object_set_new(cell, "diagnosis", ordered);
+		if (is_refuted(diagnosis) == refuted &&
+		    strcmp(json_text(diagnosis, "id"), UNEXPLAINED) != 0)
+			json_array_append(chosen, diagnosis);
+	return chosen;
+}
+
+/*
+ * What is said where experiments have refuted all that the rules named. Their evidence is still
+ * what was seen.
+ */
+static json_t *account_without(const json_t *cell, const json_t *refuted)
+{
+	const json_t *diagnosis;
+	struct buf cause = {0};
+	json_t *account;
+	size_t i;
+
+	buf_printf(&cause, "%s It looked like ", json_text(cell, "detail"));
+	json_array_foreach(refuted, i, diagnosis)
+		buf_printf(&cause, "%s\"%s\"", i > 0 ? " or " : "", json_text(diagnosis, "title"));
+	buf_text(&cause, ", but what should help then did not.");
+	account = rules_plain_account(
+		cell, buf_string(&cause),
+		json_incref(json_object_get(json_array_get(refuted, 0), "evidence")));
+	buf_fini(&cause);
+	return account;
+}
+
+/* Those that were refuted give way to the next; none of them is ever the first. */
+static void put_refuted_last(json_t *cell)
+{
+	json_t *ordered = diagnoses_of(cell, false), *refuted = diagnoses_of(cell, true);
+
+	if (json_array_size(ordered) == 0 && json_array_size(refuted) > 0)
+		json_array_append_new(ordered, account_without(cell, refuted));
+	json_array_extend(ordered, refuted);
+	if (json_array_size(ordered) > 0) /* else there is a plain account alone */
+		json_object_set(cell, "diagnosis", ordered);
+	json_decref(ordered);
+	json_decref(refuted);
 }
 
 /* The try that passed, whoever foretold it. */

@@ -16,10 +16,11 @@
  * For each diagnosis with "try" in `cells` (all of a run, judged and diagnosed): the first change
  * that passed becomes its "counterfactual" {change, outcome, and "cell" where it was one} and makes
  * it "confirmed". If none passed, the first that ran is the counterfactual, and the diagnosis stays
- * "likely"; but if all ran and all failed just as the cell did it is "refuted", and goes behind
- * those that are not. The cell's own "counterfactual" is its try that passed, if one did. Changes
- * that ran before it and did not pass stand in "also_tried". A flaky cell proves nothing, and
- * nothing proves its own diagnoses.
+ * "likely"; but if all ran and all failed just as the cell did it is "refuted", unless it is
+ * "pervasive", and goes behind those that are not. Where all are refuted, a plain account (rules.h)
+ * comes first. The cell's own "counterfactual" is its try that passed, if one did. Changes that ran
+ * before it and did not pass stand in "also_tried". A flaky cell proves nothing, and nothing proves
+ * its own diagnoses.
  */
 void confirm_diagnoses(json_t *cells);
 

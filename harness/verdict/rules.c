@@ -405,7 +405,7 @@ static json_t *diagnosis(const json_t *rule, const json_t *found, const json_t *
 	                                   json_object_get(found, "cause"), "confidence", "likely",
 	                                   "evidence", json_object_get(found, "evidence"), "fix",
 	                                   fix_for(rule, board)));
-	static const char *const kept[] = {"rfc", "refs", "try"};
+	static const char *const kept[] = {"rfc", "refs", "try", "pervasive"};
 
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
 		if (json_object_get(rule, kept[i]) != NULL)
@@ -425,6 +425,7 @@ static const char *title_of(const char *reason)
 		{"liveness", "The board does not come through a refusal"},
 		{"refuses-all", "The board fails at the good server too"},
 		{"wordless", "The board leaves every server without a word"},
+		{"flaw-not-shown", "The board does not offer what the server needs"},
 		{"fault-not-applied", "The connection did not come to the fault"},
 		{"not-as-expected", "The connection is not what it should be"},
 		{"not-offered", "The board does not offer what the server needs"},
@@ -456,12 +457,11 @@ static const char *title_of(const char *reason)
 	return "Shakedown itself failed";
 }
 
-static json_t *unexplained(const json_t *cell)
+json_t *rules_plain_account(const json_t *cell, const char *cause, json_t *evidence)
 {
-	return json_made(json_pack("{s:s, s:s, s:s, s:s, s:o, s:{}}", "id", "unexplained", "title",
-	                           title_of(json_text(cell, "reason")), "cause",
-	                           json_text(cell, "detail"), "confidence", "none", "evidence",
-	                           witness_statements(cell), "fix"));
+	return json_made(json_pack("{s:s, s:s, s:s, s:s, s:o, s:{}}", "id", UNEXPLAINED, "title",
+	                           title_of(json_text(cell, "reason")), "cause", cause,
+	                           "confidence", "none", "evidence", evidence, "fix"));
 }
 
 static void add_fault(json_t *cell, const char *file, const char *text)
@@ -595,6 +595,7 @@ void rules_diagnose(struct rules *rules, json_t *cell, const json_t *board)
 	if (is_one_of(outcome, by_rule))
 		take_findings(rules, cell, board, diagnoses);
 	if (json_array_size(diagnoses) == 0 && is_one_of(outcome, at_least))
-		json_array_append_new(diagnoses, unexplained(cell));
+		json_array_append_new(diagnoses, rules_plain_account(cell, json_text(cell, "detail"),
+		                                                     witness_statements(cell)));
 	json_object_set_new(cell, "diagnosis", diagnoses);
 }

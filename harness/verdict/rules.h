@@ -16,6 +16,7 @@
 #include <jansson.h>
 
 #define RULES_MAX 1000
+#define UNEXPLAINED "unexplained" /* the id of a plain account, which no rule has */
 
 struct rules;
 
@@ -49,9 +50,15 @@ void rules_free(struct rules *rules);
  * "rule_faults".
  *
  * An element: {id, title, cause, confidence ("likely" here), evidence [{witness, text}], fix
- * {board, server}, rfc, refs, try}; see confirm.h for what a run adds.
+ * {board, server}, rfc, refs, try, pervasive}; see confirm.h for what a run adds.
  */
 void rules_diagnose(struct rules *rules, json_t *cell, const json_t *board);
+
+/*
+ * A plain account of a cell, under the id "unexplained" and with the confidence "none": a new
+ * element for its "diagnosis". The reference to `evidence` is taken over.
+ */
+json_t *rules_plain_account(const json_t *cell, const char *cause, json_t *evidence);
 
 /* The ids of all rules, in their order. The caller's to release. */
 json_t *rules_ids(const struct rules *rules);

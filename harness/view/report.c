@@ -464,22 +464,21 @@ static void put_proofs(json_t *proofs, struct buf *out)
 	}
 }
 
-/* Where nothing that was tried helped, that is worth knowing too. */
+/* Where nothing that was tried helped, that is worth knowing too: once of each board. */
 static void tell_in_vain(const json_t *cell, json_t *said, struct buf *out)
 {
-	struct buf words = {0};
+	const char *board = json_text(cell, "board");
 	const json_t *try;
 	size_t i;
 
-	buf_printf(&words, "%s fails with each single change that was tried:",
-	           json_text(cell, "board"));
+	if (json_array_size(json_object_get(cell, "tries")) == 0 || !is_new(said, board))
+		return;
+	buf_printf(out, "%s fails with each single change that was tried:", board);
 	json_array_foreach(json_object_get(cell, "tries"), i, try) {
-		buf_text(&words, i > 0 ? "; " : " ");
-		report_change(json_object_get(try, "change"), &words);
+		buf_text(out, i > 0 ? "; " : " ");
+		report_change(json_object_get(try, "change"), out);
 	}
-	if (json_array_size(json_object_get(cell, "tries")) > 0 && is_new(said, buf_string(&words)))
-		buf_printf(out, "%s\n", buf_string(&words));
-	buf_fini(&words);
+	buf_char(out, '\n');
 }
 
 static void prove_cell(const struct report_group *group, const json_t *cell, json_t *proofs)
@@ -643,8 +642,6 @@ void report_confidence(const struct report_group *group, struct buf *out)
 {
 	if (is_unexplained(group->diagnosis))
 		buf_text(out, "not explained by a rule");
-	else if (has_confidence(group->diagnosis, "refuted"))
-		buf_text(out, "refuted: what it foretells did not help");
 	else if (group->n_confirmed == 0)
 		buf_text(out, "likely");
 	else if (group->n_confirmed == group->n_cells)

@@ -53,8 +53,13 @@ struct proof {
 #define FAILED_WITH(more) \
 	"{" more "'id': 'failed', 'board': 'b', 'server': {'versions': ['1.2', '1.3']," \
 	" 'certificate': ['rsa-2048']}, 'expect': {'result': 'connect'}, 'outcome': 'fail'," \
-	" 'diagnosis': [{'id': 'r', 'confidence': 'likely'," \
+	" 'diagnosis': [{'id': 'r', 'title': 'Too long', 'confidence': 'likely', 'evidence': []," \
 	" 'try': [{'certificate': ['ecdsa-p256']}, {'versions': ['1.2']}]}]}"
+#define PERVASIVE \
+	"{'id': 'failed', 'board': 'b', 'server': {'versions': ['1.2'], 'certificate': ['rsa-2048']}," \
+	" 'expect': {'result': 'connect'}, 'outcome': 'fail'," \
+	" 'diagnosis': [{'id': 'r', 'confidence': 'likely', 'pervasive': true," \
+	" 'try': [{'certificate': ['ecdsa-p256']}]}]}"
 #define OTHER(id, board, versions, certificate, rest) \
 	"{'id': '" id "', 'board': '" board "', 'server': {'versions': " versions "," \
 	" 'certificate': ['" certificate "']}, 'expect': {'result': 'connect'}, " rest "}"
@@ -80,6 +85,9 @@ static const struct proof proofs[] = {
 	                      "'outcome': 'fail', 'reason': 'timeout'") ","
 	 OTHER("y", "b", "['1.2']", "rsa-2048", "'outcome': 'fail'") "]",
 	 "likely", "x", "fail in another way", 1},
+	{"what may show at every server failed at another one, too",
+	 "[" PERVASIVE "," OTHER("x", "b", "['1.2']", "ecdsa-p256", "'outcome': 'fail'") "]",
+	 "likely", "x", "fail", 0},
 	{"neither lacks what the cell lacks",
 	 "[" FAILED_WITH("'reason': 'not-offered', 'detail': 'P-256', ") ","
 	 OTHER("x", "b", "['1.2', '1.3']", "ecdsa-p256",
@@ -112,14 +120,15 @@ static const struct proof proofs[] = {
 	 "likely", NULL, NULL, 0},
 };
 
-static const json_t *first_diagnosis(const json_t *cells)
+static const json_t *diagnosis_of(const json_t *cells, const char *id)
 {
-	const json_t *cell;
-	size_t i;
+	const json_t *cell, *diagnosis;
+	size_t i, k;
 
 	json_array_foreach(cells, i, cell)
-		if (strcmp(json_text(cell, "id"), "failed") == 0)
-			return json_array_get(json_object_get(cell, "diagnosis"), 0);
+		json_array_foreach(json_object_get(cell, "diagnosis"), k, diagnosis)
+			if (strcmp(json_text(diagnosis, "id"), id) == 0)
+				return diagnosis;
 	return NULL;
 }
 
@@ -143,9 +152,9 @@ static void only_the_same_experiment_but_for_one_change_confirms(void **state)
 		json_t *cells = parsed(proofs[i].others);
 
 		confirm_diagnoses(cells);
-		assert_proof(&proofs[i], first_diagnosis(cells));
+		assert_proof(&proofs[i], diagnosis_of(cells, "r"));
 		confirm_diagnoses(cells); /* again: the same */
-		assert_proof(&proofs[i], first_diagnosis(cells));
+		assert_proof(&proofs[i], diagnosis_of(cells, "r"));
 		json_decref(cells);
 	}
 }
@@ -158,7 +167,33 @@ static void proof_that_is_gone_is_forgotten(void **state)
 	confirm_diagnoses(cells);
 	json_array_remove(cells, 1);
 	confirm_diagnoses(cells);
-	assert_proof(&proofs[0], first_diagnosis(cells));
+	assert_proof(&proofs[0], diagnosis_of(cells, "r"));
+	json_decref(cells);
+}
+
+static void what_is_refuted_is_never_told_as_the_cause(void **state)
+{
+	const struct proof *refuted = &proofs[4];
+	json_t *cells = parsed(refuted->others);
+	const json_t *told;
+
+	(void)state;
+	json_object_set_new(json_array_get(cells, 0), "detail", json_string("It left."));
+	for (int i = 0; i < 2; i++) {
+		confirm_diagnoses(cells);
+		told = json_object_get(json_array_get(cells, 0), "diagnosis");
+		assert_int_equal(json_array_size(told), 2);
+		assert_string_equal(json_text(json_array_get(told, 0), "id"), "unexplained");
+		assert_string_equal(json_text(json_array_get(told, 0), "cause"),
+		                    "It left. It looked like \"Too long\", but what should help"
+		                    " then did not.");
+		assert_proof(refuted, json_array_get(told, 1));
+	}
+	json_array_remove(cells, 2); /* one of its two remedies did not run */
+	confirm_diagnoses(cells);
+	told = json_object_get(json_array_get(cells, 0), "diagnosis");
+	assert_int_equal(json_array_size(told), 1);
+	assert_string_equal(json_text(json_array_get(told, 0), "confidence"), "likely");
 	json_decref(cells);
 }
 
@@ -168,6 +203,7 @@ int main(void)
 		cmocka_unit_test(merge_patch_is_that_of_rfc_7396),
 		cmocka_unit_test(only_the_same_experiment_but_for_one_change_confirms),
 		cmocka_unit_test(proof_that_is_gone_is_forgotten),
+		cmocka_unit_test(what_is_refuted_is_never_told_as_the_cause),
 	};
 
 	return cmocka_run_group_tests_name("verdict/confirm", tests, NULL, NULL);
