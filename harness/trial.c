@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/json.h"
 #include "verdict/confirm.h"
+#include "verdict/facts.h"
 #include "verdict/judge.h"
 #include "verdict/offer.h"
 #include "verdict/outcome.h"
@@ -138,7 +139,7 @@ static void begin_with_twin(struct trial *trial)
 
 	if (twin == NULL) {
 		trial->step = STEP_CASE;
-	} else if (has_outcome(known, "pass")) {
+	} else if (twin_connects(known)) {
 		keep_twin(trial, "before", known);
 		json_decref(twin);
 		trial->step = STEP_CASE;
@@ -149,12 +150,12 @@ static void begin_with_twin(struct trial *trial)
 
 static void take_twin(struct trial *trial, const json_t *ran)
 {
-	bool passed = has_outcome(ran, "pass");
+	bool connects = twin_connects(ran);
 
 	keep_twin(trial, trial->step == STEP_BEFORE ? "before" : "after", ran);
 	if (trial->step == STEP_BEFORE)
 		set_now(trial, STEP_CASE, NULL);
-	else if (trial->step == STEP_AFTER && !passed)
+	else if (trial->step == STEP_AFTER && !connects)
 		trial->step = STEP_ONCE_MORE;
 	else
 		move_on(trial);
@@ -165,7 +166,7 @@ static void take_case(struct trial *trial)
 {
 	const json_t *twin = json_object_get(trial->cell, "twin");
 
-	if (has_outcome(json_object_get(twin, "before"), "pass"))
+	if (twin_connects(json_object_get(twin, "before")))
 		set_now(trial, STEP_AFTER, make_twin(trial));
 	else
 		move_on(trial);

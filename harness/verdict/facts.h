@@ -81,7 +81,7 @@ enum fact {
 
 	CONTROL_FAILED = 1ull << 46, /* an OpenSSL client fails at the same server */
 	BOARD_UNABLE = 1ull << 45, /* its firmware cannot do what the case asks of the client */
-	BOARD_ALERTED = 1ull << 47, /* it says that it sent an alert, and not close_notify */
+	BOARD_ALERTED = 1ull << 47, /* it sent an alert, by its word, or one that the server misread */
 	BOARD_DIED = 1ull << 48,    /* it is virtual, and its program ended */
 	WENT_AWAY = 1ull << 49,     /* the server ended the connection on purpose, without a word */
 };
@@ -103,6 +103,12 @@ void facts_read(struct facts *facts, const json_t *cell, const json_t *board);
 
 /* The name of one fact as documents write it, "board-ok"; NULL if the bit has none. Static text. */
 const char *fact_name(uint64_t bit);
+
+/*
+ * Whether the board took the good twin for good, by what was kept of it: {outcome, reason}. One
+ * that has connected and had its data back did, though it may have left without close_notify.
+ */
+bool twin_connects(const json_t *result);
 
 /* True if this alert ends a connection of this version ("1.3" or "TLS 1.3"; "" if not known). */
 bool alert_is_fatal(const json_t *alert, const char *version);

@@ -109,7 +109,7 @@ static const struct judge_row rows[] = {
 	 UNAPPLIED | NOT_OFFERED, "inconclusive", "refuses-all",
 	 "The board failed, but so it does at a server without the flaw, so that nothing follows:"
 	 " {twin}"},
-	{MUST_REFUSE | HELLO | BOARD_ERROR | TWIN_FAILED | FORESEEN_ALERT, FAULTY, "inconclusive",
+	{MAY_REFUSE | HELLO | BOARD_ERROR | TWIN_FAILED | FORESEEN_ALERT, FAULTY, "inconclusive",
 	 "refuses-all",
 	 "The case ended as it should, but so does a server without the flaw for this board, so"
 	 " that nothing follows: {twin}"},
@@ -178,6 +178,9 @@ static const struct judge_row rows[] = {
 	 "The server needs {missing}; the board does not offer it, as its profile declares."},
 	{ALERT_FROM_BOARD | NOT_OFFERED | DECLARED, 0, "unsupported", "not-offered",
 	 "The server chose {missing}; the board does not take it, as its profile declares."},
+	{MUST_REFUSE | NOT_OFFERED, 0, "inconclusive", "flaw-not-shown",
+	 "The connection did not come to what is to be refused, as that needs {missing}, and the"
+	 " board does not offer it: whether it would refuse is open."},
 	{ALERT_FROM_SERVER | NOT_OFFERED, 0, "fail", "not-offered",
 	 "The server needs {missing}; the board does not offer it, so the server refused with "
 	 "alert {alert}."},

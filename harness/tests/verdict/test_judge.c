@@ -471,6 +471,20 @@ static const struct {
 	 "{" MUST_REFUSE ", 'twin': {'before': {'outcome': 'fail', 'detail': 'no'}},"
 	 " 'witnesses': {" CLIENT_REFUSED("certificate_expired", "45") "}}",
 	 "inconclusive", "refuses-all"},
+	{"a board that shows no close_notify took the good twin all the same",
+	 "{" MUST_REFUSE ", 'twin': {'before': {'outcome': 'fail', 'reason': 'no-close-notify',"
+	 " 'detail': 'no'}, 'after': {'outcome': 'fail', 'reason': 'no-close-notify',"
+	 " 'detail': 'no'}}, 'witnesses': {" CLIENT_REFUSED("certificate_expired", "45") "}}",
+	 "pass", "refused"},
+	{"the server refuses as it may, and the board fails at the good twin too",
+	 "{'expect': [{'result': 'connect'}, {'result': 'refuse', 'by': 'either',"
+	 " 'alerts': ['handshake_failure']}], 'server': {'groups': ['X25519']},"
+	 " 'twin': {'before': {'outcome': 'fail', 'detail': 'no'}}, " ALL_REFUSED "}",
+	 "inconclusive", "refuses-all"},
+	{"the server refuses before it has shown its flaw",
+	 "{'expect': {'result': 'refuse', 'alerts': ['certificate_expired']},"
+	 " 'server': {'groups': ['X25519']}, " ALL_REFUSED "}",
+	 "inconclusive", "flaw-not-shown"},
 	{"what is unsafe is so though the good twin failed",
 	 "{" MUST_REFUSE ", 'twin': {'before': {'outcome': 'fail', 'detail': 'no'}}}",
 	 "fail", "unsafe"},
@@ -509,6 +523,20 @@ static const struct {
 	 ALERT_70 ", 'closed_by': 'server'"
 	 "}, " BOARD_ALERTED "}}",
 	 "pass", "refused-silently"},
+	{"... and as only the wire shows: the server answered what it could not read",
+	 "{" MUST_REFUSE_FAULT ", 'witnesses': {'server': {" APPLIED ", " NO_DATA ", "
+	 ALERT_70 ", 'closed_by': 'server', 'version': '1.2'}, 'wire': {'version': 'TLS 1.2',"
+	 " 'alerts': [{'from': 'client', 'level':"
+	 " 'warning', 'number': 100, 'protected_with': 'no keys'}, {'from': 'server', 'level':"
+	 " null, 'number': null}]}, " BOARD_FAILED("hs", "-395") "}}",
+	 "pass", "refused-silently"},
+	{"a warning that the server could read is no refusal",
+	 "{" MUST_REFUSE_FAULT ", 'witnesses': {'server': {" APPLIED ", " NO_DATA ", "
+	 ALERT_70 ", 'closed_by': 'server', 'version': '1.2'}, 'wire': {'version': 'TLS 1.2',"
+	 " 'alerts': [{'from': 'client', 'level':"
+	 " 'warning', 'number': 100}, {'from': 'server', 'level':"
+	 " null, 'number': null}]}, " BOARD_FAILED("hs", "-395") "}}",
+	 "fail", "alert-from-server"},
 	{"the board says so too late",
 	 "{" MUST_REFUSE_FAULT ", 'witnesses': {'server': {" APPLIED ", " NO_DATA ", "
 	 ALERT_70 ", 'closed_by': 'server'"
