@@ -19,6 +19,8 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, List
 
+from client import RAW, TLS
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 RULES = "harness/verdict/rules"
 AIM = 0.95
@@ -74,11 +76,18 @@ def is_possible(server: Json) -> bool:
     )
 
 
+def fails_anyway(case: Json) -> bool:
+    """A client made by hand never finishes a handshake: what fails there refutes nothing."""
+    script = case.get("script", "")
+    return script in RAW or "status" in TLS.get(script, {})
+
+
 def scenarios(number: int, case: Json) -> List[Json]:
     name = f"{number}-{case['rule'] or 'passes'}"
     server = {"certificate": "ecdsa-p256", **case["server"]}
     made = [scenario(name, case, server)]
-    for n, patch in enumerate(remedies(case["rule"]) if "faults" not in server else []):
+    in_vain = "faults" in server or fails_anyway(case)
+    for n, patch in enumerate([] if in_vain else remedies(case["rule"])):
         changed = merged(server, patch)
         if changed != server and is_possible(changed):
             made.append(scenario(f"{name}-try-{n + 1}", case, changed))
