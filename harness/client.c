@@ -448,7 +448,7 @@ static bool is_nothing(const struct client *client)
 	return !client->begun && client->n_done == 0 && client->is_new;
 }
 
-static void close_results(struct client *client)
+static void close_results(struct client *client, struct shelf *shelf, json_t **written)
 {
 	struct error unwritten = {0};
 	bool complete = client->complete && !client->unkept;
@@ -462,7 +462,7 @@ static void close_results(struct client *client)
 	if (client->n_cells >= LARGE_REPORT)
 		fprintf(stderr, "The report of %lld cells is made now: that takes a while.\n",
 		        client->n_cells);
-	if (results_close(client->results, complete, &unwritten) != 0) {
+	if (results_close(client->results, complete, shelf, written, &unwritten) != 0) {
 		if (client->trouble.code == 0)
 			client->trouble = unwritten;
 		error_append(&client->trouble,
@@ -541,7 +541,8 @@ static int check_size(const json_t *request, struct error *error)
 	                 size >> 20, MESSAGE_LINE_MAX >> 20);
 }
 
-int client_run(const struct client_order *order, struct error *error)
+int client_run(const struct client_order *order, struct shelf *shelf, json_t **results,
+               struct error *error)
 {
 	struct client client = {.daemon = -1,
 	                        .control = -1,
@@ -564,7 +565,7 @@ int client_run(const struct client_order *order, struct error *error)
 			converse(&client);
 		explain_silence(&client);
 	}
-	close_results(&client);
+	close_results(&client, shelf, results);
 	client_fini(&client);
 	*error = client.trouble;
 	if (client.trouble.code != 0)

@@ -6,6 +6,7 @@
 #define SHAKEDOWN_CLIENT_H
 
 #include "base/error.h"
+#include "view/shelf.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -20,8 +21,10 @@ struct client_order {
  * Does a run, prints progress on stderr and passes SIGINT, SIGTERM and SIGHUP on as a cancellation:
  * the report of what was done is written all the same, also if the daemon dies. A run that was cut
  * short, in whatever way, can go on. Returns the exit status of `shakedown run`, as far as this
- * part of the run goes; 2 and 3 with the error set.
+ * part of the run goes; 2 and 3 with the error set. *results becomes what was written, the caller's,
+ * with the cells on `shelf`; NULL if nothing was, or not all.
  */
-int client_run(const struct client_order *order, struct error *error);
+int client_run(const struct client_order *order, struct shelf *shelf, json_t **results,
+               struct error *error);
 
 #endif

@@ -238,20 +238,12 @@ static bool is_there(const char *folder, const char *name)
 }
 
 /* What came of it, compared and printed. `status` is that of this part of the run. */
-static int show_on(struct shelf *shelf, const struct option_words *options, const char *out,
-                   const json_t *base, const struct ci *ci, int status, struct error *error)
+static int show(struct shelf *shelf, const struct option_words *options, const char *out,
+                json_t *results, const json_t *base, const struct ci *ci, int status,
+                struct error *error)
 {
-	struct error unread = {0};
-	json_t *results = NULL;
-	int whole;
+	int whole = results_exit_status(results);
 
-	if (command_results(out, shelf, &results, &unread) != 0) {
-		if (error->code == 0)
-			*error = unread; /* else *error tells why nothing was reported */
-		ci_end(ci, NULL, NULL, error);
-		return status;
-	}
-	whole = results_exit_status(results);
 	status = whole > status ? whole : status;
 	if (base != NULL)
 		status = compare(out, results, shelf, base, status, error);
@@ -262,16 +254,34 @@ static int show_on(struct shelf *shelf, const struct option_words *options, cons
 		printf("\nReport: %s/index.html\n", out);
 	if (ci_end(ci, results, shelf, error) != 0)
 		status = -ERR_ENVIRONMENT;
-	json_decref(results);
 	return status;
 }
 
-static int show(const struct option_words *options, const char *out, const json_t *base,
-                const struct ci *ci, int status, struct error *error)
+/* What is there of the results where not all reports could be written. */
+static void load_written(const char *out, struct shelf *shelf, json_t **results,
+                         struct error *error)
+{
+	struct error unread = {0};
+
+	if (*results == NULL && command_results(out, shelf, results, &unread) != 0 &&
+	    error->code == 0)
+		*error = unread; /* else *error tells why nothing was reported */
+}
+
+static int run_and_show(const struct client_order *order, const struct option_words *options,
+                        const json_t *base, const struct ci *ci, struct error *error)
 {
 	struct shelf *shelf = shelf_new();
+	json_t *results = NULL;
+	int status = client_run(order, shelf, &results, error);
 
-	status = show_on(shelf, options, out, base, ci, status, error);
+	if (error->code != ERR_INPUT)
+		load_written(order->out, shelf, &results, error);
+	if (results != NULL && error->code != ERR_INPUT)
+		status = show(shelf, options, order->out, results, base, ci, status, error);
+	else
+		ci_end(ci, NULL, NULL, error);
+	json_decref(results);
 	shelf_free(shelf);
 	return status;
 }
@@ -291,9 +301,7 @@ static int carry_out(const struct client_order *order, const struct option_words
 	if (status == 0 && order->daemon == NULL)
 		status = -certs_make_own(&made, error);
 	if (status == 0)
-		status = client_run(order, error);
-	if (error->code != ERR_INPUT)
-		status = show(options, order->out, base, &ci, status, error);
+		status = run_and_show(order, options, base, &ci, error);
 	else
 		ci_end(&ci, NULL, NULL, error);
 	json_decref(base);

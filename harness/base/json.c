@@ -102,6 +102,17 @@ json_t *json_find(const json_t *list, const char *key, const char *text)
 	return NULL;
 }
 
+static int put_piece(const char *piece, size_t len, void *out)
+{
+	buf_add(out, piece, len);
+	return 0;
+}
+
+void json_put(struct buf *out, const json_t *value, size_t flags)
+{
+	CHECK(json_dump_callback(value, put_piece, out, flags) == 0);
+}
+
 json_t *json_made(json_t *value)
 {
 	CHECK(value != NULL);

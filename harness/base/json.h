@@ -8,6 +8,7 @@
 #ifndef SHAKEDOWN_BASE_JSON_H
 #define SHAKEDOWN_BASE_JSON_H
 
+#include "base/buf.h"
 #include "base/error.h"
 
 #include <jansson.h>
@@ -58,6 +59,9 @@ json_t *json_find(const json_t *list, const char *key, const char *text);
 
 /* `target` changed by an RFC 7396 merge patch. New; both arguments stay as they are. */
 json_t *json_merge_patched(const json_t *target, const json_t *patch);
+
+/* Appends `value` as text, as json_dumps does with these flags. */
+void json_put(struct buf *out, const json_t *value, size_t flags);
 
 /* json_pack and friends fail only without memory: CHECKs that `value` is there and returns it. */
 json_t *json_made(json_t *value);

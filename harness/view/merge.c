@@ -165,10 +165,10 @@ static json_t *own_copy(const json_t *cell)
 	return copy;
 }
 
-/* For lint_cells; the findings themselves stand in the cells. */
+/* For lint_cells. */
 static json_t *witnesses_of(void *context, const json_t *cell)
 {
-	return shelf_witnesses(context, cell);
+	return shelf_hello(context, cell);
 }
 
 /* A new list of all cells, or NULL. */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/skim.h"
 #include "scenario/plan.h"
 #include "verdict/confirm.h"
 #include "verdict/lint_cells.h"
@@ -264,6 +265,7 @@ void results_sync(struct results *results)
 struct reading {
 	struct inspection inspection;
 	struct shelf *shelf;
+	bool own;     /* this process wrote it */
 	off_t offset; /* of the line that is read */
 	json_t *run, *boards;
 	json_t *suites;   /* documents (suite.h): what the plan is made of, with */
@@ -273,6 +275,13 @@ struct reading {
 	json_t *order; /* the ids, as they came */
 	json_t *notices;
 };
+
+/* No run writes a key twice; but a UART says anything. */
+static json_t *parse_line(struct bytes line)
+{
+	return json_loadb((const char *)line.data, line.len,
+	                  JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+}
 
 static void take_board(struct reading *reading, json_t *board)
 {
@@ -287,15 +296,50 @@ static void take_board(struct reading *reading, json_t *board)
 	json_array_append(reading->boards, board);
 }
 
-/* The testimony of the cell is in the `len` bytes of its line. */
-static void take_cell(struct reading *reading, json_t *cell, size_t len)
+static void take_cell(struct reading *reading, json_t *cell)
 {
 	const char *id = json_text(cell, "id");
 
 	if (json_object_get(reading->cells, id) == NULL)
 		json_array_append(reading->order, json_object_get(cell, "id"));
-	shelf_put(reading->shelf, cell, reading->offset, len);
 	json_object_set(reading->cells, id, cell);
+}
+
+/* The text of the cell of a line; *offset is where the file has it. */
+static bool find_cell(const struct reading *reading, struct bytes line, struct bytes *cell,
+                      off_t *offset)
+{
+	if (!skim_member(line, "cell", cell))
+		return false;
+	*offset = reading->offset + (cell->data - line.data);
+	return true;
+}
+
+/* A cell that this process wrote itself is not read as a whole. Whether the line was one. */
+static bool take_own_cell(struct reading *reading, struct bytes line)
+{
+	struct bytes text;
+	off_t offset;
+	json_t *cell;
+
+	if (!reading->own || !find_cell(reading, line, &text, &offset))
+		return false;
+	cell = shelf_take(reading->shelf, offset, text);
+	if (cell == NULL)
+		return false;
+	take_cell(reading, cell);
+	json_decref(cell);
+	return true;
+}
+
+static void take_foreign_cell(struct reading *reading, json_t *cell, struct bytes line)
+{
+	struct bytes text;
+	off_t offset;
+
+	if (find_cell(reading, line, &text, &offset))
+		shelf_put(reading->shelf, cell, offset, text);
+	take_cell(reading, cell);
 }
 
 static void take_header(struct reading *reading, const json_t *header)
@@ -311,16 +355,19 @@ static void take_header(struct reading *reading, const json_t *header)
 	reading->cases = json_incref(json_object_get(shard != NULL ? shard : run, "cases"));
 }
 
-static void take_line(struct reading *reading, const char *line, size_t len)
+static void take_line(struct reading *reading, struct bytes line)
 {
-	json_t *entry = json_loadb(line, len, JSON_ALLOW_NUL, NULL); /* a UART says anything */
+	json_t *entry;
 
+	if (take_own_cell(reading, line))
+		return;
+	entry = parse_line(line);
 	if (json_object_get(entry, "header") != NULL && reading->boards == NULL)
 		take_header(reading, json_object_get(entry, "header"));
 	if (inspection_board(&reading->inspection, entry))
 		take_board(reading, json_object_get(entry, "board"));
 	if (inspection_cell(&reading->inspection, entry))
-		take_cell(reading, json_object_get(entry, "cell"), len);
+		take_foreign_cell(reading, json_object_get(entry, "cell"), line);
 	if (json_is_string(json_object_get(entry, "notice")))
 		json_array_append(reading->notices, json_object_get(entry, "notice"));
 	json_decref(entry);
@@ -338,7 +385,7 @@ static int take_lines(struct reading *reading, const char *path, struct error *e
 		return error_system(error, ERR_INPUT, errno, "cannot open %s", path);
 	while ((n = getline(&line, &size, file)) > 0 && line[n - 1] == '\n') {
 		reading->inspection.line++;
-		take_line(reading, line, (size_t)n);
+		take_line(reading, (struct bytes){(const uint8_t *)line, (size_t)n});
 		reading->offset += n;
 	}
 	free(line);
@@ -455,13 +502,10 @@ static json_t *ordered_cells(const struct reading *reading, const struct plan *p
 	return cells;
 }
 
-/* For lint_cells, which hands the findings on to the cell. */
+/* For lint_cells. */
 static json_t *witnesses_of(void *context, const json_t *cell)
 {
-	json_t *witnesses = shelf_witnesses(context, cell);
-
-	shelf_share(context, json_object_get(json_object_get(witnesses, "wire"), "lint"));
-	return witnesses;
+	return shelf_hello(context, cell);
 }
 
 /* The results without cells. `reading` has a header. */
@@ -518,6 +562,7 @@ static int read_journal(const char *path, const struct ending *ending, struct sh
                         json_t **results, struct error *error)
 {
 	struct reading reading = {.shelf = shelf,
+	                          .own = ending->own,
 	                          .inspection.path = path,
 	                          .cells = json_made(json_object()),
 	                          .order = json_made(json_array()),
@@ -544,18 +589,32 @@ static int read_journal(const char *path, const struct ending *ending, struct sh
 
 /* --- the end of a run ------------------------------------------------------------------------- */
 
+/* *written, NULL before, becomes what is in the results.json of `folder`. */
 static int finish(const char *folder, const char *journal, const struct ending *ending,
-                  struct error *error)
+                  struct shelf *shelf, json_t **written, struct error *error)
 {
-	struct shelf *shelf = shelf_new();
-	json_t *results = NULL;
-	int rc = read_journal(journal, ending, shelf, &results, error);
+	int rc = read_journal(journal, ending, shelf, written, error);
 
 	if (rc == 0)
-		rc = results_write(folder, results, shelf, error);
+		rc = results_write(folder, *written, shelf, error);
 	if (rc == 0 && ending->complete)
 		unlink(journal);
-	json_decref(results);
+	if (rc != 0) {
+		json_decref(*written);
+		*written = NULL;
+	}
+	return rc;
+}
+
+/* The same where nobody asks for them. */
+static int finish_alone(const char *folder, const char *journal, const struct ending *ending,
+                        struct error *error)
+{
+	struct shelf *shelf = shelf_new();
+	json_t *written = NULL;
+	int rc = finish(folder, journal, ending, shelf, &written, error);
+
+	json_decref(written);
 	shelf_free(shelf);
 	return rc;
 }
@@ -586,7 +645,7 @@ static bool read_progress(FILE *file, struct inspection *inspection, json_t **he
 	ssize_t n;
 
 	while ((n = getline(&line, &size, file)) > 0 && line[n - 1] == '\n') {
-		json_t *entry = json_loadb(line, (size_t)n, JSON_ALLOW_NUL, NULL);
+		json_t *entry = parse_line((struct bytes){(const uint8_t *)line, (size_t)n});
 
 		if (*header == NULL)
 			*header = json_incref(json_object_get(entry, "header"));
@@ -649,10 +708,13 @@ int results_resume(struct results **out, const char *folder, json_t **header, st
 	return rc;
 }
 
-int results_close(struct results *results, bool complete, struct error *error)
+int results_close(struct results *results, bool complete, struct shelf *shelf, json_t **written,
+                  struct error *error)
 {
 	struct ending ending = {!results->resumed, complete, clock_wall_ns(), NOT_RUN};
-	int rc = finish(results->folder, results->path, &ending, error);
+	int rc = shelf != NULL ? finish(results->folder, results->path, &ending, shelf, written,
+	                                error)
+	                       : finish_alone(results->folder, results->path, &ending, error);
 
 	results_free(results);
 	return rc;
@@ -682,7 +744,7 @@ int results_recover(const char *folder, struct error *error)
 	else if (flock(fd, LOCK_EX | LOCK_NB) != 0)
 		rc = error_set(error, ERR_INPUT, "the run in %s goes on: wait for its end", folder);
 	else
-		rc = finish(folder, path, &ending, error);
+		rc = finish_alone(folder, path, &ending, error);
 	if (fd >= 0)
 		close(fd);
 	free(path);

@@ -74,9 +74,11 @@ void results_sync(struct results *results);
  * Ends the run and writes the reports. Planned cells that have not been added become "skip", with
  * the reason "not-run"; `complete` says whether the run came to its own end: if not, the journal
  * stays for results_resume. Frees `results` in any case; on failure the journal stays too, for
- * results_recover.
+ * results_recover. *written becomes what was written, the caller's, with the cells on `shelf`; NULL
+ * on failure. Both may be NULL.
  */
-int results_close(struct results *results, bool complete, struct error *error);
+int results_close(struct results *results, bool complete, struct shelf *shelf, json_t **written,
+                  struct error *error);
 
 /*
  * The same, for the journal that a process which died left in `folder`; the run counts as not

@@ -38,7 +38,8 @@ static int take_cell(struct reading *reading, const char *line, size_t len)
 	snprintf(node.path, sizeof(node.path), "$.cells[%zu]", json_array_size(reading->cells));
 	rc = schema_check_part(reading->schema, "#/$defs/cell", &node, reading->error);
 	if (rc == 0)
-		shelf_put(reading->shelf, node.value, reading->offset, len);
+		shelf_put(reading->shelf, node.value, reading->offset,
+		          (struct bytes){(const uint8_t *)line, len});
 	json_array_append_new(reading->cells, node.value);
 	return rc;
 }

@@ -14,20 +14,16 @@
 
 static void put_member(struct buf *out, const char *key, const json_t *value, size_t flags)
 {
-	char *text = json_dumps(value, flags | JSON_ENCODE_ANY);
-
-	CHECK(text != NULL);
-	buf_printf(out, "\"%s\": %s,\n", key, text);
-	free(text);
+	buf_printf(out, "\"%s\": ", key);
+	json_put(out, value, flags | JSON_ENCODE_ANY);
+	buf_text(out, ",\n");
 }
 
-static void put_cell(struct buf *out, const json_t *cell, bool is_first)
+static void put_cell(struct buf *out, const json_t *cell, const struct shelf *shelf,
+                     bool is_first)
 {
-	char *text = json_dumps(cell, JSON_COMPACT);
-
-	CHECK(text != NULL);
-	buf_printf(out, "%s\n%s", is_first ? "" : ",", text);
-	free(text);
+	buf_text(out, is_first ? "\n" : ",\n");
+	shelf_put_text(shelf, cell, out);
 }
 
 /* The list, one line for each cell; each goes to the file as soon as it is whole. */
@@ -41,10 +37,7 @@ static int write_cells(struct file_draft *file, const json_t *cells, const struc
 
 	buf_text(&out, "\"cells\": [");
 	json_array_foreach(cells, i, cell) {
-		json_t *whole = shelf_whole(shelf, cell);
-
-		put_cell(&out, whole, i == 0);
-		json_decref(whole);
+		put_cell(&out, cell, shelf, i == 0);
 		rc = file_draft_add(file, buf_view(&out), error);
 		buf_clear(&out);
 		if (rc != 0)
@@ -71,7 +64,7 @@ static void put_baseline(struct buf *out, const json_t *baseline)
 	buf_printf(out, ",\n\"baseline\": %.*s, \"cells\": [", (int)(strlen(text) - 1), text);
 	free(text);
 	json_array_foreach(json_object_get(baseline, "cells"), i, cell)
-		put_cell(out, cell, i == 0);
+		put_cell(out, cell, NULL, i == 0);
 	buf_text(out, "\n]}");
 	json_decref(head);
 }

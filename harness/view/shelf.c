@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/json.h"
+#include "base/skim.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +27,7 @@ struct shelf {
 	struct place *places;
 	size_t n_places;
 	json_t *common;        /* {value as text: the value} */
+	struct buf text;       /* of one value */
 	struct error *trouble; /* in reading again */
 };
 
@@ -49,6 +51,7 @@ void shelf_free(struct shelf *shelf)
 		free(shelf->files[i].path);
 	}
 	json_decref(shelf->common);
+	buf_fini(&shelf->text);
 	free(shelf->trouble);
 	free(shelf->places);
 	free(shelf);
@@ -69,22 +72,54 @@ int shelf_open(struct shelf *shelf, const char *path, struct error *error)
 
 /* --- what is alike ---------------------------------------------------------------------------- */
 
+/* What cells have in common more often than not. */
+static const char *const alike[] = {
+	"suite",   "scenario", "board",   "unit",  "server", "client",  "expect", "twin",
+	"matrix",  "why",      "outcome", "reason", "detail", "missing", "alert",
+	"attempts", "known",   "control", "tries", "counterfactual"};
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+/* Notes the value for the next that has this text. */
+static void note(struct shelf *shelf, const char *text, json_t *value)
+{
+	if (json_object_size(shelf->common) >= COMMON_MAX)
+		json_object_clear(shelf->common);
+	json_object_set(shelf->common, text, value);
+}
+
 /* An equal value that an earlier cell has, or this one from now on: a new reference. */
 static json_t *common_value(struct shelf *shelf, json_t *value)
 {
-	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 	json_t *known;
 
-	CHECK(text != NULL);
-	known = json_object_get(shelf->common, text);
+	buf_clear(&shelf->text);
+	json_put(&shelf->text, value, JSON_COMPACT | JSON_ENCODE_ANY);
+	known = json_object_get(shelf->common, buf_string(&shelf->text));
 	if (known == NULL) {
-		if (json_object_size(shelf->common) >= COMMON_MAX)
-			json_object_clear(shelf->common);
-		json_object_set(shelf->common, text, value);
+		note(shelf, buf_string(&shelf->text), value);
 		known = value;
 	}
-	free(text);
 	return json_incref(known);
+}
+
+static json_t *parsed(struct bytes text)
+{
+	return json_loadb((const char *)text.data, text.len, JSON_ALLOW_NUL | JSON_DECODE_ANY,
+	                  NULL);
+}
+
+/* The same for a value that is a text yet, and is read but once: NULL if it is no JSON. */
+static json_t *common_parsed(struct shelf *shelf, struct bytes text)
+{
+	json_t *known;
+
+	buf_clear(&shelf->text);
+	buf_bytes(&shelf->text, text);
+	known = json_incref(json_object_get(shelf->common, buf_string(&shelf->text)));
+	if (known == NULL && (known = parsed(text)) != NULL)
+		note(shelf, buf_string(&shelf->text), known);
+	return known;
 }
 
 static void share_member(struct shelf *shelf, json_t *object, const char *key)
@@ -95,9 +130,9 @@ static void share_member(struct shelf *shelf, json_t *object, const char *key)
 		json_object_set_new(object, key, common_value(shelf, value));
 }
 
-void shelf_share(struct shelf *shelf, json_t *list)
+static void share_items(struct shelf *shelf, json_t *list)
 {
-	for (size_t i = 0; shelf != NULL && i < json_array_size(list); i++)
+	for (size_t i = 0; i < json_array_size(list); i++)
 		json_array_set_new(list, i, common_value(shelf, json_array_get(list, i)));
 }
 
@@ -110,20 +145,22 @@ static void share_diagnosis(struct shelf *shelf, json_t *diagnosis)
 		share_member(shelf, diagnosis, key);
 }
 
-void shelf_share_members(struct shelf *shelf, json_t *cell)
+/* The lists themselves are the cell's own. */
+static void share_lists(struct shelf *shelf, json_t *cell)
 {
-	static const char *const members[] = {
-		"suite",   "scenario", "board",   "unit",  "server", "client",  "expect", "twin",
-		"matrix",  "why",      "outcome", "reason", "detail", "missing", "alert",
-		"attempts", "known",   "control", "tries", "counterfactual"};
 	json_t *diagnosis;
 	size_t i;
 
-	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-		share_member(shelf, cell, members[i]);
 	json_array_foreach(json_object_get(cell, "diagnosis"), i, diagnosis)
 		share_diagnosis(shelf, diagnosis);
-	shelf_share(shelf, json_object_get(cell, "lint"));
+	share_items(shelf, json_object_get(cell, "lint"));
+}
+
+void shelf_share_members(struct shelf *shelf, json_t *cell)
+{
+	for (size_t i = 0; i < COUNT(alike); i++)
+		share_member(shelf, cell, alike[i]);
+	share_lists(shelf, cell);
 }
 
 /* --- what is left on disk --------------------------------------------------------------------- */
@@ -139,18 +176,74 @@ static void make_room(struct shelf *shelf)
 	CHECK(shelf->places != NULL);
 }
 
-void shelf_put(struct shelf *shelf, json_t *cell, off_t offset, size_t len)
+/* The number that stands for a testimony of that length, which is there. */
+static json_t *new_place(struct shelf *shelf, off_t offset, size_t len)
 {
 	CHECK(shelf->n_files > 0);
-	if (json_is_object(json_object_get(cell, "witnesses"))) {
-		make_room(shelf);
+	make_room(shelf);
+	shelf->places[shelf->n_places] = (struct place){offset, len, shelf->n_files - 1};
+	return json_made(json_integer((json_int_t)shelf->n_places++));
+}
+
+/* That of the testimony in the text of a cell. */
+static off_t offset_in(off_t offset, struct bytes text, struct bytes testimony)
+{
+	return offset + (testimony.data - text.data);
+}
+
+void shelf_put(struct shelf *shelf, json_t *cell, off_t offset, struct bytes text)
+{
+	struct bytes testimony;
+
+	if (json_is_object(json_object_get(cell, "witnesses")) &&
+	    skim_member(text, "witnesses", &testimony))
 		json_object_set_new(cell, "witnesses",
-		                    json_made(json_integer((json_int_t)shelf->n_places)));
-		shelf->places[shelf->n_places++] =
-			(struct place){offset, len, shelf->n_files - 1};
-	}
+		                    new_place(shelf, offset_in(offset, text, testimony),
+		                              testimony.len));
 	shelf_share_members(shelf, cell);
 }
+
+static bool is_alike(const struct skim *skim)
+{
+	for (size_t i = 0; i < COUNT(alike); i++)
+		if (skim_is(skim, alike[i]))
+			return true;
+	return false;
+}
+
+/* The value of the member where `skim` is: a new reference, or NULL. */
+static json_t *take_value(struct shelf *shelf, off_t offset, struct bytes text,
+                          const struct skim *skim)
+{
+	if (skim_is(skim, "witnesses") && skim->value.data[0] == '{')
+		return new_place(shelf, offset_in(offset, text, skim->value), skim->value.len);
+	return is_alike(skim) ? common_parsed(shelf, skim->value) : parsed(skim->value);
+}
+
+json_t *shelf_take(struct shelf *shelf, off_t offset, struct bytes text)
+{
+	json_t *cell = json_made(json_object());
+	struct skim skim;
+	bool whole = true;
+
+	for (skim_init(&skim, text); whole && skim_next(&skim);) {
+		json_t *value = take_value(shelf, offset, text, &skim);
+		char *key = strndup((const char *)skim.key.data, skim.named ? skim.key.len : 0);
+
+		CHECK(key != NULL);
+		whole = value != NULL && strchr(key, '\\') == NULL &&
+		        json_object_set_new(cell, key, value) == 0;
+		free(key);
+	}
+	if (!whole || json_object_size(cell) == 0) {
+		json_decref(cell);
+		return NULL;
+	}
+	share_lists(shelf, cell);
+	return cell;
+}
+
+/* --- what is brought back --------------------------------------------------------------------- */
 
 static void remember(const struct shelf *shelf, const struct place *place)
 {
@@ -160,35 +253,46 @@ static void remember(const struct shelf *shelf, const struct place *place)
 		          shelf->files[place->file].path, (long long)place->offset);
 }
 
-static json_t *read_place(const struct shelf *shelf, const struct place *place)
+/* Appends it. */
+static bool read_place(const struct shelf *shelf, const struct place *place, struct buf *out)
 {
-	char *text = malloc(place->len);
-	json_t *value = NULL;
+	uint8_t *text = buf_room(out, place->len);
 	size_t done = 0;
 	ssize_t n = 1;
 
-	CHECK(text != NULL);
 	for (; done < place->len && n > 0; done += n > 0 ? (size_t)n : 0)
 		n = pread(shelf->files[place->file].fd, text + done, place->len - done,
 		          place->offset + (off_t)done);
-	if (done == place->len)
-		value = json_loadb(text, place->len, JSON_ALLOW_NUL, NULL);
-	if (value == NULL)
-		remember(shelf, place);
-	free(text);
-	return value;
+	if (done == place->len && text[0] == '{' && text[done - 1] == '}') {
+		buf_written(out, text + done);
+		return true;
+	}
+	remember(shelf, place);
+	return false;
+}
+
+/* Appends the testimony of the cell if it is on the shelf. */
+static bool read_testimony(const struct shelf *shelf, const json_t *cell, struct buf *out)
+{
+	const json_t *here = json_object_get(cell, "witnesses");
+
+	return shelf != NULL && json_is_integer(here) &&
+	       read_place(shelf, &shelf->places[json_integer_value(here)], out);
 }
 
 json_t *shelf_witnesses(const struct shelf *shelf, const json_t *cell)
 {
-	json_t *here = json_object_get(cell, "witnesses"), *entry, *inside, *found;
+	struct buf text = {0};
+	json_t *found = NULL;
 
-	if (shelf == NULL || !json_is_integer(here))
-		return json_incref(here);
-	entry = read_place(shelf, &shelf->places[json_integer_value(here)]);
-	inside = json_object_get(entry, "cell");
-	found = json_incref(json_object_get(inside != NULL ? inside : entry, "witnesses"));
-	json_decref(entry);
+	if (shelf == NULL || !json_is_integer(json_object_get(cell, "witnesses")))
+		return json_incref(json_object_get(cell, "witnesses"));
+	if (read_testimony(shelf, cell, &text)) {
+		found = parsed(buf_view(&text));
+		if (found == NULL)
+			remember(shelf, &shelf->places[json_number(cell, "witnesses")]);
+	}
+	buf_fini(&text);
 	return found;
 }
 
@@ -208,6 +312,126 @@ json_t *shelf_whole(const struct shelf *shelf, const json_t *cell)
 	else
 		json_object_del(whole, "witnesses");
 	return whole;
+}
+
+/* The testimony of the wire, if it has a ClientHello. */
+static bool find_hello(struct bytes testimony, struct bytes *wire, struct bytes *hello)
+{
+	return skim_member(testimony, "wire", wire) && skim_member(*wire, "client_hello", hello) &&
+	       hello->data[0] == '{';
+}
+
+/* The member with a comma of its own, so that the object without these bytes is one: or nothing. */
+static struct bytes member_to_cut(struct bytes object, const char *key)
+{
+	const uint8_t *begin = NULL;
+	struct skim skim;
+
+	for (skim_init(&skim, object); skim_next(&skim); begin = skim.at) {
+		if (!skim_is(&skim, key))
+			continue;
+		if (begin != NULL)
+			return (struct bytes){begin, (size_t)(skim.at - begin)};
+		begin = skim.key.data - 1;
+		return (struct bytes){begin, (size_t)((skim_next(&skim) ? skim.key.data - 1
+		                                                        : skim.at) - begin)};
+	}
+	return (struct bytes){object.data, 0};
+}
+
+/* Appends the testimony without the findings, which are the cell's own by now: lint_cells.h. */
+static void put_testimony(struct bytes testimony, struct buf *out)
+{
+	struct bytes wire, hello, cut = {testimony.data, 0};
+	size_t before;
+
+	if (find_hello(testimony, &wire, &hello))
+		cut = member_to_cut(wire, "lint");
+	before = (size_t)(cut.data - testimony.data);
+	buf_add(out, testimony.data, before);
+	buf_add(out, cut.data + cut.len, testimony.len - before - cut.len);
+}
+
+void shelf_put_text(const struct shelf *shelf, const json_t *cell, struct buf *out)
+{
+	struct buf testimony = {0}, rest = {0};
+	struct bytes place;
+	bool found = read_testimony(shelf, cell, &testimony);
+
+	json_put(&rest, cell, JSON_COMPACT);
+	if (found && skim_member(buf_view(&rest), "witnesses", &place)) {
+		buf_add(out, rest.data, (size_t)(place.data - rest.data));
+		put_testimony(buf_view(&testimony), out);
+		buf_add(out, place.data + place.len,
+		        (size_t)(rest.data + rest.len - place.data) - place.len);
+	} else {
+		buf_bytes(out, buf_view(&rest));
+	}
+	buf_fini(&testimony);
+	buf_fini(&rest);
+}
+
+/* Appends what has key shares of the extensions in the text of a ClientHello, as a list. */
+static void put_key_shares(struct bytes hello, struct buf *out)
+{
+	struct bytes list, shares;
+	struct skim skim;
+	size_t n = 0;
+
+	buf_char(out, '[');
+	if (skim_member(hello, "extensions", &list))
+		for (skim_init(&skim, list); skim_next(&skim);)
+			if (skim_member(skim.value, "client_shares", &shares)) {
+				buf_text(out, n++ > 0 ? "," : "");
+				buf_bytes(out, skim.value);
+			}
+	buf_char(out, ']');
+}
+
+/* {"random", "extensions"} of the text of a ClientHello: new. */
+static json_t *hello_of(struct bytes text)
+{
+	struct bytes random;
+	struct buf out = {0};
+	json_t *hello;
+
+	buf_text(&out, "{\"random\":");
+	if (skim_member(text, "random", &random))
+		buf_bytes(&out, random);
+	else
+		buf_text(&out, "\"\"");
+	buf_text(&out, ",\"extensions\":");
+	put_key_shares(text, &out);
+	buf_char(&out, '}');
+	hello = parsed(buf_view(&out));
+	buf_fini(&out);
+	return hello;
+}
+
+/* Most cells of a board have the same findings. */
+static json_t *lint_of(struct shelf *shelf, struct bytes text)
+{
+	json_t *known = common_parsed(shelf, text), *lint = json_copy(known);
+
+	share_items(shelf, lint);
+	json_decref(known);
+	return lint;
+}
+
+json_t *shelf_hello(struct shelf *shelf, const json_t *cell)
+{
+	struct bytes wire, hello, lint;
+	struct buf text = {0};
+	json_t *told = NULL;
+
+	if (shelf == NULL || !json_is_integer(json_object_get(cell, "witnesses")))
+		return json_incref(json_object_get(cell, "witnesses"));
+	if (read_testimony(shelf, cell, &text) && find_hello(buf_view(&text), &wire, &hello))
+		told = json_made(json_pack(
+			"{s:{s:o*, s:o*}}", "wire", "client_hello", hello_of(hello), "lint",
+			skim_member(wire, "lint", &lint) ? lint_of(shelf, lint) : NULL));
+	buf_fini(&text);
+	return told;
 }
 
 int shelf_check(const struct shelf *shelf, struct error *error)

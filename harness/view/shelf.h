@@ -11,6 +11,7 @@
 #ifndef SHAKEDOWN_VIEW_SHELF_H
 #define SHAKEDOWN_VIEW_SHELF_H
 
+#include "base/buf.h"
 #include "base/error.h"
 
 #include <jansson.h>
@@ -31,16 +32,19 @@ void shelf_free(struct shelf *shelf);
 int shelf_open(struct shelf *shelf, const char *path, struct error *error);
 
 /*
- * Puts the testimony of `cell` back: it stands in the last file opened, in the `len` bytes of JSON
- * at `offset`, which are the cell or {..., "cell": it}.
+ * Puts the testimony of `cell` back: it is in `text`, which is the cell as the last file opened has
+ * it at `offset`. A cell that the shelf cannot find again keeps it.
  */
-void shelf_put(struct shelf *shelf, json_t *cell, off_t offset, size_t len);
+void shelf_put(struct shelf *shelf, json_t *cell, off_t offset, struct bytes text);
+
+/*
+ * The cell of that text without its testimony, as shelf_put would leave it, but that is not even
+ * read: a new reference, or NULL if it is no object. For text that was JSON when it was written.
+ */
+json_t *shelf_take(struct shelf *shelf, off_t offset, struct bytes text);
 
 /* Replaces the members of a cell without testimony by equal ones that other cells have. */
 void shelf_share_members(struct shelf *shelf, json_t *cell);
-
-/* Replaces the elements of a list by equal ones that other cells have. `shelf` may be NULL. */
-void shelf_share(struct shelf *shelf, json_t *list);
 
 /* What the witnesses of the cell said, as its file has it: a new reference, or NULL. */
 json_t *shelf_witnesses(const struct shelf *shelf, const json_t *cell);
@@ -50,6 +54,18 @@ json_t *shelf_witnesses(const struct shelf *shelf, const json_t *cell);
  * (see shelf_check) it is without testimony.
  */
 json_t *shelf_whole(const struct shelf *shelf, const json_t *cell);
+
+/*
+ * Appends the cell, as one line of JSON has it: that of shelf_whole, or nearly, without reading
+ * what its file has.
+ */
+void shelf_put_text(const struct shelf *shelf, const json_t *cell, struct buf *out);
+
+/*
+ * What lint_cells.h looks at of the cell's testimony: a new reference, or NULL. Its findings are
+ * shared.
+ */
+json_t *shelf_hello(struct shelf *shelf, const json_t *cell);
 
 /* ERR_ENVIRONMENT if one of the files could not be read again. `shelf` may be NULL. */
 int shelf_check(const struct shelf *shelf, struct error *error);
