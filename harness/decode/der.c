@@ -158,7 +158,7 @@ static bool write_dotted(struct bytes oid, char text[OID_TEXT_MAX])
 			return false;
 		arc = 0;
 	}
-	return oid.len > 0 && (oid.data[oid.len - 1] & 0x80) == 0;
+	return len > 0 && (oid.data[oid.len - 1] & 0x80) == 0;
 }
 
 const char *oid_name(struct bytes oid, char text[OID_TEXT_MAX])

@@ -702,11 +702,18 @@ static bool lacks_renegotiation_info(const struct subject *s)
 	       !has_suite(s, RENEGOTIATION_SCSV);
 }
 
+/* The one byte that the extension's body is; -1 if it is longer, or empty. */
+static int only_byte(const struct subject *s, uint16_t type)
+{
+	struct bytes bytes = body(s, type);
+
+	return bytes.len == 1 ? bytes_u8(bytes, 0) : -1;
+}
+
 static bool renegotiates(const struct subject *s)
 {
 	return has(s, EXTENSION_renegotiation_info) &&
-	       (body(s, EXTENSION_renegotiation_info).len != 1 ||
-	        body(s, EXTENSION_renegotiation_info).data[0] != 0);
+	       only_byte(s, EXTENSION_renegotiation_info) != 0;
 }
 
 static bool lacks_encrypt_then_mac(const struct subject *s)
@@ -766,9 +773,9 @@ static bool protocols_are_empty(const struct subject *s)
 
 static bool fragment_length_is_unknown(const struct subject *s)
 {
-	return has(s, EXTENSION_max_fragment_length) &&
-	       (body(s, EXTENSION_max_fragment_length).len != 1 ||
-	        body(s, EXTENSION_max_fragment_length).data[0] - 1u > 3u);
+	int code = only_byte(s, EXTENSION_max_fragment_length);
+
+	return has(s, EXTENSION_max_fragment_length) && (code < 1 || code > 4);
 }
 
 static bool limits_fragments_in_13(const struct subject *s)

@@ -674,10 +674,11 @@ static bool seal_tls12_aead(struct protection *protection, const struct record *
 /* Pads `blocks` (RFC 5246 section 6.2.3.2) and encrypts them in place. */
 static bool encrypt_cbc(struct protection *protection, const uint8_t *iv, struct buf *blocks)
 {
-	size_t block_len = protection->suite.cipher->block_len;
-	size_t padding = block_len - blocks->len % block_len;
+	size_t block_len = protection->suite.cipher->block_len, padding;
 	int n = 0;
 
+	CHECK(block_len > 0);
+	padding = block_len - blocks->len % block_len;
 	for (size_t i = 0; i < padding; i++)
 		buf_u8(blocks, (uint8_t)(padding - 1));
 	return EVP_EncryptInit_ex(protection->context, protection->cipher, NULL, protection->key,
