@@ -206,7 +206,7 @@ class Killed(Interruption):
         self.check_nothing_left(run)
         return done
 
-    def test_command(self) -> None:
+    def test_run_whose_command_is_gone_can_go_on(self) -> None:
         run = self.begin()
         self.kill(run.child.pid)
         until("no process of the run is left", lambda: not run.members())
@@ -215,7 +215,7 @@ class Killed(Interruption):
         self.check_cut(N_BEFORE + N_CASES - 1)  # a cell may have been on its way
         self.check_resumed()
 
-    def test_daemon(self) -> None:
+    def test_run_whose_daemon_is_gone_can_go_on(self) -> None:
         run = self.begin()
         self.kill(run.daemon)
         done = run.finish()
@@ -228,7 +228,7 @@ class Killed(Interruption):
         self.check_cut(N_BEFORE + N_CASES)
         self.check_resumed()
 
-    def test_server_program(self) -> None:
+    def test_server_program_costs_the_cell_at_work(self) -> None:
         run = self.begin()
         self.kill(run.server().pid)
         done = self.go_on(run)
@@ -236,7 +236,7 @@ class Killed(Interruption):
         self.assertIn("was ended by signal 9", cell["detail"])
         self.assertEqual(done.status, 3, done.err)
 
-    def test_server_of_one_cell(self) -> None:
+    def test_server_of_one_cell_costs_that_cell(self) -> None:
         run = self.begin()
         [case] = run.cases()
         self.kill(case.pid)
@@ -244,7 +244,7 @@ class Killed(Interruption):
         self.check_whole({self.cell: ("error", "server-failed")})
         self.assertEqual(done.status, 3, done.err)
 
-    def test_sniffer(self) -> None:
+    def test_in_the_place_of_the_sniffer_the_server_tells(self) -> None:
         run = self.begin()
         sniffers = run.members("shakedown-sniffer")
         if not sniffers and any(line.startswith("No capture: ") for line in run.lines):
@@ -257,7 +257,7 @@ class Killed(Interruption):
         self.assertIn("sniffer", [trouble["who"] for trouble in cell["trouble"]])
         self.assertEqual(done.status, 1, done.err)
 
-    def test_runner(self) -> None:
+    def test_runner_costs_the_cell_at_work(self) -> None:
         run = self.begin()
         [runner] = [one for one in run.members("runner") if BOARDS[0] in one.words]
         self.kill(runner.pid)
@@ -266,7 +266,7 @@ class Killed(Interruption):
         self.assertIn("was ended by signal 9", cell["detail"])
         self.assertEqual(done.status, 3, done.err)
 
-    def test_virtual_board(self) -> None:
+    def test_virtual_board_costs_the_cell_at_work(self) -> None:
         run = self.begin()
         self.kill(self.held.pid)
         done = run.finish()

@@ -37,19 +37,19 @@ class Schema(unittest.TestCase):
     def test_it_is_a_schema(self) -> None:
         Draft202012Validator.check_schema(SCHEMA)
 
-    def test_whole_captures(self) -> None:
+    def test_whole_captures_are_told_by_the_schema(self) -> None:
         for path in CAPTURES:
             with self.subTest(path.parent.name):
                 self.assertGreater(self.check(path.read_bytes()), 0)
 
-    def test_cut_captures(self) -> None:
+    def test_cut_captures_are_told_by_the_schema(self) -> None:
         for path in CAPTURES:
             content = path.read_bytes()
             for cut in range(7, len(content), len(content) // 12):
                 with self.subTest(path.parent.name, cut=cut):
                     self.check(content[:cut])
 
-    def test_damaged_captures(self) -> None:
+    def test_damaged_captures_are_told_by_the_schema(self) -> None:
         for path in CAPTURES:
             content = path.read_bytes()
             for at in range(300, len(content), len(content) // 25):

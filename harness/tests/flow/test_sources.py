@@ -128,7 +128,7 @@ class Framings(Sources):
         self.assertEqual(tshark(path, "tls.handshake.ja3", "tls.alert_message.desc"),
                          [[connection["client_hello"]["ja3"], ""], ["", "40"]])
 
-    def test_link_layers(self) -> None:
+    def test_link_layers_are_read_as_tshark_reads_them(self) -> None:
         for name, linktype, header in [
             ("ppp", 9, b"\xff\x03\0\x21"), ("ppp compressed", 9, b"\x21"), ("ppp serial", 50, b"\xff\x03\0\x21"),
             ("cisco", 104, b"\x0f\0\x08\0"), ("ppp with direction", 204, b"\1\xff\x03\0\x21"),
@@ -141,12 +141,12 @@ class Framings(Sources):
             with self.subTest(name):
                 self.check(linktype, [header + packet for packet in ip_packets()])
 
-    def test_llc_and_pppoe(self) -> None:
+    def test_llc_and_pppoe_are_read(self) -> None:
         packets = ip_packets()
         self.check(1, [MAC + struct.pack(">H", len(p) + 8) + LLC + b"\x08\0" + p for p in packets])
         self.check(1, [MAC + b"\x88\x64\x11\0\0\1" + struct.pack(">H", len(p) + 2) + b"\0\x21" + p for p in packets])
 
-    def test_tunnels(self) -> None:
+    def test_what_is_in_a_tunnel_is_told_as_without_it(self) -> None:
         tunnels: dict[str, Callable[[bytes], bytes]] = {
             "IPv4 in IPv4": lambda p: ipv4(4, p), "IPv4 in IPv6": lambda p: ipv6(4, p),
             "GRE": lambda p: ipv4(47, b"\0\0\x08\0" + p),
@@ -159,7 +159,7 @@ class Framings(Sources):
             with self.subTest(name):
                 self.check(101, [tunnel(packet) for packet in ip_packets()])
 
-    def test_fragments(self) -> None:
+    def test_fragments_are_told_as_whole_packets(self) -> None:
         for cut in (fragments, ipv6_fragments):
             with self.subTest(cut.__name__):
                 hello, alert = ip_packets()
@@ -172,7 +172,7 @@ class Framings(Sources):
 
 
 class Packed(Sources):
-    def test_gzip_and_pipes(self) -> None:
+    def test_packed_files_and_pipes_are_told_as_plain_files(self) -> None:
         plain = FORUM.read_bytes()
         packed = gzip.compress(plain)
         expected = connections(FORUM)
@@ -180,7 +180,7 @@ class Packed(Sources):
         self.assertEqual(connections("-", stdin=packed), expected)
         self.assertEqual(connections("-", stdin=plain), expected)
 
-    def test_cut(self) -> None:
+    def test_packed_file_that_is_cut_is_told_up_to_the_cut(self) -> None:
         packed = gzip.compress(FORUM.read_bytes(), 0)
         path = self.file("cut.pcap.gz", packed[:310])
         out, err = run(path, status=2)
@@ -202,7 +202,7 @@ class Chosen(Sources):
     def chosen(self, *arguments: str) -> list[dict[str, Any]]:
         return connections(self.all, *arguments)
 
-    def test_ports_and_hosts(self) -> None:
+    def test_connections_are_chosen_by_port_and_host(self) -> None:
         port = self.told[2]["server"]["port"]
         self.assertEqual(self.chosen("--port", str(port)), [c for c in self.told if port in (
             c["server"]["port"], c["client"]["port"])])
@@ -211,7 +211,7 @@ class Chosen(Sources):
         self.assertEqual(self.chosen("--host", "192.168.1.5", "--host", "::1", "--host", "127.0.0.1"), self.told)
         self.assertEqual(self.chosen("--host", "192.168.1.5", "--port", "1"), [])
 
-    def test_alerts(self) -> None:
+    def test_connections_are_chosen_by_alert(self) -> None:
         def with_alert(*numbers: int) -> list[dict[str, Any]]:
             return [c for c in self.told if {a["number"] for a in c["alerts"]} & set(numbers)]
 
@@ -223,7 +223,7 @@ class Chosen(Sources):
             self.assertEqual(self.chosen(*words), [c for c in self.told if c["alerts"]])
         self.assertEqual(connections("--alert", self.all), [c for c in self.told if c["alerts"]])
 
-    def test_names(self) -> None:
+    def test_connections_are_chosen_by_server_name(self) -> None:
         names = [run("--fields", "client_hello.extensions.server_name_list", self.all)[0].splitlines()][0]
         self.assertIn("server.shakedown.test", names)
         expected = [c for c, name in zip(self.told, names) if name == "server.shakedown.test"]
@@ -231,7 +231,7 @@ class Chosen(Sources):
         self.assertEqual(self.chosen("--sni", "*.test", "--sni", "x"), expected)
         self.assertEqual(self.chosen("--sni", "shakedown"), [])
 
-    def test_fields(self) -> None:
+    def test_fields_are_one_line_of_values(self) -> None:
         out = run("--fields", "client.address,client_hello.ja3,certificate_url.type,alerts.number,messages.0.type,tcp.bytes",
                   FORUM)[0]
         (connection,) = connections(FORUM)
@@ -239,7 +239,7 @@ class Chosen(Sources):
             "192.168.1.5", connection["client_hello"]["ja3"], "", "40", "client_hello",
             json.dumps(connection["tcp"]["bytes"], separators=(",", ":"))])
 
-    def test_write(self) -> None:
+    def test_chosen_connections_are_written_and_read_again(self) -> None:
         out = self.folder / "out.pcapng"
         run(self.all, "--alert", "--write", out)
         self.assertEqual(connections(out), self.chosen("--alert"))
@@ -251,7 +251,7 @@ class Chosen(Sources):
         run(self.all, "--port", "1", "--write", out)
         self.assertEqual((connections(out), tshark(out, "frame.number", only="frame")), ([], []))
 
-    def test_wrong_words(self) -> None:
+    def test_wrong_words_are_refused_with_what_is_right(self) -> None:
         for words, sentence in [
             (["--port", "http"], "--port: http is no port; ports are 0 to 65535"),
             (["--port", "65536"], "--port: 65536 is no port; ports are 0 to 65535"),
