@@ -17,8 +17,8 @@ git ls-files '*.c' | grep -v '_netxduo\.c$' |
 	xargs -P 2 -n 20 clang -fsyntax-only -DSTACK_LIST= "$@"
 
 programs() { git ls-files 'harness/*.c' | grep -v -e '^harness/tests/' -e '_netxduo\.c$'; }
-# The analyser in its shallow mode: the deep one takes five minutes of CPU time, and all that it found
-# (22 places) was not so, as it does not see what a function of another file returns.
+# The analyser in its shallow mode: the deep one takes five minutes of CPU time, and reports much that
+# cannot be, as it does not know what a function of another file returns.
 programs | xargs -P 2 -n 8 clang --analyze --analyzer-output text -Xclang -analyzer-werror \
 	-Xclang -analyzer-config -Xclang mode=shallow -DSTACK_LIST= "$@"
 # What it says on standard error is how much it did not say.

@@ -122,10 +122,10 @@ static struct report_row *row_of(const struct report *report, struct report_suit
 	struct buf key = {0};
 	size_t i;
 
-	buf_printf(&key, "%s/%s", suite->name, row_name(cell));
+	/* Not by the suite's name: a file may have any there, and two that read alike with a row's. */
+	buf_printf(&key, "%td/%s", suite - report->suites, row_name(cell));
 	i = index_of(seen, buf_string(&key), suite->n_rows);
 	buf_fini(&key);
-
 	if (i == suite->n_rows) {
 		suite->rows = grown(suite->rows, suite->n_rows, sizeof(*suite->rows));
 		suite->rows[suite->n_rows] = (struct report_row){.name = row_name(cell)};

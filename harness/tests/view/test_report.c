@@ -63,12 +63,34 @@ static void proofs_that_differ_between_cells_name_them(void **state)
 	free(proof);
 }
 
+/* Results may come from anywhere. The key of a row is not made of names that could be another's. */
+static void suites_and_rows_that_read_alike_together_are_apart(void **state)
+{
+	json_t *results = parsed(
+		"{'run': {}, 'boards': [{'name': 'b'}], 'cells': ["
+		"{'id': '1', 'suite': 'a', 'case': 'a/x', 'board': 'b', 'outcome': 'pass'},"
+		"{'id': '2', 'suite': 'a', 'case': 'a/b/c', 'board': 'b', 'outcome': 'pass'},"
+		"{'id': '3', 'suite': 'a/b', 'case': 'a/b/c', 'board': 'b', 'outcome': 'pass'}]}");
+	struct report report;
+
+	(void)state;
+	report_init(&report, results, NULL);
+	assert_int_equal(report.n_suites, 2);
+	assert_int_equal(report.suites[0].n_rows, 2);
+	assert_string_equal(report.suites[0].rows[1].name, "b/c");
+	assert_int_equal(report.suites[1].n_rows, 1);
+	assert_string_equal(report.suites[1].rows[0].name, "c");
+	report_fini(&report);
+	json_decref(results);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(proof_that_cells_share_is_told_once),
 		cmocka_unit_test(proof_of_another_failure_says_so),
 		cmocka_unit_test(proofs_that_differ_between_cells_name_them),
+		cmocka_unit_test(suites_and_rows_that_read_alike_together_are_apart),
 	};
 
 	return cmocka_run_group_tests_name("view/report", tests, NULL, NULL);
