@@ -42,6 +42,7 @@ struct run {
 	size_t n_seats;
 	struct apparatus apparatus;
 	struct control *control; /* NULL once it is gone */
+	json_t *controls;        /* see trial.h */
 	struct sniffer *sniffer; /* in apparatus only when it is ready */
 	bool sniffer_settled;    /* it is ready, or it was found that there will be none */
 	unsigned n_server_restarts, n_sniffer_restarts;
@@ -380,6 +381,27 @@ static void call_control(struct seat *seat)
 }
 
 /* The board that waited goes on. */
+static void go_on(struct seat *seat)
+{
+	if (trial_turn(seat->trial) == TRIAL_OVER)
+		end_trial(seat);
+	if (seat->station != NULL)
+		station_go_on(seat->station);
+}
+
+/* Boards that wait for what was just done for another. */
+static void share_control(struct run *run)
+{
+	for (size_t i = 0; i < run->n_seats; i++) {
+		struct seat *seat = &run->seats[i];
+
+		if (seat->trial == NULL || !trial_share_control(seat->trial))
+			continue;
+		control_forget(run->control, i);
+		go_on(seat);
+	}
+}
+
 static void on_control_done(void *context, size_t index, struct observation *observation)
 {
 	struct run *run = context;
@@ -387,13 +409,13 @@ static void on_control_done(void *context, size_t index, struct observation *obs
 
 	if (observation != NULL) {
 		take(seat, observation);
+		share_control(run);
+		if (seat->station != NULL)
+			station_go_on(seat->station);
 	} else {
 		trial_do_without_control(seat->trial);
-		if (trial_turn(seat->trial) == TRIAL_OVER)
-			end_trial(seat);
+		go_on(seat);
 	}
-	if (seat->station != NULL)
-		station_go_on(seat->station);
 }
 
 static void on_control_notice(void *context, const char *text)
@@ -612,6 +634,7 @@ static void run_free(struct run *run)
 {
 	for (size_t i = 0; i < run->n_seats; i++)
 		json_decref(run->seats[i].bench.seen);
+	json_decref(run->controls);
 	free(run->seats);
 	agenda_fini(&run->agenda);
 	free(run);
@@ -700,8 +723,11 @@ static void start_stations(struct run *run)
 	run->n_seats = run->agenda.plan.n_profiles;
 	run->seats = calloc(run->n_seats, sizeof(*run->seats));
 	CHECK(run->seats != NULL);
+	run->controls = json_made(json_object());
 	run->control = control_new(&run->apparatus, run->n_seats, &control_events, run);
 	for (size_t i = 0; i < run->n_seats; i++) {
+		const json_t *profile = run->agenda.profiles[i].json;
+
 		run->seats[i].run = run;
 		run->seats[i].next = i;
 		pass_done(&run->seats[i]);
@@ -710,12 +736,13 @@ static void start_stations(struct run *run)
 		                                           .control = run->agenda.control,
 		                                           .n_tries = run->agenda.n_tries,
 		                                           .n_attempts = run->agenda.n_attempts,
-		                                           .seen = json_made(json_object())};
+		                                           .seen = json_made(json_object()),
+		                                           .controls = run->controls,
+		                                           .name = json_text(profile, "sni")};
 		if (run->ending)
 			continue;
-		if (station_start(&run->seats[i].station, &run->apparatus,
-		                  run->agenda.profiles[i].json, &station_events, &run->seats[i],
-		                  &run->trouble) == 0)
+		if (station_start(&run->seats[i].station, &run->apparatus, profile,
+		                  &station_events, &run->seats[i], &run->trouble) == 0)
 			run->n_open++;
 		else
 			end(run);

@@ -245,6 +245,51 @@ static void weigh(struct trial *trial)
 	explain(trial);
 }
 
+/* All that the control sees of a case: nothing of the board but the name that it asks for. */
+static char *control_key(const struct trial *trial)
+{
+	json_t *seen = json_made(json_pack("{s:O, s:O*, s:O*, s:s}", "server",
+	                                   json_object_get(trial->cell, "server"), "client",
+	                                   json_object_get(trial->cell, "client"), "expect",
+	                                   json_object_get(trial->cell, "expect"), "name",
+	                                   trial->bench->name));
+	char *key = json_dumps(seen, JSON_COMPACT | JSON_SORT_KEYS);
+
+	CHECK(key != NULL);
+	json_decref(seen);
+	return key;
+}
+
+/* Whether another board's control passed the case; it is the cell's then. */
+static bool recall_control(struct trial *trial)
+{
+	char *key;
+	json_t *known;
+
+	if (trial->bench->control == CONTROL_ALWAYS)
+		return false;
+	key = control_key(trial);
+	known = json_object_get(trial->bench->controls, key);
+	free(key);
+	if (known != NULL)
+		json_object_set(trial->cell, "control", known);
+	return known != NULL;
+}
+
+/* A control that failed may have had bad luck: the next board's has to see for itself. */
+static void remember_control(const struct trial *trial, json_t *result)
+{
+	char *key;
+
+	if (!has_outcome(result, "pass"))
+		return;
+	key = control_key(trial);
+	if (json_object_size(trial->bench->controls) >= SEEN_MAX)
+		json_object_clear(trial->bench->controls);
+	json_object_set(trial->bench->controls, key, result);
+	free(key);
+}
+
 static bool wants_control(const struct trial *trial)
 {
 	if (json_object_get(trial->cell, "control") != NULL)
@@ -373,7 +418,7 @@ static bool look_again(struct trial *trial)
 	known_apply(trial->bench->known, trial->cell, trial->board);
 	if (wants_attempt(trial))
 		repeat(trial, STEP_ATTEMPT);
-	else if (wants_control(trial))
+	else if (wants_control(trial) && !recall_control(trial))
 		set_now(trial, STEP_CONTROL,
 		        variant(trial, "control", json_object_get(trial->cell, "server")));
 	else
@@ -406,6 +451,7 @@ static void take_control(struct trial *trial, const json_t *ran)
 	json_t *result = brief(ran);
 
 	json_object_del(result, "id");
+	remember_control(trial, result);
 	json_object_set_new(trial->cell, "control", result);
 	move_on(trial);
 }
@@ -536,6 +582,14 @@ bool trial_take(struct trial *trial, json_t *witnesses, json_t *trouble, json_t 
 	json_decref(said);
 	json_decref(ran);
 	return is_case;
+}
+
+bool trial_share_control(struct trial *trial)
+{
+	if (trial->step != STEP_CONTROL || !recall_control(trial))
+		return false;
+	move_on(trial);
+	return true;
 }
 
 void trial_do_without_control(struct trial *trial)

@@ -7,10 +7,11 @@
  * fails: a board that refuses everything refuses nothing in particular, and one that refused and
  * then hangs has not come through.
  *
- * What fails is looked into: the control, an OpenSSL client, runs the same case, and where that
- * connects, changes of one factor of the server are tried on the board until one passes: first
- * those that the diagnoses foretell, then the neighbours (scenario/neighbour.h). A server that would
- * refuse the captured ClientHello as well (offer_refuses) costs the board nothing.
+ * What fails is looked into: the control, an OpenSSL client, runs the same case (unless it has
+ * passed that for another board), and where that connects, changes of one factor of the server are
+ * tried on the board until one passes: first those that the diagnoses foretell, then the neighbours
+ * (scenario/neighbour.h). A server that would refuse the captured ClientHello as well
+ * (offer_refuses) costs the board nothing.
  *
  * With several attempts a case that does not pass runs again, until it passes or there are no more.
  * A failure counts whatever comes after it; what is no verdict (inconclusive, error) gives way to
@@ -41,6 +42,8 @@ struct trial_bench {
 	unsigned n_tries; /* changes that one cell may cost, at most */
 	unsigned n_attempts; /* how often a case that does not pass is run, at most; 1 at least */
 	json_t *seen; /* what ran so far: confirm_key -> {id, outcome, reason, alert, detail} */
+	json_t *controls; /* of all boards: those that passed, by what they saw of their case */
+	const char *name; /* that the board asks for, and so its control; empty if it tells none */
 };
 
 /*
@@ -62,6 +65,12 @@ const json_t *trial_next(const struct trial *trial);
  * if this was the case itself, and so the evidence that is kept.
  */
 bool trial_take(struct trial *trial, json_t *witnesses, json_t *trouble, json_t *timings_ms);
+
+/*
+ * Goes on with what the control did for another board in the meantime, if it is its turn and it
+ * passed the same case; false if not.
+ */
+bool trial_share_control(struct trial *trial);
 
 /* There is no control to be had: the trial goes on without. */
 void trial_do_without_control(struct trial *trial);

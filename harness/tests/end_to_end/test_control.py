@@ -56,6 +56,13 @@ class Control(Lab):
         self.assertEqual((cell["outcome"], cell["control"]["outcome"]), ("pass", "pass"))
         self.assertEqual(done.status, 0)
 
+    def test_boards_that_fail_at_the_same_case_share_the_control(self) -> None:
+        self.options = ["--tries", "0"]
+        self.run_suite(self.write("own.json", suite(versions=["1.3"])), "netx-unallocated", "netx-fixed")
+        controls = [cell["control"] for cell in self.cells().values()]
+        self.assertEqual([control["reason"] for control in controls], ["connected"] * 2)
+        self.assertEqual(controls[0], controls[1])
+
     def test_the_control_has_the_key_that_a_board_has_built_in_and_the_suite_does_not_tell(self) -> None:
         self.options = ["--tries", "0"]
         server = suite(versions=["1.2"], psk={"identity": "board-7", "key": "0123456789abcdef"}, cipher_list="PSK")
