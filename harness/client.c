@@ -101,17 +101,6 @@ static int reach_daemon(struct client *client, struct error *error)
 	return client->control >= 0 ? 0 : client->control;
 }
 
-/* Children of what died in the middle of a run come to us too. The daemon itself is left. */
-static void bury_orphans(const struct client *client)
-{
-	siginfo_t end = {0};
-
-	while (client->daemon > 0 &&
-	       waitid(P_PGID, (id_t)client->daemon, &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-	       end.si_pid != 0 && end.si_pid != client->daemon)
-		waitpid(end.si_pid, NULL, 0);
-}
-
 /*
  * Waits for the end of the daemon and of all that it started: they are one process group, and
  * orphans come to us. Most end by themselves when the daemon does; what hangs is killed.
@@ -401,7 +390,7 @@ static void converse(struct client *client)
 		}
 		if (client->results != NULL)
 			results_sync(client->results);
-		bury_orphans(client);
+		child_bury_orphans(client->daemon);
 		if (rc == 0 && poll(ready, 2, -1) > 0 && ready[1].revents != 0)
 			cancel(client);
 	}

@@ -90,7 +90,7 @@ struct user {
 struct keeper {
 	uv_loop_t loop;
 	uv_pipe_t listener;
-	uv_signal_t terminate, interrupt;
+	uv_signal_t terminate, interrupt, orphaned;
 	uv_timer_t turns; /* while anybody waits */
 	struct lab lab;
 	struct queue_board *boards; /* as the lab's profiles */
@@ -816,6 +816,7 @@ static void stop_if_done(struct keeper *keeper)
 	uv_close((uv_handle_t *)&keeper->turns, NULL);
 	uv_close((uv_handle_t *)&keeper->terminate, NULL);
 	uv_close((uv_handle_t *)&keeper->interrupt, NULL);
+	uv_close((uv_handle_t *)&keeper->orphaned, NULL);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -868,11 +869,21 @@ static void list_boards(struct keeper *keeper)
 	}
 }
 
-static void watch_signal(struct keeper *keeper, uv_signal_t *handle, int number)
+static void on_child(uv_signal_t *handle, int number)
+{
+	struct keeper *keeper = handle->data;
+	struct job *job;
+
+	(void)number;
+	TAILQ_FOREACH(job, &keeper->jobs, others)
+		child_bury_orphans(job->session);
+}
+
+static void watch_signal(struct keeper *keeper, uv_signal_t *handle, int number, uv_signal_cb take)
 {
 	CHECK(uv_signal_init(&keeper->loop, handle) == 0);
 	handle->data = keeper;
-	CHECK(uv_signal_start(handle, on_signal, number) == 0);
+	CHECK(uv_signal_start(handle, take, number) == 0);
 }
 
 static void keeper_fini(struct keeper *keeper)
@@ -897,8 +908,9 @@ static int serve(struct keeper *keeper, const char *path, const char *group, str
 	rc = listen_at(keeper, path, group, error);
 	if (rc != 0)
 		return rc;
-	watch_signal(keeper, &keeper->terminate, SIGTERM);
-	watch_signal(keeper, &keeper->interrupt, SIGINT);
+	watch_signal(keeper, &keeper->terminate, SIGTERM, on_signal);
+	watch_signal(keeper, &keeper->interrupt, SIGINT, on_signal);
+	watch_signal(keeper, &keeper->orphaned, SIGCHLD, on_child);
 	fprintf(stderr, "shakedownd: %zu boards of %s at %s\n", keeper->lab.n_profiles,
 	        keeper->lab.file, path);
 	uv_run(&keeper->loop, UV_RUN_DEFAULT);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define CHUNK 65536
@@ -29,6 +30,16 @@ struct child {
 	struct buf words;    /* the end of its standard error */
 	char chunk[CHUNK];
 };
+
+void child_bury_orphans(pid_t leader)
+{
+	siginfo_t end = {0};
+
+	while (leader > 0 &&
+	       waitid(P_PGID, (id_t)leader, &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       end.si_pid != 0 && end.si_pid != leader)
+		waitpid(end.si_pid, NULL, 0);
+}
 
 static void on_closed(uv_handle_t *handle)
 {

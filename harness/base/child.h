@@ -24,6 +24,13 @@
 
 struct child;
 
+/*
+ * Looks after what has ended in the process group of `leader`: children of what died come to the
+ * nearest process that asked for them (PR_SET_CHILD_SUBREAPER), which calls this. The leader itself
+ * is left to whoever waits for it. Nothing for a `leader` of 0.
+ */
+void child_bury_orphans(pid_t leader);
+
 struct child_events {
 	/* A message came. Both are borrowed for the call. */
 	void (*message)(void *context, json_t *message, struct bytes attached);

@@ -232,6 +232,24 @@ class Deaths(Daemon):
         self.wait_until_free()
         self.assertIsNone(process(board.pid))
 
+    def test_orphans_of_a_run_are_buried_while_it_goes_on(self) -> None:
+        first = self.client("a")
+        first.wait_for_cells(1)
+        worker = self.worker()
+        members = [one for one in processes() if one.session == worker]
+        board = next(one for one in members if one.name == "shakedown-board")
+        server = next(one for one in members if one.name == "shakedown-server" and one.parent == worker)
+        os.kill(board.pid, signal.SIGSTOP)
+        case = until("a server waits for the board", lambda: next(
+            (one for one in processes() if one.parent == server.pid), None))
+        os.kill(server.pid, signal.SIGSTOP)  # it does not look after its children any more
+        os.kill(case.pid, signal.SIGKILL)
+        os.kill(server.pid, signal.SIGKILL)
+        until("the orphan is buried", lambda: not Path(f"/proc/{case.pid}").exists())
+        self.assertIsNotNone(process(worker))
+        os.kill(board.pid, signal.SIGCONT)
+        self.assertEqual(first.finish().status, 3)
+
     def test_daemon_that_is_killed_leaves_a_run_that_goes_on(self) -> None:
         first = self.client("a", "b")
         first.wait_for_cells(1)
