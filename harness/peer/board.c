@@ -64,10 +64,11 @@ static void enter_for_ever(struct board *board, enum state state)
 static uint64_t waking_ms(const json_t *profile)
 {
 	uint64_t boot_ms = (uint64_t)json_number(profile, "boot_timeout_ms");
+	uint64_t return_ms = (uint64_t)json_number(profile, "return_timeout_ms");
 	uint64_t n_ways = (uint64_t)(json_object_get(profile, "reset") != NULL) +
 	                  (uint64_t)(json_object_get(profile, "power") != NULL);
 
-	return boot_ms + n_ways * (boot_ms + BOARD_RESTART_MS);
+	return boot_ms + n_ways * (boot_ms + return_ms + BOARD_RESTART_MS);
 }
 
 /* How long the runner may take to greet the board. */

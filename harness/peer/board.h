@@ -24,7 +24,7 @@
 #define BOARD_START_MS 20000      /* to be ready, beyond the profile's boot_timeout_ms */
 #define BOARD_RUN_MARGIN_MS 20000 /* beyond a run's own timeout_ms, for uploads and retries */
 #define BOARD_SETUP_MS 80000      /* for the dialogue before a console's connection */
-#define BOARD_RESTART_MS 35000    /* for each way to restart a board, beyond boot_timeout_ms */
+#define BOARD_RESTART_MS 35000    /* for each way to restart a board, beyond the profile's */
 
 struct board;
 

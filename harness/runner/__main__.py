@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, List, NamedTuple
 
 from .driver import Driver, Failed, Unfit
 from .messages import Closed, Inbox, Message, Outbox
-from .port import Lost, Port
+from .port import RETURN_S, Lost, Port
 from .trace import Trace
 
 LOST_STATUS = 3
@@ -153,7 +153,8 @@ def _drive(arguments: Arguments, inbox: Inbox, outbox: Outbox) -> int:
     trace = Trace(outbox if arguments.trace else None)
     try:
         if arguments.port:
-            port = Port(arguments.port, arguments.baud, trace)
+            return_s = arguments.profile.get("return_timeout_ms", RETURN_S * 1000) / 1000
+            port = Port(arguments.port, arguments.baud, trace, return_s)
         driver = _DRIVERS[arguments.driver](Setting(arguments, port, inbox, trace))
         _serve(driver, inbox, outbox, trace)
     except Lost as lost:

@@ -245,6 +245,7 @@ class Agent:
             if "busy" not in fields:
                 return fields
             self._link.idle(POLL_MAX_S)
+        self._link.expect_return()
         self._ask("RESET")
         raise Failed(
             "busy", f"the run went on for {ABORT_S:g} s after ABORT, and the board was restarted"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import tempfile
 import time
+from os.path import commonprefix
 from typing import Any, Callable, Dict, Iterator, List, Union
 
 from . import template
@@ -21,7 +22,7 @@ from .messages import Inbox, Message
 from .patterns import Patterns, TooSlow, Wrong, compiled, search
 from .port import Port
 from .reset import Reset
-from .text import clean
+from .text import clean, written
 from .trace import Trace
 from .values import Values, refuse_unmet
 
@@ -33,8 +34,10 @@ WAKE_S = 0.5  # between two attempts to get a prompt
 MARGIN_S = 0.5  # beyond the run's time: the server is to give up first
 CALM_S = 0.05  # a worse line may be close behind one that says that all is well
 LATE_S = 1.0  # for the prompt, once a line has said how it went
+LAST_WORDS_S = 1.0  # for what a board says when it crashes and starts anew,
+QUIET_S = 0.1  # which is over when nothing came for this long
+PROMPT_MAX = 64  # characters of a prompt that something stands behind
 LISTEN_S = 60.0
-SLICE_S = 0.01  # how long a port without descriptor is waited for in one go
 
 Step = Dict[str, Any]  # "send": words; "each", "expect", "end_of_line" as in the profile
 Entry = Union[str, List[str], Step]
@@ -101,8 +104,7 @@ class Console:
         return about()
 
     def listen(self) -> None:
-        for line in self._hear(LISTEN_S):
-            self._note(line)
+        self._hear(LISTEN_S)
 
     def settle(self) -> None:
         self.log.add_half(self._lines)
@@ -114,11 +116,16 @@ class Console:
         self._patterns.clear()
         self._get_ready()
         self._bring(values, self._values.of_roots(command))
+        crashed = False
         try:
             self._connect(values, command["timeout_ms"] / 1000 + MARGIN_S, started)
             board = self._testimony()
+        except Failed as failed:
+            crashed = failed.kind == "reboot"
+            raise
         finally:
-            self._leave(values)
+            if not crashed:
+                self._leave(values)
         return board
 
     def _bring(self, values: dict[str, str], roots: list[dict[str, str]]) -> None:
@@ -167,31 +174,33 @@ class Console:
         end = time.monotonic() + seconds
         n_heard = 0
         last = ""
-        while time.monotonic() < end:
+        while time.monotonic() < max(end, self._port.opened + seconds):
             self._half = b""
             self._lines.take_half()
+            asked = time.monotonic()
             self._write(self._settings.get("wake", ""), self._end)
-            again = min(time.monotonic() + WAKE_S, end)
-            while time.monotonic() < again:
+            again = time.monotonic() + min(WAKE_S, seconds)
+            while time.monotonic() < again and self._port.opened < asked:
                 for line in self._hear(again - time.monotonic()):
                     n_heard += 1
                     last = clean(line) or last
-                    self._note(line)
                     if self._shows(self._prompt, line):
                         return self._drain(line)
                 if self._shows(self._prompt, self._half):
                     return self._drain(self._half)
         last = clean(self._half) or last
         heard = _heard(n_heard, last, self._port)
-        raise Failed("silent", f"no prompt came in {seconds:g} s{heard}")
+        raise Failed(
+            "silent", f"no prompt came in {seconds:g} s: no line matches $.console.prompt, "
+            f"{self._prompt.pattern!r}{heard}"
+        )
 
     def _drain(self, prompt: bytes) -> None:
         """Takes what still comes of earlier answers."""
         self._trace.say(f"prompt: {clean(prompt)!r} matches $.console.prompt")
         calm = time.monotonic() + CALM_S
         while time.monotonic() < calm:
-            for line in self._hear(calm - time.monotonic()):
-                self._note(line)
+            self._hear(calm - time.monotonic())
 
     def _do(self, step: Step, values: dict[str, str]) -> None:
         """One command but the one that connects, and its answer."""
@@ -233,8 +242,7 @@ class Console:
     def _answers(self, echo: Echo, step: Step, seconds: float) -> Iterator[bytes]:
         """The lines that come now and answer the command; all that come are noted and judged."""
         for line in self._hear(seconds):
-            self._note(line)
-            if echo.takes(clean(line)):
+            if echo.takes(line):
                 self._refuse_crash(line)
             else:
                 self._refuse_worst(line, step)
@@ -253,12 +261,10 @@ class Console:
 
     def _refuse_crash(self, line: bytes) -> None:
         """That says it all, also where an echo is still awaited."""
-        text = clean(line)
+        text = self._without_prompt(clean(line))
         try:
             if self._banner and search(self._banner, text):
-                raise Failed(
-                    "reboot", f"the board restarted: it wrote {text!r}, which is its banner"
-                )
+                raise self._crash(f"the board restarted: it wrote {text!r}, which is its banner")
             fatal = self._patterns.fatal(text)
         except Wrong as wrong:
             raise Failed("no-match", str(wrong)) from None
@@ -266,7 +272,19 @@ class Console:
             raise Failed("no-match", "$.banner takes too long on a line") from None
         if fatal:
             self._trace.say(fatal.told())
-            raise Failed("reboot", f"the board wrote {fatal.line!r} ({fatal.place})")
+            raise self._crash(f"the board wrote {fatal.line!r} ({fatal.place})")
+
+    def _crash(self, text: str) -> Failed:
+        """What is said of a board that starts anew, once its last and first words are in the log."""
+        self._port.expect_return()
+        now = time.monotonic()
+        end, calm = now + LAST_WORDS_S, now + QUIET_S
+        while now < min(calm, end):
+            half = self._half
+            if self._hear(calm - now) or self._half != half:
+                calm = time.monotonic() + QUIET_S
+            now = time.monotonic()
+        return Failed("reboot", text)
 
     def _connect(
         self, values: dict[str, str], seconds: float, started: Callable[[], None]
@@ -330,22 +348,28 @@ class Console:
 
     def _without_prompt(self, text: str) -> str:
         """A log line may have been printed behind the prompt."""
+        end = self._prompt_end(text, len(text))
+        for n in range(1, min(len(text), PROMPT_MAX)):
+            if end or text[n - 1].isalnum():  # "OK" ends a modem's answer, and begins "OKAY"
+                continue
+            end = self._prompt_end(text, n)
+            if end and text[n] == " ":
+                end = max(end, self._prompt_end(text, n + 1))
+        return text[end:] if end < len(text) else text
+
+    def _prompt_end(self, text: str, n: int) -> int:
+        """Where the prompt ends that the first `n` characters begin with; 0 if they do not."""
         try:
-            found = search(self._prompt, text)
+            found = search(self._prompt, text[:n])
         except TooSlow:
             found = None
-        if found and found.start() == 0 and found.end() < len(text):
-            return text[found.end():]
-        return text
+        return found.end() if found and found.start() == 0 else 0
 
     def _shows(self, pattern: re.Pattern[str], line: bytes) -> bool:
         try:
             return bool(line) and bool(search(pattern, clean(line)))
         except TooSlow:
             raise Failed("no-match", f"{pattern.pattern!r} takes too long on a line") from None
-
-    def _note(self, line: bytes) -> None:
-        self.log.add(time.monotonic(), line)
 
     def _last_words(self, echo: Echo) -> str:
         last = (echo.seen or clean(self._half))[-80:]
@@ -366,31 +390,58 @@ class Console:
             time.sleep(pause)
 
     def _hear(self, seconds: float) -> list[bytes]:
-        """The lines that are whole now; waits for something to come, from wherever."""
+        """The lines that are whole now, all in the log; waits for something to come, from wherever."""
         data = self._port.wait(self._inbox, seconds)
         whole = self._lines.feed(data)
+        for line in whole:
+            self.log.add(time.monotonic(), line)
         self._half = self._lines.half()
         return whole
 
 
 class Echo:
-    """The echo of a command, which is no answer, however the board breaks it into lines."""
+    """The echo of a command, which is no answer, however the board breaks it into lines.
+
+    The board may log while it echoes: its lines then stand between pieces of the echo, or behind one
+    in the same line. A later piece begins where a line does, or ends where it does and is long
+    enough to be no accident. A log may look like a piece, so all ways to read a line are followed.
+    """
+
+    PIECE_MIN = 4  # characters of a later piece that something stands before
 
     def __init__(self, text: str) -> None:
         self._awaited = "".join(text.split())
+        self._reached = {0}  # so many characters of it may have come
         self.seen = ""
         self.heard = not self._awaited
 
-    def takes(self, line: str) -> bool:
+    def takes(self, line: bytes) -> bool:
         """True for lines of the echo and those before it."""
         if self.heard:
             return False
-        self.seen += "".join(line.split())
-        self.heard = self._awaited in self.seen
+        self.seen += "".join(clean(line).split())
+        for part in written(line):
+            text = "".join(part.split())
+            self._reached |= {end for n in self._reached for end in self._ends(text, n)}
+        self.heard = self._awaited in self.seen or len(self._awaited) in self._reached
         return True
+
+    def _ends(self, line: str, n: int) -> Iterator[int]:
+        """How much may have come after this line, if `n` characters had before."""
+        yield from range(n, n + self._n_common(line, n) + 1)
+        for at in range(1, len(line)):
+            n_common = self._n_common(line[at:], n)
+            if n == 0:
+                yield n_common
+            elif n_common == len(line) - at >= self.PIECE_MIN:
+                yield n + n_common
+
+    def _n_common(self, line: str, n: int) -> int:
+        """How many characters at the beginning of the line go on with the echo."""
+        return len(commonprefix([line, self._awaited[n:]]))
 
 
 def _heard(n: int, last: str, port: Port) -> str:
     if last:
         return f"; the last of what came is {last[-80:]!r}{port.doubt()}"
-    return f": {n} lines came, none of them a prompt" if n else f": not one byte came{port.doubt()}"
+    return f"; {n} lines came, all of them blank" if n else f"; not one byte came{port.doubt()}"

@@ -44,7 +44,6 @@ class Link:
         self._slowest = RETRY_FIRST_S / 4  # seconds of an exchange; fades
         self._n_heard = 0  # bytes that came so far
         self._hinted = False  # END_OF_RUN came, and idle() has not told yet
-        self._watched = [inbox.fd] if port.fd is None else [inbox.fd, port.fd]
 
     def exchange(
         self, verb: str, fields: frame.Fields = frame.NO_FIELDS, patience: float | None = None
@@ -68,7 +67,7 @@ class Link:
         first = True
         while True:
             now = time.monotonic()
-            if now - start >= patience:
+            if now - max(start, self._port.opened) >= patience:
                 raise Silent(f"no answer to {verb} in {patience:g} s{self._heard_since(n_heard)}")
             self._port.write(request)
             reply = self._await(now + retry, n_naks < NAKS_AT_ONCE)
@@ -105,6 +104,10 @@ class Link:
         """Collects log until something comes, from the board or from the daemon."""
         self._take(LISTEN_S)
 
+    def expect_return(self) -> None:
+        """The board is about to restart, and its port may go and come back."""
+        self._port.expect_return()
+
     def end_half_line(self) -> None:
         """Takes what has come of a line that may never end as log."""
         self._log.add_half(self._lines)
@@ -122,13 +125,13 @@ class Link:
         """The replies in what comes next, which may be none. Takes in commands on the way."""
         if self._port.fd is None:
             return self._take_without_descriptor(seconds)
-        ready = select.select(self._watched, [], [], seconds)[0]
+        ready = select.select([self._inbox.fd, self._port.fd], [], [], seconds)[0]
         if self._inbox.fd in ready:
             self._inbox.read()
         return self._sort(self._port.read()) if self._port.fd in ready else []
 
     def _take_without_descriptor(self, seconds: float) -> list[frame.Reply]:
-        if select.select(self._watched, [], [], 0)[0]:
+        if select.select([self._inbox.fd], [], [], 0)[0]:
             self._inbox.read()
         return self._sort(self._port.read(min(seconds, SLICE_S)))
 

@@ -6,6 +6,7 @@ from collections import deque
 from time import monotonic
 
 from .frame import Lines
+from .text import legible
 
 LOG_MAX = 64 * 1024  # bytes; the oldest lines go first, as the end of a log tells why a run ended
 
@@ -44,7 +45,5 @@ class Log:
         Bytes that are not UTF-8 show as \\xNN. ANSI sequences stay as they came.
         """
         head = f"[{self._cut} earlier bytes of log were cut]\n" if self._cut else ""
-        return head + "".join(
-            f"[{time - zero:8.3f}] {line.decode('utf-8', 'backslashreplace')}\n"
-            for time, line in self._lines
-        )
+        legibles = ((time, legible(line)) for time, line in self._lines)
+        return head + "".join(f"[{time - zero:8.3f}] {text}\n" for time, text in legibles if text)

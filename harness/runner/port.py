@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import termios
+import time
 
 import fcntl
 import select
@@ -23,12 +24,17 @@ CHUNK = 4096  # bytes in one read; more than a pty or a USB adapter has at once
 WRITE_S = 0.5  # a frame that cannot be written in this time is lost, and sent again
 
 SLICE_S = 0.01  # how long a port without descriptor is waited for in one go
+RETURN_S = 5.0  # for a port that went with its restarting board, where the profile does not say
+GO_S = 5.0  # after a restart began, in which the port may go
+RETRY_S = 0.05
 SERIAL_NUMBER = "serial-number:"  # a port named by the serial number of its USB adapter
 GARBAGE_SHARE = 4  # one byte in so many that is no text: most likely the baud rate is wrong
 TEXT = b"\t\n\r\x07\x08\x1b" + bytes(range(0x20, 0x7F))
 PROBES = (b"AT+GCAP", b"AT+CGMI", b"ATE1 E0", b"AT+CPIN?")  # how ModemManager asks for modems
 TIOCGICOUNT = 0x545D  # serial_core.h: counts of what went wrong on a line
 _COUNTS = struct.Struct("20i")
+
+_GONE = (errno.EIO, errno.ENODEV, errno.ENXIO)
 
 _PLUG_IN = "plug the board in, or correct the name (`ls -l /dev/serial/by-id` lists what is there)"
 _JOIN = "join the group that owns it (`sudo usermod -aG dialout $USER`) and log in again"
@@ -145,23 +151,33 @@ def _probes(tail: bytes) -> bool:
 class Port:
     """An open port. Lost from any method when the device is gone."""
 
-    def __init__(self, device: str, baud: int, trace: Trace | None = None) -> None:
+    def __init__(
+        self, device: str, baud: int, trace: Trace | None = None, return_s: float = RETURN_S
+    ) -> None:
+        self.byte_s = 10 / baud  # a byte with its start and stop bit
+        self._name = device
+        self._baud = baud
+        self._return_s = return_s
+        self._may_go_until = 0.0  # with a board that restarts
+        self._n_bytes = self._n_garbage = 0  # that came
+        self._tail = b""  # the end of what came
+        self._probed = False
+        self._trace = trace or Trace()
+        self._open()
+
+    def _open(self) -> None:
+        device = self._name
         if device.startswith(SERIAL_NUMBER):
             from serial.tools import list_ports
 
             device = find_number(device[len(SERIAL_NUMBER):], list_ports.comports())
         self.device = device
-        self.byte_s = 10 / baud  # a byte with its start and stop bit
-        self._baud = baud
-        self._n_bytes = self._n_garbage = 0  # that came
-        self._tail = b""  # the end of what came
-        self._probed = False
-        self._trace = trace or Trace()
+        self.opened = time.monotonic()
         try:
             # pyserial's client of RFC 2217 knows no time-out for writing, and refuses any.
             write_s = None if device.lower().startswith("rfc2217:") else WRITE_S
             self._serial = serial.serial_for_url(
-                device, baudrate=baud, timeout=0, write_timeout=write_s, exclusive=True
+                device, baudrate=self._baud, timeout=0, write_timeout=write_s, exclusive=True
             )
         except (OSError, ValueError, termios.error) as error:
             raise Lost(_cannot_open(device, error)) from None
@@ -172,6 +188,28 @@ class Port:
         # A device is read and written as it is: pyserial would ask for each byte whether it may. What
         # builds on its class, such as spy://, has to see the bytes.
         self._device_fd = self.fd if type(self._serial) is serial.Serial else None
+
+    def expect_return(self) -> None:
+        """The board restarts: a port that is its own USB device goes with it, and comes back."""
+        self._may_go_until = time.monotonic() + GO_S
+
+    def _gone(self, error: OSError) -> None:
+        """Opens the port anew where its board restarts, else Lost. What was under way is lost."""
+        lost = Lost(
+            f"{self.device} is gone: {error}; plug it in again, and check its cable and power"
+        )
+        if time.monotonic() > self._may_go_until:
+            raise lost from None
+        self.close()
+        self._trace.say(f"{self.device} went with the board: waiting for it")
+        end = time.monotonic() + self._return_s
+        while time.monotonic() < end:
+            time.sleep(RETRY_S)
+            try:
+                return self._open()
+            except Lost:
+                continue
+        raise lost from None
 
     def read(self, seconds: float = 0) -> bytes:
         """What has come; waits up to `seconds` for a first byte if the port has no descriptor."""
@@ -190,7 +228,8 @@ class Port:
             self._study(data)
             return data
         except OSError as error:
-            raise self._lost(error) from None
+            self._gone(error)
+            return b""
 
     def _read_device(self, fd: int) -> bytes:
         """What has come; nothing comes from a device that is gone, though it claims to have some."""
@@ -210,14 +249,14 @@ class Port:
         except BlockingIOError:
             n = 0
         except OSError as error:
-            raise self._lost(error) from None
+            return self._gone(error)
         try:
             if n < len(data):
                 self._serial.write(data[n:])
         except serial.SerialTimeoutException:
             pass
         except OSError as error:
-            raise self._lost(error) from None
+            self._gone(error)
 
     def wait(self, inbox: Inbox, seconds: float) -> bytes:
         """What comes first: bytes, or a command, which is taken in; or nothing in this time."""
@@ -234,6 +273,8 @@ class Port:
         try:
             setattr(self._serial, line, on)
         except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and _number(error) in _GONE:
+                return self._gone(error)
             raise Lost(
                 f"{self.device} has no {line.upper()} to set ({error}); "
                 "reset the board by a hook instead"
@@ -283,8 +324,3 @@ class Port:
             self._serial.close()
         except OSError:
             pass
-
-    def _lost(self, error: OSError) -> Lost:
-        return Lost(
-            f"{self.device} is gone: {error}; plug it in again, and check its cable and power"
-        )

@@ -63,15 +63,22 @@ class Reset:
         Failed, with a sentence, where that cannot be done.
         """
         if self._reset:
+            self._expect_port()
             self._do_reset()
+            self._expect_port()
             yield "reset"
         if self._power:
             self._cycle_power()
+            self._expect_port()
             yield "power off and on"
 
     def do(self) -> None:
         """Restarts the board in the gentlest way, if there is any."""
         next(self.ways(), None)
+
+    def _expect_port(self) -> None:
+        if self._port:
+            self._port.expect_return()
 
     def _do_reset(self) -> None:
         if isinstance(self._reset, list):

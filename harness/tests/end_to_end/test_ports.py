@@ -130,7 +130,7 @@ connection: &board
 
     def test_garbage_makes_the_baud_rate_suspect(self) -> None:
         self.assertRegex(self.hear(bytes(range(128, 160)) + b"\n"),
-                         "no prompt came in 0.2 s; .*; most of what came is no text: 115200 may be the wrong baud rate")
+                         "no prompt came in 0.2 s: .*; most of what came is no text: 115200 may be the wrong baud rate")
 
     def test_probes_of_modemmanager_are_recognized_in_the_echo(self) -> None:
         self.assertRegex(self.hear(b"AT+GCAP\r\n"), "ModemManager probes this port")

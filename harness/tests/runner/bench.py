@@ -7,8 +7,9 @@ import os
 import select
 import subprocess
 import sys
+import time
 import unittest
-from typing import Any
+from typing import Any, Callable
 
 from boards import HARNESS
 from runner.agent import Agent
@@ -18,6 +19,15 @@ from runner.messages import Inbox
 from runner.port import Port
 
 ANSWER_S = 10  # longest wait for a message; only a failing test waits so long
+
+
+def until(what: str, look: Callable[[], bool]) -> None:
+    """Waits for something to become true."""
+    end = time.monotonic() + ANSWER_S
+    while not look():
+        if time.monotonic() > end:
+            raise AssertionError(f"waited in vain until {what}")
+        time.sleep(0.002)
 
 
 def command(**members: Any) -> dict[str, Any]:

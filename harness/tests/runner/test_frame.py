@@ -83,7 +83,7 @@ class Logs(unittest.TestCase):
         log = Log()
         log.add(9.5, b"boot")
         log.add(10.25, b"\x1b[31mred\xff")
-        self.assertEqual(log.text(10.0), "[  -0.500] boot\n[   0.250] \x1b[31mred\\xff\n")
+        self.assertEqual(log.text(10.0), "[  -0.500] boot\n[   0.250] red\\xff\n")
         log.clear()
         self.assertEqual(log.text(0), "")
 
