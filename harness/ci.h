@@ -24,8 +24,8 @@ struct ci {
 void ci_begin(struct ci *ci);
 
 /*
- * Behind all that is printed. `results`, with its shelf, is NULL if there are none. ERR_ENVIRONMENT,
- * of the file.
+ * Behind all that is printed. `results`, with its shelf, is NULL if there are none.
+ * ERR_ENVIRONMENT, of the file.
  */
 int ci_end(const struct ci *ci, const json_t *results, const struct shelf *shelf,
            struct error *error);

@@ -81,7 +81,7 @@ extern const char command_caveat[];
 /* Reads the results.json of a run's folder; the caller owns *results and the shelf (results.h). */
 int command_results(const char *folder, struct shelf *shelf, json_t **results, struct error *error);
 
-/* The same for a `command` that takes the folder as its word: an absent one is told what to name. */
+/* The same for a `command` that takes the folder as its word: if absent, it is told what to name. */
 int command_results_of_run(const char *command, const char *folder, struct shelf *shelf,
                            json_t **results, struct error *error);
 

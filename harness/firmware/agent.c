@@ -224,7 +224,7 @@ static void put_number(struct agent *agent, const char *key, uint16_t value)
 
 	*out = '\0';
 	do {
-		uint32_t tenth = value * 52429u >> 19; /* right for 16 bits, and without a divider */
+		uint32_t tenth = value * 52429u >> 19; /* right for 16 bits, without a divider */
 
 		*--out = (char)('0' + value - tenth * 10);
 		value = (uint16_t)tenth;

@@ -28,8 +28,10 @@
 #define AGENT_ID_MAX 12          /* bytes of a run's id; a longer one is refused */
 #define AGENT_N_VALUES 11        /* keys of RUN, the command with the most */
 
-/* HELLO's answer has room for 68 bytes of stack name and capabilities together; a field that does
- * not fit is left out. */
+/*
+ * HELLO's answer has room for 68 bytes of stack name and capabilities together; a field that does
+ * not fit is left out.
+ */
 
 enum agent_blob_name { AGENT_CA, AGENT_CERT, AGENT_KEY, AGENT_N_BLOBS };
 
@@ -93,8 +95,7 @@ struct agent_report {
  */
 struct agent_ops {
 	const char *stack; /* name and version of the TLS stack: "wolfSSL/5.5.4" */
-	const char
-		*caps; /* blobs and RUN keys that it honours, by name: "ca,cert,key,sni,min,max" */
+	const char *caps;  /* blobs and RUN keys that it honours: "ca,cert,key,sni,min,max" */
 
 	/* Sends `len` bytes to the UART, whole and in order. It may wait for room in its buffer. */
 	void (*write)(void *context, const char *text, size_t len);
@@ -103,9 +104,9 @@ struct agent_ops {
 	uint32_t (*boot_nonce)(void *context);
 
 	/*
-	 * Starts a run in the background, with `text` by enum agent_run_text; called only while none
-	 * is under way. NULL if it was started; else it was not, and the result names the key of
-	 * RUN that cannot be honoured.
+	 * Starts a run in the background, with `text` by enum agent_run_text; called only while
+	 * none is under way. NULL if it was started; else it was not, and the result names the key
+	 * of RUN that cannot be honoured.
 	 */
 	const char *(*run)(void *context, uint16_t port, const char *const text[]);
 
@@ -122,7 +123,8 @@ struct agent_ops {
 	bool (*set_time)(void *context, uint32_t unix_s);
 
 	/*
-	 * Asks for a restart of the board, soon but not in this call: the answer is written after it.
+	 * Asks for a restart of the board, soon but not in this call: the answer is written after
+	 * it.
 	 */
 	void (*reset)(void *context);
 };
@@ -149,7 +151,7 @@ struct agent {
 	uint8_t *store;
 	const char *words;       /* name and keys of the command that is being done */
 	uint32_t number;         /* the command's first value, if that is one */
-	const char *refused_key; /* NULL, or a key that is to blame and may be none of the command's */
+	const char *refused_key; /* NULL, or one that is to blame; may be none of the command's */
 	const char *value[AGENT_N_VALUES];
 	char run_id[AGENT_ID_MAX + 1];
 	char line[AGENT_LINE_MAX];

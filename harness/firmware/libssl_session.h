@@ -37,13 +37,20 @@ struct libssl_session {
 	SSL_CTX *context;
 	SSL *ssl;
 	bool early_data_taken; /* what is to be written first has been, as early data */
-	int verify_status; /* for the kind's own use: what `verify` found */
+	int verify_status;     /* for the kind's own use: what `verify` found */
 };
 
 /* The session of whichever stack runs. */
 extern struct libssl_session libssl_the_session;
 
+/*
+ * Makes context and SSL of the kind for the session's job, with its certificates, over its link;
+ * `kind` is borrowed for the session's life. False with the status set. libssl_free frees them in
+ * any case, and keeps the TLS session for a run that resumes it.
+ */
 bool libssl_open(const struct libssl_kind *kind, struct libssl_session *session);
+
+/* As the members of struct stack of these names (glue/stack.h); `session` is a libssl_session. */
 bool libssl_handshake(void *session);
 bool libssl_write(void *session, const void *data, size_t len);
 int libssl_read(void *session, void *data, size_t size);

@@ -323,7 +323,8 @@ static int set_up(struct session *session)
 	if (!br_ssl_client_reset(&session->client, run->sni[0] != '\0' ? run->sni : NULL,
 	                         session->resuming))
 		return br_ssl_engine_last_error(engine);
-	br_sslio_init(&session->io, engine, receive, session->job.link, transmit, session->job.link);
+	br_sslio_init(&session->io, engine, receive, session->job.link, transmit,
+	              session->job.link);
 	return BR_ERR_OK;
 }
 

@@ -166,7 +166,8 @@ static int verify(X509_STORE_CTX *chain, void *context)
 	struct libssl_session *session = context;
 	int error;
 
-	if (session->job.run->state == STATE_UNALLOCATED && SSL_version(session->ssl) == TLS1_3_VERSION)
+	if (session->job.run->state == STATE_UNALLOCATED &&
+	    SSL_version(session->ssl) == TLS1_3_VERSION)
 		return refuse_chain(session, chain, NX_CRYPTO_PTR_ERROR, SENDS_INTERNAL_ERROR);
 	if (X509_verify_cert(chain) == 1)
 		return 1;

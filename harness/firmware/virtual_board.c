@@ -130,7 +130,8 @@ void port_wake(void)
 	pthread_t task;
 
 	if (!board.has_task)
-		CHECK(pthread_create(&task, NULL, serve_runs, NULL) == 0 && pthread_detach(task) == 0);
+		CHECK(pthread_create(&task, NULL, serve_runs, NULL) == 0 &&
+		      pthread_detach(task) == 0);
 	board.has_task = true;
 	await_run();
 	CHECK(pthread_mutex_lock(&board.turn) == 0);

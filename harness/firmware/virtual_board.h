@@ -12,8 +12,7 @@
 #include "base/error.h"
 #include "firmware/glue/stack.h"
 
-#define VIRTUAL_BOARD_DEADLINE_MS \
-	10000 /* a run that takes longer ends with the stack's time-out status */
+#define VIRTUAL_BOARD_DEADLINE_MS 10000 /* of a run; after it, the stack's time-out status */
 
 struct virtual_board_options {
 	const struct stack *stack;

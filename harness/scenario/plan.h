@@ -20,7 +20,7 @@ struct plan {
 	size_t n_suites;
 	const struct profile *profiles; /* the same */
 	size_t n_profiles;
-	const size_t *cases; /* ascending indices of its cases among all of the suites'; NULL: all */
+	const size_t *cases; /* ascending indices of its cases among the suites'; NULL: all */
 	size_t n_cases;      /* of `cases` */
 };
 

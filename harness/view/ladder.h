@@ -4,8 +4,8 @@
  *
  * The three witnesses of a cell stand on one clock, zero at the first packet, in milliseconds: what
  * crossed the wire with an arrow, what the board and the server said below their own side. Each
- * message says whether it was plain, decrypted (opened with keys) or opaque (no key fits), the first
- * that ended what should have gone on is marked, and so is what the witnesses contradict each other
+ * message says whether it was plain, decrypted (opened with keys) or opaque (no key fits), the
+ * first that ended what should have gone on is marked, and so is what the witnesses contradict each other
  * in. Of a connection from a capture there is the wire alone.
  */
 #ifndef SHAKEDOWN_VIEW_LADDER_H

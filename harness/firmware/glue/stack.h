@@ -117,8 +117,8 @@ struct agent_blob stack_next_der(struct agent_blob *rest);
 bool stack_read_psk(const char *text, struct stack_run *run);
 
 /*
- * Copies the run's identity, with its zero, and key into buffers of these sizes, as the callbacks of
- * libraries ask for them. The key's length; 0 where one does not fit.
+ * Copies the run's identity, with its zero, and key into buffers of these sizes, as the callbacks
+ * of libraries ask for them. The key's length; 0 where one does not fit.
  */
 unsigned stack_give_psk(const struct stack_run *run, char *identity, size_t identity_max,
                         unsigned char *key, size_t key_max);

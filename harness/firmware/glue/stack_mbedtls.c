@@ -142,11 +142,12 @@ static int alert_in(const char *text, const char *opening, const char *between)
 /* Alerts show in the debug output alone, which may begin with the session's address. */
 static void on_debug(void *context, int level, const char *file, int line, const char *text)
 {
-	struct session *session = context;
+	const struct session *session = context;
+	struct stack_report *report = session->job.report;
 
 	(void)level, (void)file, (void)line;
-	stack_note_alert(session->job.report, 'r', alert_in(text, "got an alert message", "[2:"));
-	stack_note_alert(session->job.report, 's', alert_in(text, "send alert level=", " message="));
+	stack_note_alert(report, 'r', alert_in(text, "got an alert message", "[2:"));
+	stack_note_alert(report, 's', alert_in(text, "send alert level=", " message="));
 }
 
 /* Years to seconds as one number that grows with time: only its order matters. */
