@@ -89,6 +89,15 @@ def resembles($name):
 def name_is_resembled: asked_name as $name | any(leaf.names[]?; resembles($name));
 def common_name: [leaf.subject // "" | capture("(^|,)CN=(?<name>[^,]*)").name][0] // "" | ascii_downcase;
 def is_address: test("^[0-9.]+$|:");
+# Bits of the RSA keys in the chain.
+def rsa_bits: [chain[].key // "" | capture("^RSA[^ ]* (?<bits>[0-9]+)").bits | tonumber];
+# "384" for each hash that signs a certificate of the chain, and no signature that the board offers.
+def digests_not_offered:
+  [offered_schemes[] | capture("_sha(?<bits>[0-9]+)$").bits] as $offered
+  | if $offered == [] then []
+    else [chain[] | select(is_self_issued | not) | .signature // ""
+          | capture("sha-?(?<bits>[0-9]+)"; "i").bits]
+      | unique | map(select(. as $own | any($offered[]; . == $own) | not)) end;
 def lacks_server_auth: leaf | x509("extKeyUsage").key_purposes
   | . != null and all(.[]; . != "serverAuth" and . != "anyExtendedKeyUsage");
 def lacks_digital_signature: leaf | x509("keyUsage").key_usage
@@ -138,6 +147,10 @@ def says_other_name:
 def status_is_of_what_follows:
   stack == "wolfssl" and status == "-188" and (alerts("client")[0].number // 48) != 48
   and (stack_version == "" or (stack_at_most("3.99") | not));
+def entropy_failed:
+  (.witnesses.board.status_name // "") as $name
+  | ($name | test("ENTROPY_SOURCE_FAILED|ENTROPY_NO_|NO_RNG|RNG_FAILURE_E|(OPEN|READ)_RAN_E"))
+    and ($name | test(" or ") | not);
 def memory_ran_out:
   (.witnesses.board.status_name // "") as $name
   | ($name | test("ALLOC_FAILED|MEMORY_E$|MEMORY_ERROR|NO_MEM|INSUFFICIENT_MEMORY|OUT_OF_MEMORY"))
