@@ -58,8 +58,9 @@ static bool is_diagnosed(struct rules *rules, const char *id, const char *golden
 	return found;
 }
 
-/* How many files near-miss*.json the rule has; it must explain none. */
-static size_t check_near_misses(struct rules *rules, const char *id)
+/* How many files the rule has whose names begin so; it must explain all of them, or none. */
+static size_t check_examples(struct rules *rules, const char *id, const char *opening,
+                             bool explained)
 {
 	char path[256];
 	const struct dirent *entry;
@@ -72,11 +73,12 @@ static size_t check_near_misses(struct rules *rules, const char *id)
 		const char *end = strstr(entry->d_name, ".json");
 		char name[256];
 
-		if (strncmp(entry->d_name, "near-miss", strlen("near-miss")) != 0 || end == NULL)
+		if (strncmp(entry->d_name, opening, strlen(opening)) != 0 || end == NULL)
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)(end - entry->d_name), entry->d_name);
-		if (is_diagnosed(rules, id, name))
-			fail_msg("%s explains its %s", id, name);
+		if (is_diagnosed(rules, id, name) != explained)
+			fail_msg("%s %s its %s", id, explained ? "does not explain" : "explains",
+			         name);
 		n++;
 	}
 	if (directory != NULL)
@@ -94,9 +96,9 @@ static void every_rule_has_a_cell_that_it_explains_and_one_that_it_does_not(void
 	(void)state;
 	assert_true(json_array_size(ids) > 0);
 	json_array_foreach(ids, i, id) {
-		if (!is_diagnosed(rules, json_string_value(id), "triggers"))
-			fail_msg("%s does not explain its own example", json_string_value(id));
-		if (check_near_misses(rules, json_string_value(id)) == 0)
+		if (check_examples(rules, json_string_value(id), "triggers", true) == 0)
+			fail_msg("%s has no triggers.json", json_string_value(id));
+		if (check_examples(rules, json_string_value(id), "near-miss", false) == 0)
 			fail_msg("%s has no near-miss.json", json_string_value(id));
 	}
 	json_decref(ids);
