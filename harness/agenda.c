@@ -370,7 +370,7 @@ static int find_interface(struct agenda *agenda, struct error *error)
 /* What results.json says of the boards. */
 static void describe_boards(struct agenda *agenda)
 {
-	static const char *const keys[] = {"stack", "stack_version", "driver",
+	static const char *const keys[] = {"stack", "stack_version", "driver", "sni",
 	                                   "client_certificate", "unsupported"};
 
 	agenda->boards = json_made(json_array());

@@ -71,8 +71,9 @@ def is_linked: . as $all | all(range(1; length); $all[. - 1].issuer == $all[.].s
 def expired: started as $now | [chain[] | select((.not_after // "9") < $now)];
 def not_begun: started as $now | [chain[] | select((.not_before // "0") > $now)];
 def is_in_time: (chain | length) > 0 and expired == [] and not_begun == [];
-# The name that the board asks for; "" if the wire shows none.
-def asked_name: extension("server_name").server_name_list[0] // .client.sni // "" | ascii_downcase;
+# The name that the board asks for or, where the wire shows none, was told to ask for; else "".
+def asked_name:
+  extension("server_name").server_name_list[0] // .client.sni // $board.sni // "" | ascii_downcase;
 # Input a name of a certificate ("DNS:*.example"); the star stands for the leftmost label alone.
 def covers($name):
   ascii_downcase
