@@ -8,6 +8,7 @@
 #include "base/message_stream.h"
 #include "flow/private_network.h"
 #include "peer/certs.h"
+#include "peer/python.h"
 #include "run.h"
 #include "verdict/outcome.h"
 
@@ -305,6 +306,7 @@ static void init(struct worker *worker)
 {
 	signal(SIGPIPE, SIG_IGN);
 	private_network_keep_right();
+	python_prepare(); /* while the request comes and is read */
 	CHECK(uv_loop_init(&worker->loop) == 0);
 	CHECK(uv_timer_init(&worker->loop, &worker->tick) == 0);
 	worker->tick.data = worker;

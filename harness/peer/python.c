@@ -14,10 +14,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define USUAL "/usr/bin/python3"
+
 /* Another package is called "serial" too, and lacks this function. */
 #define TRIAL "import serial; serial.serial_for_url"
 
-static int start_trial(const char *python, int output, pid_t *pid)
+struct trial {
+	const char *python; /* NULL: none */
+	pid_t pid;
+	int output;
+};
+
+static struct trial prepared;
+
+static int spawn(const char *python, int output, pid_t *pid)
 {
 	char *const arguments[] = {(char *)python, "-c", TRIAL, NULL};
 	posix_spawn_file_actions_t actions;
@@ -32,26 +42,44 @@ static int start_trial(const char *python, int output, pid_t *pid)
 	return rc;
 }
 
-/* The end of its output is the end of the trial, so that it can be waited for with a deadline. */
-static bool passes_trial(const char *python)
+static struct trial begin_trial(const char *python)
 {
-	struct pollfd output;
-	int ends[2], status = -1;
-	pid_t pid;
-	int rc;
+	struct trial trial = {0};
+	int ends[2];
 
 	if (access(python, X_OK) != 0 || pipe2(ends, O_CLOEXEC) != 0)
-		return false;
-	rc = start_trial(python, ends[1], &pid);
+		return trial;
+	if (spawn(python, ends[1], &trial.pid) == 0)
+		trial = (struct trial){.python = python, .pid = trial.pid, .output = ends[0]};
+	else
+		close(ends[0]);
 	close(ends[1]);
-	if (rc == 0) {
-		output = (struct pollfd){.fd = ends[0], .events = POLLIN};
-		if (poll(&output, 1, PYTHON_DEADLINE_MS) <= 0)
-			kill(pid, SIGKILL);
-		waitpid(pid, &status, 0);
-	}
-	close(ends[0]);
-	return rc == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return trial;
+}
+
+/* The end of its output is the end of the trial, so that it can be waited for with a deadline. */
+static bool end_trial(const struct trial *trial)
+{
+	struct pollfd output = {.fd = trial->output, .events = POLLIN};
+	int status = -1;
+
+	if (trial->python == NULL)
+		return false;
+	if (poll(&output, 1, PYTHON_DEADLINE_MS) <= 0)
+		kill(trial->pid, SIGKILL);
+	waitpid(trial->pid, &status, 0);
+	close(trial->output);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static bool passes_trial(const char *python)
+{
+	struct trial trial = prepared;
+
+	prepared.python = NULL;
+	if (trial.python == NULL || strcmp(trial.python, python) != 0)
+		trial = begin_trial(python);
+	return end_trial(&trial);
 }
 
 /* Tries `python` and keeps it in `found`, or adds it to what the error names. */
@@ -76,12 +104,19 @@ static bool search_path(char found[PATH_MAX], struct error *error)
 		int len = (int)strcspn(folder, ":");
 
 		snprintf(candidate, sizeof(candidate), "%.*s/python3", len, folder);
-		if (len > 0 && strcmp(candidate, "/usr/bin/python3") != 0 &&
+		if (len > 0 && strcmp(candidate, USUAL) != 0 &&
 		    take_if_good(candidate, found, error))
 			return true;
 		folder += len + (folder[len] == ':');
 	}
 	return false;
+}
+
+void python_prepare(void)
+{
+	const char *named = getenv("SHAKEDOWN_PYTHON");
+
+	prepared = begin_trial(named != NULL ? named : USUAL);
 }
 
 const char *python_find(struct error *error)
@@ -105,7 +140,7 @@ const char *python_find(struct error *error)
 		return NULL;
 	}
 	error_set(&tried, ERR_ENVIRONMENT, "no Python with pyserial; tried:");
-	if (take_if_good("/usr/bin/python3", found, &tried) || search_path(found, &tried))
+	if (take_if_good(USUAL, found, &tried) || search_path(found, &tried))
 		return found;
 	error_set(error, ERR_ENVIRONMENT,
 	          "%s; install the package python3-serial, or `pip install pyserial` for one",

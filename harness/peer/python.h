@@ -18,4 +18,10 @@
  */
 const char *python_find(struct error *error);
 
+/*
+ * Starts to try the first of these while the caller does something else; python_find, which is to
+ * be called then, waits for it. The process has a child until then.
+ */
+void python_prepare(void);
+
 #endif

@@ -23,6 +23,8 @@ static void named_python_without_pyserial_is_refused(void **state)
 	assert_string_equal(error.text,
 	                    "SHAKEDOWN_PYTHON is /bin/false, which does not run or has no pyserial: "
 	                    "`/bin/false -m pip install pyserial`, or name another");
+	python_prepare();
+	assert_null(python_find(&error));
 	setenv("SHAKEDOWN_PYTHON", "/nowhere/python3", 1);
 	assert_null(python_find(&error));
 	unsetenv("SHAKEDOWN_PYTHON");
@@ -31,9 +33,11 @@ static void named_python_without_pyserial_is_refused(void **state)
 static void python_that_has_pyserial_is_found_and_remembered(void **state)
 {
 	struct error error = {0};
-	const char *python = python_find(&error);
+	const char *python;
 
 	(void)state;
+	python_prepare();
+	python = python_find(&error);
 	assert_non_null(python);
 	assert_int_equal(error.code, 0);
 	setenv("PATH", "/nowhere", 1);
