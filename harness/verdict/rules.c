@@ -20,7 +20,7 @@
 
 #define KEY_SIZE 24    /* of a rule's number in text */
 #define CONDITIONS 128 /* rules whose conditions are one filter: see filter.h */
-#define WORDS 8        /* rules whose sentences are one filter */
+#define WORDS 2        /* rules whose sentences are one filter */
 
 struct rule {
 	char *file;
