@@ -8,6 +8,7 @@
 #include "verdict/offer.h"
 #include "verdict/outcome.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,7 @@ struct trial {
 	json_t *changes; /* still to be tried */
 	unsigned n_tried;
 	unsigned n_again; /* how often the case ran once more */
+	char *explained; /* the verdict that the rules saw, of these witnesses; NULL: none yet */
 };
 
 static void move_on(struct trial *trial);
@@ -232,10 +234,26 @@ static bool may_be_chance(const struct trial *trial)
 	return false;
 }
 
-/* Of a cell that was judged. */
+/* What is said of the case, which is the cell's from here on. */
+static void take_said(struct trial *trial, json_t *said)
+{
+	json_object_update(trial->cell, said);
+	free(trial->explained);
+	trial->explained = NULL;
+}
+
+/* Of a cell that was judged. The same verdict on the same witnesses has the same explanation. */
 static void explain(struct trial *trial)
 {
-	rules_diagnose(trial->bench->rules, trial->cell, trial->board);
+	char *verdict = NULL;
+
+	CHECK(asprintf(&verdict, "%s %s %d %s", json_text(trial->cell, "outcome"),
+	               json_text(trial->cell, "reason"), json_flag(trial->cell, "flaky"),
+	               json_text(trial->cell, "detail")) > 0);
+	if (trial->explained == NULL || strcmp(trial->explained, verdict) != 0)
+		rules_diagnose(trial->bench->rules, trial->cell, trial->board);
+	free(trial->explained);
+	trial->explained = verdict;
 	known_apply(trial->bench->known, trial->cell, trial->board);
 }
 
@@ -483,7 +501,7 @@ static bool take_attempt(struct trial *trial, const json_t *ran, json_t *said)
 	if (!has_outcome(ran, before))
 		json_object_set_new(trial->cell, "flaky", json_true());
 	if (says_more)
-		json_object_update(trial->cell, said);
+		take_said(trial, said);
 	move_on(trial);
 	return says_more;
 }
@@ -500,7 +518,7 @@ static bool take_again(struct trial *trial, const json_t *ran, json_t *said)
 	if (failed_now || (has_outcome(trial->cell, "fail") && has_outcome(ran, "pass")))
 		json_object_set_new(trial->cell, "flaky", json_true());
 	if (failed_now) {
-		json_object_update(trial->cell, said);
+		take_said(trial, said);
 		move_on(trial);
 	} else if (!json_flag(trial->cell, "flaky") && trial->n_again < AGAIN_MAX) {
 		begin_again(trial);
@@ -561,7 +579,7 @@ bool trial_take(struct trial *trial, json_t *witnesses, json_t *trouble, json_t 
 
 	switch (trial->step) {
 	case STEP_CASE:
-		json_object_update(trial->cell, said);
+		take_said(trial, said);
 		take_case(trial);
 		break;
 	case STEP_CONTROL:
@@ -622,6 +640,7 @@ json_t *trial_end(struct trial *trial)
 	json_decref(trial->now);
 	json_decref(trial->change);
 	json_decref(trial->changes);
+	free(trial->explained);
 	free(trial);
 	return cell;
 }
