@@ -17,7 +17,7 @@ PYTHON   ?= $(or $(SHAKEDOWN_PYTHON),/usr/bin/python3)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CPPFLAGS += -D_GNU_SOURCE -Iharness
-LDLIBS   := -Wl,--as-needed -lssl -lcrypto -lpcap -lseccomp -luv -ljansson -ljq -lz -lzstd -lbrotlidec
+LDLIBS   := -Wl,-z,relro,-z,now,--as-needed -lssl -lcrypto -lpcap -lseccomp -luv -ljansson -ljq -lz -lzstd -lbrotlidec
 BOARD_LIBS := -lmbedtls -lmbedx509 -lmbedcrypto -pthread
 
 # The layers, and the programs at the root of harness/.

@@ -23,6 +23,7 @@
 #include "peer/serve.h"
 #include "peer/testimony.h"
 #include "peer/visit.h"
+#include "peer/warmup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -414,6 +415,7 @@ int main(void)
 	reached = mmap(NULL, sizeof(*reached) * CASES_MAX, PROT_READ | PROT_WRITE,
 	               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(reached != MAP_FAILED);
+	warmup();
 	for (;;)
 		run(&reader);
 }
