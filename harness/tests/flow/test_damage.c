@@ -43,21 +43,16 @@ static void tell(void *context, struct connection *connection)
 	sum->n_connections++;
 }
 
-static const struct tracker_events events = {.finished = tell};
-
-/* Decodes a copy of the bytes as a capture file. */
-static struct sum decode(struct bytes file)
+/* Shows `events` each connection of a capture file. What is no capture has none. */
+static void track(struct bytes file, const struct tracker_events *events, void *context)
 {
-	uint8_t *copy = malloc(file.len > 0 ? file.len : 1);
 	struct keylog *keylog = keylog_new();
-	struct sum sum = {0};
-	struct tracker *tracker = tracker_new(TRACKER_DECODE, keylog, &events, &sum);
+	struct tracker *tracker = tracker_new(TRACKER_DECODE, keylog, events, context);
 	struct capture *capture = NULL;
 	struct packet packet;
 	struct error error = {0};
 
-	memcpy(copy, file.data, file.len);
-	if (capture_from_bytes(&capture, "part", (struct bytes){copy, file.len}, &error) == 0) {
+	if (capture_from_bytes(&capture, "part", file, &error) == 0) {
 		capture_survey(capture, keylog);
 		while (capture_next(capture, &packet))
 			tracker_packet(tracker, &packet);
@@ -66,6 +61,17 @@ static struct sum decode(struct bytes file)
 	tracker_free(tracker);
 	keylog_free(keylog);
 	capture_close(capture);
+}
+
+/* Decodes an exact-size copy of the bytes. */
+static struct sum decode(struct bytes file)
+{
+	static const struct tracker_events telling = {.finished = tell};
+	uint8_t *copy = malloc(file.len > 0 ? file.len : 1);
+	struct sum sum = {0};
+
+	memcpy(copy, file.data, file.len);
+	track((struct bytes){copy, file.len}, &telling, &sum);
 	free(copy);
 	return sum;
 }
@@ -205,20 +211,8 @@ static uint64_t types_seen;
 static void damage_all_messages(struct buf *file)
 {
 	static const struct tracker_events damaging = {.finished = damage_messages};
-	struct keylog *keylog = keylog_new();
-	struct tracker *tracker = tracker_new(TRACKER_DECODE, keylog, &damaging, &types_seen);
-	struct capture *capture = NULL;
-	struct packet packet;
-	struct error error = {0};
 
-	assert_int_equal(capture_from_bytes(&capture, "whole", buf_view(file), &error), 0);
-	capture_survey(capture, keylog);
-	while (capture_next(capture, &packet))
-		tracker_packet(tracker, &packet);
-	tracker_finish_all(tracker);
-	tracker_free(tracker);
-	keylog_free(keylog);
-	capture_close(capture);
+	track(buf_view(file), &damaging, &types_seen);
 }
 
 static void every_message_is_told_cut_at_any_byte_and_with_any_bit_turned(void **state)

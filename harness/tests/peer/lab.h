@@ -9,8 +9,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "flow/evidence.h"
-#include "peer/certs.h"
 #include "peer/server.h"
+#include "tests/peer/certificates.h"
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
@@ -98,24 +98,8 @@ static inline char *certificate_file(const char *name, const char *file)
 
 static inline int lab_certificates(void **state)
 {
-	struct error error = {0};
-	const char *root;
-	char *recipes, *out, *here;
-	struct certs_made made;
-
 	(void)state;
-	here = realpath(".", NULL);
-	setenv("SHAKEDOWN_ROOT", here, 0); /* for a build folder outside of the repository */
-	free(here);
-	root = file_data_root(&error);
-	if (root == NULL)
-		fail_msg("%s", error.text);
-	recipes = file_join(root, "certs/recipes.json");
-	out = file_join(root, "certs/out");
-	if (certs_make(recipes, out, &made, &error) != 0)
-		fail_msg("%s", error.text);
-	free(recipes);
-	free(out);
+	free(certificates_made());
 	return 0;
 }
 

@@ -6,8 +6,8 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "peer/certs.h"
 #include "peer/context.h"
+#include "tests/peer/certificates.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,25 +18,8 @@ static char *certificates;
 
 static int make_certificates(void **state)
 {
-	struct error error = {0};
-	struct certs_made made;
-	const char *root;
-	char *recipes, *here;
-	int rc;
-
 	(void)state;
-	here = realpath(".", NULL);
-	setenv("SHAKEDOWN_ROOT", here, 0); /* for a build folder outside of the repository */
-	free(here);
-	root = file_data_root(&error);
-	if (root == NULL)
-		fail_msg("%s", error.text);
-	recipes = file_join(root, "certs/recipes.json");
-	certificates = file_join(root, "certs/out");
-	rc = certs_make(recipes, certificates, &made, &error);
-	free(recipes);
-	if (rc != 0)
-		fail_msg("%s", error.text);
+	certificates = certificates_made();
 	return 0;
 }
 

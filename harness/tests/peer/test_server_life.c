@@ -68,6 +68,14 @@ static void start_impatient(struct lab *lab)
 	assert_int_not_equal(lab->port, 0);
 }
 
+/* A server, and a client that has shaken hands with it. */
+static void meet(struct lab *lab, struct client *client)
+{
+	lab_start(lab, ECDSA);
+	client_open(client, lab->port, &any);
+	assert_int_equal(SSL_connect(client->ssl), 1);
+}
+
 static void close_with_reset(int fd)
 {
 	const struct linger linger = {.l_onoff = 1, .l_linger = 0};
@@ -324,9 +332,7 @@ static void an_end_without_close_notify_is_not_orderly(void **state)
 	const json_t *testimony;
 	struct client client;
 
-	lab_start(lab, ECDSA);
-	client_open(&client, lab->port, &any);
-	assert_int_equal(SSL_connect(client.ssl), 1);
+	meet(lab, &client);
 	client_talk(&client);
 	shutdown(client.socket, SHUT_WR);
 	testimony = lab_hear(lab);
@@ -348,9 +354,7 @@ static void a_fatal_alert_after_the_handshake_is_told(void **state)
 	BIO *memory = BIO_new(BIO_s_mem());
 	char byte;
 
-	lab_start(lab, ECDSA);
-	client_open(&client, lab->port, &any);
-	assert_int_equal(SSL_connect(client.ssl), 1);
+	meet(lab, &client);
 	client_talk(&client);
 	BIO_write(memory, forged, sizeof(forged) - 1);
 	SSL_set0_rbio(client.ssl, memory);
@@ -375,9 +379,7 @@ static void what_arrived_before_the_stop_is_read(void **state)
 	struct client client;
 	pid_t child;
 
-	lab_start(lab, ECDSA);
-	client_open(&client, lab->port, &any);
-	assert_int_equal(SSL_connect(client.ssl), 1);
+	meet(lab, &client);
 	client_talk(&client);
 	child = only_child(lab);
 	assert_int_equal(kill(child, SIGSTOP), 0);
@@ -397,9 +399,7 @@ static void a_stop_ends_a_client_that_goes_on_sending(void **state)
 	struct lab *lab = *state;
 	struct client client;
 
-	lab_start(lab, ECDSA);
-	client_open(&client, lab->port, &any);
-	assert_int_equal(SSL_connect(client.ssl), 1);
+	meet(lab, &client);
 	client_talk(&client);
 	server_end_case(lab->server, "case");
 	signal(SIGPIPE, SIG_IGN);
@@ -423,9 +423,7 @@ static void ten_megabytes_come_back(void **state)
 	assert_true(sent != NULL && back != NULL);
 	for (size_t i = 0; i < len; i++)
 		sent[i] = (uint8_t)(i * 2654435761u >> 13);
-	lab_start(lab, ECDSA);
-	client_open(&client, lab->port, &any);
-	assert_int_equal(SSL_connect(client.ssl), 1);
+	meet(lab, &client);
 	assert_int_equal(SSL_write(client.ssl, sent, (int)len), len);
 	/* all sent before anything is read; half-closed before all is read */
 	assert_int_equal(SSL_shutdown(client.ssl), 0);
@@ -449,9 +447,7 @@ static void a_second_connection_is_refused(void **state)
 	struct client client;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	lab_start(lab, ECDSA);
-	client_open(&client, lab->port, &any);
-	assert_int_equal(SSL_connect(client.ssl), 1);
+	meet(lab, &client);
 	address.sin_port = htons((uint16_t)lab->port);
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), -1);
 	assert_int_equal(errno, ECONNREFUSED);
@@ -467,9 +463,7 @@ static void a_killed_child_is_testified_for(void **state)
 	const json_t *testimony;
 	struct client client;
 
-	lab_start(lab, ECDSA);
-	client_open(&client, lab->port, &any);
-	assert_int_equal(SSL_connect(client.ssl), 1);
+	meet(lab, &client);
 	client_talk(&client);
 	assert_int_equal(kill(only_child(lab), SIGKILL), 0);
 	testimony = lab_hear(lab);
@@ -503,9 +497,7 @@ static void no_child_outlives_a_killed_program(void **state)
 	struct client client;
 	char byte;
 
-	lab_start(lab, ECDSA);
-	client_open(&client, lab->port, &any);
-	assert_int_equal(SSL_connect(client.ssl), 1);
+	meet(lab, &client);
 	client_talk(&client);
 	assert_int_equal(kill(server_pid(lab->server), SIGKILL), 0);
 	LAB_WAIT(lab, lab->why != NULL);
@@ -520,9 +512,7 @@ static void no_child_outlives_its_daemon(void **state)
 	struct client client;
 	char byte;
 
-	lab_start(lab, ECDSA);
-	client_open(&client, lab->port, &any);
-	assert_int_equal(SSL_connect(client.ssl), 1);
+	meet(lab, &client);
 	client_talk(&client);
 	server_stop(lab->server);
 	LAB_WAIT(lab, lab->why != NULL);

@@ -12,6 +12,7 @@
 #include "decode/transcript.h"
 #include "peer/certs.h"
 #include "peer/context.h"
+#include "tests/peer/certificates.h"
 #include "tests/verdict/cells.h"
 #include "verdict/facts.h"
 #include "verdict/lack.h"
@@ -108,16 +109,9 @@ static char *certificates;
 
 static int make_certificates(void **state)
 {
-	char *recipes = file_join(file_data_root(NULL), "certs/recipes.json");
-	struct certs_made made;
-	struct error error;
-	int rc;
-
 	(void)state;
-	certificates = file_join(file_data_root(NULL), "certs/out");
-	rc = certs_make(recipes, certificates, &made, &error);
-	free(recipes);
-	return rc;
+	certificates = certificates_made();
+	return 0;
 }
 
 static int forget_certificates(void **state)

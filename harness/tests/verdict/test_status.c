@@ -12,6 +12,18 @@ struct looked_up {
 	const char *stack, *version, *code, *name, *meaning; /* NULL: any */
 };
 
+static void check_all(const struct looked_up *codes, size_t n)
+{
+	struct status status;
+
+	for (size_t i = 0; i < n; i++) {
+		status_look_up(&status, codes[i].stack, codes[i].version, codes[i].code);
+		assert_string_equal(status.name, codes[i].name);
+		if (codes[i].meaning != NULL)
+			assert_string_equal(status.meaning, codes[i].meaning);
+	}
+}
+
 static void codes_are_named_by_stack_and_version(void **state)
 {
 	static const struct looked_up codes[] = {
@@ -35,15 +47,9 @@ static void codes_are_named_by_stack_and_version(void **state)
 		 "the server sent the fatal alert handshake_failure"},
 		{"openssl", "3.0", "0x0A000410", "sslv3 alert handshake failure", ""},
 	};
-	struct status status;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-		status_look_up(&status, codes[i].stack, codes[i].version, codes[i].code);
-		assert_string_equal(status.name, codes[i].name);
-		if (codes[i].meaning != NULL)
-			assert_string_equal(status.meaning, codes[i].meaning);
-	}
+	check_all(codes, sizeof(codes) / sizeof(codes[0]));
 }
 
 static void sum_of_two_codes_of_mbedtls_is_taken_apart(void **state)
@@ -71,15 +77,9 @@ static void code_of_esp_tls_is_told_with_the_one_within(void **state)
 		{"esp-idf", "", "0x801A/", "", ""},
 		{"esp-idf", "", "0x801A/x", "", ""},
 	};
-	struct status status;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-		status_look_up(&status, codes[i].stack, codes[i].version, codes[i].code);
-		assert_string_equal(status.name, codes[i].name);
-		if (codes[i].meaning != NULL)
-			assert_string_equal(status.meaning, codes[i].meaning);
-	}
+	check_all(codes, sizeof(codes) / sizeof(codes[0]));
 }
 
 static void verify_flags_are_read_from_the_log(void **state)
