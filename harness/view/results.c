@@ -267,6 +267,7 @@ struct reading {
 	struct shelf *shelf;
 	bool own;     /* this process wrote it */
 	off_t offset; /* of the line that is read */
+	bool headed; /* the first header counts */
 	json_t *run, *boards;
 	json_t *suites;   /* documents (suite.h): what the plan is made of, with */
 	json_t *profiles; /* what it takes of those, in the order of the boards, and */
@@ -346,7 +347,7 @@ static void take_header(struct reading *reading, const json_t *header)
 {
 	json_t *run = json_object_get(header, "run"), *shard = json_object_get(run, "shard");
 
-	json_decref(reading->run);
+	reading->headed = true;
 	reading->run = json_deep_copy(run);
 	reading->boards = json_incref(json_object_get(header, "boards"));
 	reading->suites = json_incref(
@@ -362,7 +363,7 @@ static void take_line(struct reading *reading, struct bytes line)
 	if (take_own_cell(reading, line))
 		return;
 	entry = parse_line(line);
-	if (json_object_get(entry, "header") != NULL && reading->boards == NULL)
+	if (json_object_get(entry, "header") != NULL && !reading->headed)
 		take_header(reading, json_object_get(entry, "header"));
 	if (inspection_board(&reading->inspection, entry))
 		take_board(reading, json_object_get(entry, "board"));
