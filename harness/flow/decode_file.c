@@ -9,6 +9,7 @@
 #include "flow/link_layer.h"
 #include "flow/pick.h"
 #include "flow/private_key_file.h"
+#include "flow/rights.h"
 #include "flow/tracker.h"
 
 #include <errno.h>
@@ -261,21 +262,27 @@ static int judge_end(const struct capture *capture, const char *path, const stru
 	return rc;
 }
 
-/*
- * Adds the secrets of the capture and of the files beside it. Tells whether the packets are in
- * order.
- */
-static int survey(struct capture *capture, const struct decode_request *request, FILE *notes,
-                  struct keylog *keylog, bool *in_order, struct error *error)
+/* Adds the secrets of the files beside the capture. */
+static int read_secrets(const struct decode_request *request, FILE *notes, struct keylog *keylog,
+                        struct error *error)
 {
 	int rc = 0;
 
-	*in_order = capture_survey(capture, keylog);
 	for (size_t i = 0; rc == 0 && i < request->n_private_keys; i++)
 		rc = private_key_file_read(keylog, request->private_keys[i], error);
 	if (rc == 0 && request->keylog != NULL)
 		rc = keylog_file_read(keylog, request->keylog, notes, error);
 	return rc;
+}
+
+/* A system that does not allow it has the capture read all the same. */
+static void confine(FILE *notes)
+{
+	struct error error = {0};
+
+	rights_warm_up();
+	if (rights_confine(&error) != 0)
+		fprintf(notes, "%s; the capture is read with all your rights\n", error.text);
 }
 
 /* A program that was moved away from its schemas takes any paths. */
@@ -375,7 +382,11 @@ static int decode_capture(struct decoding *decoding, struct error *error)
 	if (rc == 0)
 		rc = capture_open(&capture, request->path, error);
 	if (rc == 0)
-		rc = survey(capture, request, decoding->notes, keylog, &in_order, error);
+		rc = read_secrets(request, decoding->notes, keylog, error);
+	if (rc == 0 && request->confine)
+		confine(decoding->notes);
+	if (rc == 0)
+		in_order = capture_survey(capture, keylog);
 	if (rc == 0 && request->write != NULL)
 		decoding->pick = pick_new();
 	if (rc == 0)

@@ -26,6 +26,7 @@ struct decode_request {
 	void (*tell)(const struct connection *connection, const json_t *told, struct buf *out);
 	struct filter filter; /* which connections are told */
 	const char *write;    /* path of a capture of those with TLS (pick.h); NULL: none */
+	bool confine;         /* the process, for good, before the packets are read (rights.h) */
 };
 
 /*

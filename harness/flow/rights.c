@@ -48,6 +48,7 @@ void rights_warm_up(void)
 static const int allowed[] = {
 	/* waiting, reading and writing, the ring's counters */
 	SCMP_SYS(read),
+	SCMP_SYS(pread64),
 	SCMP_SYS(write),
 	SCMP_SYS(poll),
 	SCMP_SYS(ppoll),
@@ -122,6 +123,6 @@ int rights_confine(struct error *error)
 	seccomp_release(filter);
 	if (rc != 0)
 		return error_system(error, ERR_ENVIRONMENT, -rc,
-		                    "cannot confine the sniffer with seccomp");
+		                    "cannot confine this process with seccomp");
 	return 0;
 }

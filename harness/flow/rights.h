@@ -3,7 +3,8 @@
  * process, which has one thread.
  *
  * Parsing what the network sends is where things go wrong, so nothing of it happens before both
- * calls have succeeded.
+ * rights_drop and rights_confine have succeeded. `decode`, which has the rights of its user only,
+ * is confined as well.
  */
 #ifndef SHAKEDOWN_FLOW_RIGHTS_H
 #define SHAKEDOWN_FLOW_RIGHTS_H

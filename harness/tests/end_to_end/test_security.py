@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -12,12 +13,26 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lab import BUILD, DEADLINE_S, Lab, Run, until  # noqa: E402
+from lab import BUILD, DEADLINE_S, ROOT, SHAKEDOWN, Lab, Run, until  # noqa: E402
 
 NOBODY = 65534
 LISTENING = "0A"  # a TCP socket's state, in /proc/net/tcp
 ACCEPTING = 0x10000  # a Unix socket's flag, in /proc/net/unix
 ONE = {"suite": "one", "why": "w", "scenarios": [{"name": "good", "why": "w", "server": {"certificate": "ecdsa-p256"}}]}
+SANITIZED = "-san" in os.environ.get("SHAKEDOWN_BUILD", "")
+CAPTURE = ROOT / "captures/st-forum-rsa-refused.pcap"
+TAKEN_OVER = """
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int fflush(FILE *file)
+{
+	(void)file;
+	return (%s), 0;
+}
+"""
 CLIENT = """#!/usr/bin/env python3
 import os, socket, ssl, sys
 host, port, ca, folder = sys.argv[1:]
@@ -110,6 +125,28 @@ class Listening(Lab):
                 (self.folder / "held").unlink(missing_ok=True)
                 self.assertEqual(self.found(address=named), [named])
                 shutil.rmtree(self.out)
+
+
+@unittest.skipIf(SANITIZED, "a sanitizer looks for leaks in ways that are forbidden then")
+@unittest.skipUnless(shutil.which("cc"), "there is no cc")
+class Captures(Lab):
+    """`decode`, taken over by what it reads: a library does, in its place, what such code would try."""
+
+    def decode(self, attempt: str, *options: str) -> int:
+        """The status of a decoder that makes this attempt when it has read the capture."""
+        library = str(self.folder / "taken.so")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, self.write("taken.c", TAKEN_OVER % attempt)], check=True)
+        done = subprocess.run([SHAKEDOWN, "decode", str(CAPTURE), *options], env={**self.env, "LD_PRELOAD": library},
+                              capture_output=True, cwd=self.folder, check=False)
+        return done.returncode
+
+    def test_decoder_that_is_taken_over_can_open_run_and_reach_nothing(self) -> None:
+        for attempt in ('open("/etc/passwd", O_RDONLY)', 'open("new", O_WRONLY | O_CREAT, 0600)', 'unlink("taken.c")',
+                        'execl("/bin/true", "true", (char *)0)', "fork()", "socket(AF_INET, SOCK_STREAM, 0)"):
+            with self.subTest(attempt):
+                self.assertEqual(self.decode(attempt), -signal.SIGSYS)
+        self.assertEqual(self.decode("getpid()"), 0)
+        self.assertEqual(self.decode("getpid()", "--json"), 0)
 
 
 class Secrets(Lab):
