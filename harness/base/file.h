@@ -14,7 +14,7 @@
  * Writes `content` to a file that has no name until it is whole and synced, and then takes that of
  * `path`; `mode`, less the umask, is the new file's (0600 for private keys). On failure, and if the
  * process is killed, the old file stands as it was and nothing else is left. ERR_ENVIRONMENT with
- * the system's reason. For processes of one thread.
+ * the system's reason. Not for two threads at once.
  */
 int file_write(const char *path, struct bytes content, mode_t mode, struct error *error);
 

@@ -7,6 +7,8 @@
 #include "view/junit.h"
 #include "view/markdown.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,28 +114,78 @@ static int write_file(const char *folder, const char *name, struct buf *text, st
 	return rc;
 }
 
+/* The page takes longer than all the rest: it is made meanwhile. */
+struct page {
+	const json_t *results;
+	const struct shelf *shelf;
+	struct buf text;
+	pthread_t maker; /* at work while `making` */
+	bool making;
+};
+
+static void *make_page(void *argument)
+{
+	struct page *page = argument;
+
+	html_render(&page->text, page->results, page->shelf);
+	return NULL;
+}
+
+static void begin_page(struct page *page)
+{
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before); /* they are for the caller's thread */
+	page->making = pthread_create(&page->maker, NULL, make_page, page) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!page->making)
+		make_page(page);
+}
+
+/* Writes it if all is well so far. */
+static int end_page(struct page *page, const char *folder, int rc, struct error *error)
+{
+	if (page->making)
+		pthread_join(page->maker, NULL);
+	if (rc == 0)
+		rc = write_file(folder, "index.html", &page->text, error);
+	buf_fini(&page->text);
+	return rc;
+}
+
+static int write_summary(const char *folder, const json_t *results, const struct shelf *shelf,
+                         struct error *error)
+{
+	struct buf out = {0};
+
+	markdown_render(&out, results, shelf);
+	return write_file(folder, "summary.md", &out, error);
+}
+
+static int write_junit(const char *folder, const json_t *results, const struct shelf *shelf,
+                       struct error *error)
+{
+	struct buf out = {0};
+
+	junit_render(&out, results, shelf, folder);
+	return write_file(folder, "junit.xml", &out, error);
+}
+
 int results_write(const char *folder, const json_t *results, const struct shelf *shelf,
                   struct error *error)
 {
-	static const struct {
-		const char *name;
-		void (*put)(struct buf *out, const json_t *results, const struct shelf *shelf);
-	} reports[] = {
-		{"summary.md", markdown_render},
-		{"index.html", html_render},
-	};
+	struct page page = {.results = results, .shelf = shelf};
 	char *path = file_join(folder, "results.json");
-	int rc = write_results(path, results, shelf, error);
-	struct buf out = {0};
+	int rc;
 
+	begin_page(&page);
+	rc = write_results(path, results, shelf, error);
+	if (rc == 0)
+		rc = write_summary(folder, results, shelf, error);
+	if (rc == 0)
+		rc = write_junit(folder, results, shelf, error);
 	free(path);
-	for (size_t i = 0; rc == 0 && i < sizeof(reports) / sizeof(reports[0]); i++) {
-		reports[i].put(&out, results, shelf);
-		rc = write_file(folder, reports[i].name, &out, error);
-	}
-	if (rc == 0) {
-		junit_render(&out, results, shelf, folder);
-		rc = write_file(folder, "junit.xml", &out, error);
-	}
+	rc = end_page(&page, folder, rc, error);
 	return rc != 0 ? rc : shelf_check(shelf, error);
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,12 @@ struct place {
 	size_t file;
 };
 
+/* In reading again: the first. */
+struct trouble {
+	pthread_mutex_t lock;
+	struct error error;
+};
+
 struct shelf {
 	struct {
 		char *path;
@@ -28,7 +35,7 @@ struct shelf {
 	size_t n_places;
 	json_t *common;        /* {value as text: the value} */
 	struct buf text;       /* of one value */
-	struct error *trouble; /* in reading again */
+	struct trouble *trouble;
 };
 
 struct shelf *shelf_new(void)
@@ -38,7 +45,7 @@ struct shelf *shelf_new(void)
 	CHECK(shelf != NULL);
 	shelf->common = json_made(json_object());
 	shelf->trouble = calloc(1, sizeof(*shelf->trouble));
-	CHECK(shelf->trouble != NULL);
+	CHECK(shelf->trouble != NULL && pthread_mutex_init(&shelf->trouble->lock, NULL) == 0);
 	return shelf;
 }
 
@@ -52,6 +59,7 @@ void shelf_free(struct shelf *shelf)
 	}
 	json_decref(shelf->common);
 	buf_fini(&shelf->text);
+	pthread_mutex_destroy(&shelf->trouble->lock);
 	free(shelf->trouble);
 	free(shelf->places);
 	free(shelf);
@@ -247,10 +255,12 @@ json_t *shelf_take(struct shelf *shelf, off_t offset, struct bytes text)
 
 static void remember(const struct shelf *shelf, const struct place *place)
 {
-	if (shelf->trouble->code == 0)
-		error_set(shelf->trouble, ERR_ENVIRONMENT,
+	pthread_mutex_lock(&shelf->trouble->lock);
+	if (shelf->trouble->error.code == 0)
+		error_set(&shelf->trouble->error, ERR_ENVIRONMENT,
 		          "cannot read %s again, at its byte %lld: was it changed meanwhile?",
 		          shelf->files[place->file].path, (long long)place->offset);
+	pthread_mutex_unlock(&shelf->trouble->lock);
 }
 
 /* Appends it. */
@@ -436,9 +446,14 @@ json_t *shelf_hello(struct shelf *shelf, const json_t *cell)
 
 int shelf_check(const struct shelf *shelf, struct error *error)
 {
-	if (shelf == NULL || shelf->trouble->code == 0)
+	int rc;
+
+	if (shelf == NULL)
 		return 0;
-	if (error != NULL)
-		*error = *shelf->trouble;
-	return shelf->trouble->code;
+	pthread_mutex_lock(&shelf->trouble->lock);
+	rc = shelf->trouble->error.code;
+	if (rc != 0 && error != NULL)
+		*error = shelf->trouble->error;
+	pthread_mutex_unlock(&shelf->trouble->lock);
+	return rc;
 }

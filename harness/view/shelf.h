@@ -6,7 +6,8 @@
  * shelf_whole brings back the rest. What many cells have alike (a server, a cause) is there once:
  * so the members of such a cell, and of its diagnoses, may be replaced, but not changed.
  *
- * Where there is no shelf (NULL), cells are whole.
+ * Where there is no shelf (NULL), cells are whole. Several threads at once may ask a shelf for what
+ * it has (functions that take it as const).
  */
 #ifndef SHAKEDOWN_VIEW_SHELF_H
 #define SHAKEDOWN_VIEW_SHELF_H
