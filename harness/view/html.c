@@ -79,11 +79,8 @@ static void put_block(struct buf *out, size_t number, const struct buf *block)
 /* One line of JSON. */
 static void put_line(struct buf *block, const json_t *value)
 {
-	char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(9));
-
-	CHECK(text != NULL);
-	buf_printf(block, "%s\n", text);
-	free(text);
+	json_put(block, value, JSON_COMPACT | JSON_REAL_PRECISION(9));
+	buf_char(block, '\n');
 }
 
 /* Details on their way into blocks. */
@@ -106,16 +103,17 @@ static void close_block(struct packing *packing)
 	packing->n_lines = 0;
 }
 
-static void pack_cell(struct packing *packing, const json_t *cell, json_t *places)
+static void pack_cell(struct packing *packing, const json_t *cell, const struct shelf *shelf,
+                      json_t *places)
 {
-	json_t *details = html_cell(cell, &packing->sharing);
+	json_t *details = html_cell(cell, shelf, &packing->sharing);
 
 	put_line(&packing->block, details);
-	json_decref(details);
 	json_object_set_new(places, json_text(cell, "id"),
 	                    json_made(json_pack("[I, I, o*]", (json_int_t)packing->n_blocks,
 	                                        (json_int_t)packing->n_lines++,
-	                                        html_times(cell))));
+	                                        html_times(details))));
+	json_decref(details);
 	if (packing->block.len > HTML_BLOCK_MAX)
 		close_block(packing);
 }
@@ -134,13 +132,9 @@ static void put_details(struct document *document, json_t *places)
 		for (size_t suite = 0; suite < report->n_suites; suite++)
 			for (size_t i = 0; i < report->suites[suite].n_rows; i++) {
 				const json_t *cell = report->suites[suite].rows[i].cells[board];
-				json_t *whole;
 
-				if (cell == NULL)
-					continue;
-				whole = shelf_whole(report->shelf, cell);
-				pack_cell(&packing, whole, places);
-				json_decref(whole);
+				if (cell != NULL)
+					pack_cell(&packing, cell, report->shelf, places);
 			}
 	close_block(&packing);
 	html_sharing_fini(&packing.sharing);

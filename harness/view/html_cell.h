@@ -1,9 +1,11 @@
 /*
- * html_cell.h: what the page shows of one cell. Layer: view. Pure: no I/O, no clock, no globals of
- * its own.
+ * html_cell.h: what the page shows of one cell. Layer: view. Does I/O where the shelf does; no
+ * clock, no globals of its own.
  */
 #ifndef SHAKEDOWN_VIEW_HTML_CELL_H
 #define SHAKEDOWN_VIEW_HTML_CELL_H
+
+#include "view/shelf.h"
 
 #include <jansson.h>
 
@@ -16,6 +18,9 @@
 struct html_sharing {
 	json_t *values; /* the list */
 	json_t *places; /* {JSON text: place} */
+	json_t *last;   /* {key: [what the last cell had, what stands there for it]} */
+	json_t *known;  /* {JSON text as a run wrote it: what stands there for it} */
+	json_t *hellos; /* {text of a ClientHello without what differs in each: it} */
 };
 
 void html_sharing_init(struct html_sharing *sharing);
@@ -28,7 +33,8 @@ void html_sharing_fini(struct html_sharing *sharing);
  *   "sets"        what each side has (offer.h)
  *   "hello"       {"bytes": hex, "fields": hello_map.h}, if the ClientHello's bytes are there; then
  *                 "client_hello" of the wire has but its fingerprints
+ * `shelf` may be NULL.
  */
-json_t *html_cell(const json_t *cell, struct html_sharing *sharing);
+json_t *html_cell(const json_t *cell, const struct shelf *shelf, struct html_sharing *sharing);
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/error.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 #define SHELF_FILES_MAX 10000 /* that one shelf has cells of */
@@ -49,6 +50,11 @@ void shelf_share_members(struct shelf *shelf, json_t *cell);
 
 /* What the witnesses of the cell said, as its file has it: a new reference, or NULL. */
 json_t *shelf_witnesses(const struct shelf *shelf, const json_t *cell);
+
+/*
+ * Appends what shelf_witnesses would read, as text. False if there is none. `shelf` may be NULL.
+ */
+bool shelf_testimony(const struct shelf *shelf, const json_t *cell, struct buf *out);
 
 /*
  * The cell with its testimony, as results.json has it: a new reference. Without its file's content
