@@ -108,6 +108,7 @@ struct keeper {
 };
 
 static void schedule(struct keeper *keeper);
+static void listen_to(struct visitor *visitor);
 static void stop_if_done(struct keeper *keeper);
 
 /* --- visitors --------------------------------------------------------------------------------- */
@@ -250,6 +251,7 @@ static void settle_job(struct keeper *keeper, struct job *job)
 		job->state = JOB_WAITING;
 		job->came = ++keeper->clock;
 		job->asked_to_yield = false;
+		listen_to(visitor); /* the process did, until now */
 		say(visitor, json_pack("{s:s, s:s}", "event", "queued", "text",
 		                       "The run makes way for others and waits for its boards."));
 		return;
@@ -717,6 +719,11 @@ static void on_words(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 	schedule(keeper);
 }
 
+static void listen_to(struct visitor *visitor)
+{
+	uv_read_start((uv_stream_t *)&visitor->pipe, give_chunk, on_words);
+}
+
 /* --- the door --------------------------------------------------------------------------------- */
 
 static void name_user(struct visitor *visitor)
@@ -767,7 +774,7 @@ static void on_visitor(uv_stream_t *listener, int status)
 		return;
 	}
 	uv_timer_start(&visitor->patience, on_patience_over, KEEPER_ASK_MS, 0);
-	uv_read_start((uv_stream_t *)&visitor->pipe, give_chunk, on_words);
+	listen_to(visitor);
 }
 
 static int give_to_group(const char *path, const char *name, struct error *error)

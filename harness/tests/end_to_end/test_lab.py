@@ -105,6 +105,11 @@ class Daemon(Lab):
     def children(self) -> list[str]:
         return [one.name for one in processes() if one.parent == self.daemon.pid]
 
+    def worker(self) -> int:
+        """The process of the run that is at work."""
+        return until("the run has a process", lambda: next(
+            (one.pid for one in processes() if one.parent == self.daemon.pid and "--run-for-lab" in one.words), None))
+
     def check_whole(self, out: Path, n: int) -> None:
         self.assertTrue(self.results(out)["run"]["complete"])
         found = [cell["outcome"] for cell in self.results(out)["cells"]]
@@ -185,15 +190,25 @@ class Turns(Daemon):
         ran = first.cells()
         self.assertEqual(len(ran), len(set(ran)))
 
+    def test_client_whose_run_made_way_is_heard_while_it_waits_again(self) -> None:
+        self.keep(virtual("a"))
+        first = self.long_run("a")
+        second = self.client("a")
+        second.wait_for_cells(1)
+        worker = self.worker()
+        os.kill(worker, signal.SIGSTOP)  # it has the board until we say otherwise
+        self.addCleanup(lambda: process(worker) and os.kill(worker, signal.SIGCONT))
+        os.kill(first.child.pid, signal.SIGINT)
+        until("the queue is empty", lambda: self.run_of(1) is None)
+        self.assertFalse(first.finish().status == 0)
+        os.kill(worker, signal.SIGCONT)
+        self.assertEqual(second.finish().status, 1)
+
 
 class Deaths(Daemon):
     def setUp(self) -> None:
         super().setUp()
         self.keep(virtual("a"), virtual("b", "openssl"))
-
-    def worker(self) -> int:
-        return until("the run has a process", lambda: next(
-            (one.pid for one in processes() if one.parent == self.daemon.pid and "--run-for-lab" in one.words), None))
 
     def test_client_that_is_killed_frees_its_boards(self) -> None:
         first = self.long_run("a", "b")
