@@ -377,7 +377,12 @@ void record_stream_gap(struct record_stream *stream, uint64_t n_bytes)
 size_t record_stream_pending(const struct record_stream *stream)
 {
 	bool in_step = stream->state == RECORDS_START || stream->state == RECORDS_FLOW;
+	struct record passed_over;
 
+	if (stream->skip > 0) {
+		record_read(&passed_over, (struct bytes){stream->header, RECORD_HEADER_LEN});
+		return RECORD_HEADER_LEN + (size_t)passed_over.length - stream->skip;
+	}
 	return in_step ? stream->held.len - stream->handed_out : 0;
 }
 

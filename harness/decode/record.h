@@ -71,7 +71,7 @@ enum record_event record_stream_next(struct record_stream *stream, struct bytes 
  */
 void record_stream_gap(struct record_stream *stream, uint64_t n_bytes);
 
-/* Bytes of an incomplete record that are held at the end of the stream. */
+/* Bytes that came of an incomplete record at the end of the stream, held or passed over. */
 size_t record_stream_pending(const struct record_stream *stream);
 
 /*

@@ -512,6 +512,27 @@ static void an_encrypted_record_that_a_gap_cuts_is_told(void **state)
 	buf_fini(&data);
 }
 
+/* Such records are not held, as nobody could open them; that the last one is not whole is known. */
+static void a_stream_that_ends_inside_a_passed_over_record_is_told(void **state)
+{
+	struct buf data = from_hex("140303000101" "1703030020" "0123456789");
+	struct transcript *transcript = transcript_new(NULL);
+	json_t *value;
+
+	(void)state;
+	transcript_feed(transcript, SIDE_CLIENT, buf_view(&data), T0_NS);
+	value = emit_json(transcript);
+	assert_text(value, "faults.0.text",
+	            "the stream ends inside a record, of which 10 bytes came");
+	json_decref(value);
+	transcript_feed(transcript, SIDE_CLIENT, (struct bytes){(const uint8_t[27]){0}, 27}, T0_NS);
+	value = emit_json(transcript);
+	assert_int_equal(json_array_size(at_path(value, "faults")), 0);
+	json_decref(value);
+	transcript_free(transcript);
+	buf_fini(&data);
+}
+
 /* The hellos of both sides, which agree on TLS 1.2. */
 static struct transcript *agree_on_tls12(void)
 {
@@ -919,6 +940,7 @@ int main(void)
 		cmocka_unit_test(after_a_gap_the_next_record_is_found),
 		cmocka_unit_test(a_record_that_a_gap_cuts_shows_what_came),
 		cmocka_unit_test(an_encrypted_record_that_a_gap_cuts_is_told),
+		cmocka_unit_test(a_stream_that_ends_inside_a_passed_over_record_is_told),
 		cmocka_unit_test(a_gap_may_have_held_the_change_cipher_spec),
 		cmocka_unit_test(after_a_gap_messages_in_plaintext_are_still_read),
 		cmocka_unit_test(an_alert_in_plaintext_after_change_cipher_spec_is_read),
