@@ -451,7 +451,8 @@ static void move_on(struct trial *trial)
 	if (went_wrong(trial) || trial->bench->control == CONTROL_ALWAYS) {
 		if (look_again(trial))
 			return;
-		judge_cell(trial->cell, trial->board);
+		if (json_object_get(trial->cell, "known") != NULL) /* explained as a failure */
+			judge_cell(trial->cell, trial->board);
 	}
 	explain(trial);
 	if (wants_tries(trial)) {
