@@ -68,7 +68,7 @@ static const char *server_state(const json_t *server)
 		const char *state, *words;
 	} states[] = {
 		{"listening", "saw no connection"},
-		{"connected", "accepted the connection and received no ClientHello"},
+		{"connected", "accepted the connection and took no ClientHello"},
 		{"handshake", "did not complete the handshake"},
 		{"established", "completed the handshake"},
 		{"closed", "completed the handshake"},

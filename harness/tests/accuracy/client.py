@@ -96,6 +96,12 @@ def record(content_type: int, data: bytes) -> bytes:
     return bytes([content_type, 3, 3]) + vec16(data)
 
 
+def records(content_type: int, data: bytes) -> bytes:
+    """As many as it takes."""
+    parts = (data[at : at + 16384] for at in range(0, len(data), 16384))
+    return b"".join(record(content_type, part) for part in parts)
+
+
 Change = Callable[[Hello], None]
 
 
@@ -332,6 +338,7 @@ RAW: Dict[str, Settings] = {
         "log": "mbedtls: verify flags 0x200",
     },
     "clock-without-flags-1.2": {"highest": "1.2", "then": alert(46), "status": "-0x2700"},
+    "long-hello": {"bytes": records(22, b"\1\3\x0d\x40" + bytes(200_000)), "status": "-1"},
     "no-clock": {"bytes": b"", "status": "-150"},
     "no-random": {"highest": "1.2", "then": close, "status": "-199"},
     "short-numbers-1.2": {"highest": "1.2", "then": alert(42), "status": "-0x3B00"},
