@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -20,6 +21,10 @@
 
 #define LOCK ".lock"
 #define INDEX "index.json"
+#define CHECKED "checked" /* what was found good, and when */
+#define CHECKED_MAX 128   /* bytes of it */
+#define DAY_S 86400
+#define SETTLED_NS 50000000u /* a file changed since may change once more in the same tick */
 #define THREADS_MAX 16
 
 /* One call of certs_make. `materials` are in the order of recipes.order: issuers first. */
@@ -193,12 +198,62 @@ out:
 	return rc;
 }
 
+/*
+ * The day and the state of all files as one line. False if a file is missing, or was changed so
+ * lately that its state may not tell.
+ */
+static bool state_line(const struct making *making, char line[CHECKED_MAX])
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	struct buf state = {0}, hex = {0};
+	uint64_t latest_ns = 0;
+	bool whole = true;
+
+	for (size_t i = 0; i < making->recipes.n && whole; i++)
+		whole = material_state(making->recipes.order[i], making->out, &state, &latest_ns);
+	CHECK(EVP_Digest(buf_string(&state), state.len, digest, &len, EVP_sha256(), NULL));
+	buf_hex(&hex, (struct bytes){digest, len});
+	snprintf(line, CHECKED_MAX, "%lld %s\n", (long long)(making->now / DAY_S),
+	         buf_string(&hex));
+	buf_fini(&hex);
+	buf_fini(&state);
+	return whole && latest_ns + SETTLED_NS < clock_wall_ns();
+}
+
+/* Whether all was found good earlier on this day, and no file has changed since. */
+static bool is_checked(const struct making *making)
+{
+	char *path = file_join(making->out, CHECKED), line[CHECKED_MAX];
+	struct buf found = {0};
+	bool same = file_read(path, CHECKED_MAX, &found, NULL) == 0 && state_line(making, line) &&
+	            strcmp(buf_string(&found), line) == 0;
+
+	buf_fini(&found);
+	free(path);
+	return same;
+}
+
+/* Where it cannot be kept, all is checked again next time. */
+static void keep_checked(const struct making *making)
+{
+	char *path = file_join(making->out, CHECKED), line[CHECKED_MAX];
+
+	if (state_line(making, line))
+		file_write(path, (struct bytes){(const uint8_t *)line, strlen(line)}, 0644, NULL);
+	free(path);
+}
+
 static int make_stale(struct making *making, struct error *error)
 {
 	int rc = material_tidy(making->out, error);
 
+	if (rc == 0 && is_checked(making))
+		return write_index(making, error);
 	if (rc == 0)
 		find_stale(making);
+	if (rc == 0 && making->n_stale == 0)
+		keep_checked(making);
 	if (rc == 0)
 		rc = make_all_keys(making, error);
 	for (size_t i = 0; rc == 0 && i < making->n_stale; i++)

@@ -287,6 +287,39 @@ static int seal_write(const struct contents *contents, const struct material *ma
 	return rc;
 }
 
+static bool put_state(const char *folder, const char *file, struct buf *state, uint64_t *latest_ns)
+{
+	char *path = file_join(folder, file);
+	struct stat found;
+	bool there = stat(path, &found) == 0;
+	uint64_t changed_ns;
+
+	free(path);
+	if (!there)
+		return false;
+	changed_ns = (uint64_t)found.st_ctim.tv_sec * 1000000000u + (uint64_t)found.st_ctim.tv_nsec;
+	buf_printf(state, "%s %llu %lld %llu\n", file, (unsigned long long)found.st_ino,
+	           (long long)found.st_size, (unsigned long long)changed_ns);
+	if (changed_ns > *latest_ns)
+		*latest_ns = changed_ns;
+	return true;
+}
+
+bool material_state(const struct recipe *recipe, const char *out, struct buf *state,
+                    uint64_t *latest_ns)
+{
+	char *folder = file_join(out, recipe->name), *canonical = recipe_canonical(recipe);
+	bool whole = put_state(folder, SEAL, state, latest_ns);
+
+	buf_printf(state, SEAL_FORMAT "%s\n", canonical);
+	for (size_t i = 0; i < N_FILES && whole; i++)
+		if (has_file(recipe, i))
+			whole = put_state(folder, files[i].name, state, latest_ns);
+	free(canonical);
+	free(folder);
+	return whole;
+}
+
 static X509 *certificate_of(const struct contents *contents, const struct recipe *recipe)
 {
 	const struct buf *pem =

@@ -11,6 +11,7 @@
 #ifndef SHAKEDOWN_PEER_MATERIAL_H
 #define SHAKEDOWN_PEER_MATERIAL_H
 
+#include "base/buf.h"
 #include "peer/recipe.h"
 
 #include <openssl/evp.h>
@@ -45,6 +46,14 @@ void material_fini(struct material *material);
  * materials are opened before.
  */
 bool material_open(struct material *material, const char *out, time_t now);
+
+/*
+ * Appends to `state` what the recipe asks for, and what the system tells of each file in its folder
+ * in `out`: nobody can change a file without changing that. *latest_ns becomes the wall-clock time
+ * of the latest change, if that is later. False if a file is missing.
+ */
+bool material_state(const struct recipe *recipe, const char *out, struct buf *state,
+                    uint64_t *latest_ns);
 
 /* Whether one of the materials that it needs has no certificate: is to be made itself. */
 bool material_lacks(const struct material *material);

@@ -574,6 +574,36 @@ static void file_missing_or_damaged_makes_anew(void **state)
 	}
 }
 
+/* Changes one byte of a file that keeps its size and its date. */
+static void spoil(const char *file)
+{
+	char *path = file_join(out, file);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	struct stat before;
+
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &before), 0);
+	assert_int_equal(pwrite(fd, "?", 1, 40), 1);
+	assert_int_equal(futimens(fd, (struct timespec[]){before.st_atim, before.st_mtim}), 0);
+	close(fd);
+	free(path);
+}
+
+static void file_changed_after_all_was_found_good_makes_anew(void **state)
+{
+	char *checked = file_join(out, "checked");
+
+	(void)state;
+	write_plain_family();
+	make_at(NOW);
+	while (access(checked, F_OK) != 0) /* not while the files are very new */
+		assert_int_equal(make_at(NOW), 0);
+	assert_int_equal(make_at(NOW), 0);
+	spoil("middle/key.pem");
+	assert_int_equal(make_at(NOW), 3);
+	free(checked);
+}
+
 /* Only whole folders, the index and the lock may be left in `out`. */
 static void assert_tidy(void)
 {
@@ -976,6 +1006,7 @@ int main(void)
 		cmocka_unit_test_setup(expired_certificate_of_a_clock_that_was_ahead_is_made_anew,
 		                       clear_out),
 		cmocka_unit_test_setup(file_missing_or_damaged_makes_anew, clear_out),
+		cmocka_unit_test_setup(file_changed_after_all_was_found_good_makes_anew, clear_out),
 		cmocka_unit_test_setup(killed_in_the_middle_is_finished_by_the_next_run, clear_out),
 		cmocka_unit_test_setup(killed_after_a_new_issuer_makes_what_hangs_from_it, clear_out),
 		cmocka_unit_test_setup(killed_between_renames_is_finished_by_the_next_run, clear_out),
