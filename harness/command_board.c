@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/words.h"
+#include "peer/listener.h"
 #include "peer/runner.h"
 #include "rehearsal.h"
 #include "scenario/lab.h"
@@ -175,6 +176,24 @@ static int list(const struct option_words *options, struct error *error)
 
 /* --- check and reset -------------------------------------------------------------------------- */
 
+/* Whether servers can be where a passive board looks for them: 0, or 1 with the reason told. */
+static int check_listener(const struct profile *profile)
+{
+	const json_t *passive = json_object_get(profile->json, "passive");
+	const char *address = json_text(profile->json, "address");
+	int port = (int)json_number(passive, "listen");
+	struct error error = {0};
+
+	if (passive == NULL)
+		return 0;
+	if (listener_try(address, port, &error) != 0) {
+		printf("no   %s\n", error.text);
+		return 1;
+	}
+	printf("ok   its servers can listen on %s port %d\n", address, port);
+	return 0;
+}
+
 static int do_task(const struct option_words *options, const char *task, struct error *error)
 {
 	struct profile profile;
@@ -188,6 +207,8 @@ static int do_task(const struct option_words *options, const char *task, struct 
 	} else {
 		rc = runner_do(profile.json, json_text(profile.json, "port"), task, error);
 	}
+	if (rc == 0 && strcmp(task, "check") == 0)
+		rc = check_listener(&profile);
 	profile_fini(&profile);
 	return rc < 0 ? -rc : rc;
 }

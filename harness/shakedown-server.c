@@ -20,6 +20,7 @@
 #include "base/message.h"
 #include "peer/certs.h"
 #include "peer/context.h"
+#include "peer/listener.h"
 #include "peer/serve.h"
 #include "peer/testimony.h"
 #include "peer/visit.h"
@@ -39,7 +40,6 @@
 #include <unistd.h>
 
 #define CASES_MAX 256       /* servers at one time */
-#define BACKLOG 8           /* connections that wait for the first, and are then reset */
 #define OVERDUE_MS 4000     /* a child that is silent this long after its end was due is killed */
 #define TIMEOUT_MAX_MS 3600000
 #define CHUNK 65536
@@ -104,41 +104,6 @@ static struct running *free_case(void)
 static void set_due(struct running *running, uint64_t ms)
 {
 	running->due_ns = clock_steady_ns() + (ms + OVERDUE_MS) * 1000000u;
-}
-
-/* A socket that listens on `port` of `address`, or on a free one (0); -1 with the error set. */
-static int open_listener(const char *address, int port, struct error *error)
-{
-	const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-	                               .ai_socktype = SOCK_STREAM};
-	struct addrinfo *found = NULL;
-	char service[16];
-	int rc, fd, on = 1;
-
-	snprintf(service, sizeof(service), "%d", port);
-	rc = getaddrinfo(address, service, &hints, &found);
-
-	if (rc != 0) {
-		error_set(error, ERR_INPUT, "\"%s\" is no numeric IPv4 or IPv6 address: %s",
-		          address, gai_strerror(rc));
-		return -1;
-	}
-	fd = socket(found->ai_family, found->ai_socktype | SOCK_CLOEXEC, found->ai_protocol);
-	/* A port that a board knows is used in each case, and stays busy for a while after each. */
-	if (fd >= 0 && port != 0)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (fd < 0 || bind(fd, found->ai_addr, found->ai_addrlen) != 0 ||
-	    listen(fd, BACKLOG) != 0) {
-		error_system(error, ERR_ENVIRONMENT, errno,
-		             "cannot listen on %s%s%s (\"ip address\" shows this machine's "
-		             "addresses)",
-		             address, port != 0 ? " port " : "", port != 0 ? service : "");
-		if (fd >= 0)
-			close(fd);
-		fd = -1;
-	}
-	freeaddrinfo(found);
-	return fd;
 }
 
 static int port_of(int listener)
@@ -239,7 +204,7 @@ static int start_case(const char *cell, const json_t *message, struct error *err
 		return error->code;
 	plan.context = context;
 	plan.from = json_text(message, "from");
-	plan.listener = open_listener(json_text(message, "address"),
+	plan.listener = listener_open(json_text(message, "address"),
 	                              (int)json_number(message, "port"), error);
 	if (plan.listener < 0)
 		return error->code;

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "peer/listener.h"
 #include "peer/lock.h"
 #include "peer/python.h"
 #include "peer/runner.h"
@@ -325,6 +326,19 @@ static int start_virtual(struct board *board, const json_t *command, struct erro
 
 /* ---- The board ---- */
 
+/* What any board lacks, and that a passive one finds its server's port free. */
+static int check_surroundings(const json_t *profile, struct error *error)
+{
+	const json_t *passive = json_object_get(profile, "passive");
+
+	if (file_data_root(error) == NULL || python_find(error) == NULL)
+		return error->code;
+	if (passive == NULL || listener_try(json_text(profile, "address"),
+	                                    (int)json_number(passive, "listen"), error) == 0)
+		return 0;
+	return error_prefix(error, "%s", json_text(profile, "name"));
+}
+
 static int begin(struct board *board, struct error *error)
 {
 	const json_t *command = json_object_get(board->profile, "virtual");
@@ -390,9 +404,9 @@ int board_start(struct board **started, uv_loop_t *loop, const json_t *profile,
 	struct board *board;
 	int rc = 0;
 
-	/* What any board lacks is said before one is started. */
-	if (file_data_root(error) == NULL || python_find(error) == NULL)
-		return error->code;
+	rc = check_surroundings(profile, error);
+	if (rc != 0)
+		return rc;
 	board = calloc(1, sizeof(*board));
 	CHECK(board != NULL);
 	*board = (struct board){

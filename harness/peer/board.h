@@ -66,7 +66,7 @@ struct board_events {
  * path, or a name in PATH) or "port" with "baud", or neither where its "driver" needs none.
  * `profile`, `events` and `context` are borrowed for the handle's life. `ready` or `down` follows,
  * never from within this call. On failure there is no handle: ERR_ENVIRONMENT, with the device, the
- * Python or the program that it fails for.
+ * Python, the program or the passive board's TCP port that it fails for.
  */
 int board_start(struct board **board, uv_loop_t *loop, const json_t *profile,
                 const struct board_events *events, void *context, struct error *error);

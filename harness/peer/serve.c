@@ -11,11 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#define STRANGERS_MAX 4
+
 struct serve {
 	const struct serve_plan *plan;
 	struct patience patience;
 	int n_met;           /* connections that came */
-	int n_strangers;     /* and those that came from elsewhere */
+	int n_strangers;     /* and those that came from elsewhere, */
+	json_t *strangers;   /* from these addresses; the first STRANGERS_MAX */
 	json_t *testimony;   /* of the last */
 	json_t *outcomes;    /* in short, of each */
 	struct buf connections; /* as the socket carried them: the inside of a list, as JSON text */
@@ -23,16 +26,33 @@ struct serve {
 	struct buf keylog;
 };
 
-/* Whether the client may be the one that is awaited. */
-static bool is_awaited(const char *from, const struct sockaddr_storage *client, socklen_t len)
+static void note_stranger(struct serve *serve, const char *address)
 {
+	const json_t *known;
+	size_t i;
+
+	serve->n_strangers++;
+	json_array_foreach(serve->strangers, i, known)
+		if (strcmp(json_string_value(known), address) == 0)
+			return;
+	if (i < STRANGERS_MAX)
+		json_array_append_new(serve->strangers, json_made(json_string(address)));
+}
+
+/* Whether the client may be the one that is awaited; who is not is noted. */
+static bool is_awaited(struct serve *serve, const struct sockaddr_storage *client, socklen_t len)
+{
+	const char *from = serve->plan->from;
 	char address[NI_MAXHOST] = "";
 
 	if (from == NULL || from[0] == '\0')
 		return true;
 	getnameinfo((const struct sockaddr *)client, len, address, sizeof(address), NULL, 0,
 	            NI_NUMERICHOST);
-	return strcmp(address, from) == 0;
+	if (strcmp(address, from) == 0)
+		return true;
+	note_stranger(serve, address);
+	return false;
 }
 
 static enum step accept_client(struct serve *serve, struct sockaddr_storage *client,
@@ -48,10 +68,9 @@ static enum step accept_client(struct serve *serve, struct sockaddr_storage *cli
 		if (step == STEP_ON)
 			*connection = accept4(listener, (struct sockaddr *)client, &len,
 			                      SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (*connection >= 0 && !is_awaited(serve->plan->from, client, len)) {
+		if (*connection >= 0 && !is_awaited(serve, client, len)) {
 			close(*connection);
 			*connection = -1;
-			serve->n_strangers++;
 			len = sizeof(*client);
 		}
 	} while (step == STEP_ON && *connection < 0);
@@ -131,7 +150,8 @@ static void attach(const struct serve *serve, json_t *message, struct buf *attac
 
 json_t *serve(const struct serve_plan *plan, struct buf *attached)
 {
-	struct serve serve = {.plan = plan, .outcomes = json_made(json_array())};
+	struct serve serve = {.plan = plan, .outcomes = json_made(json_array()),
+	                      .strangers = json_made(json_array())};
 	json_t *message;
 
 	patience_init(&serve.patience);
@@ -139,12 +159,15 @@ json_t *serve(const struct serve_plan *plan, struct buf *attached)
 		;
 	if (plan->connections > 1)
 		json_object_set(serve.testimony, "connections", serve.outcomes);
-	if (serve.n_strangers > 0)
+	if (serve.n_strangers > 0) {
 		json_object_set_new(serve.testimony, "strangers", json_integer(serve.n_strangers));
+		json_object_set(serve.testimony, "strangers_from", serve.strangers);
+	}
 	message = json_made(json_pack("{s:o, s:s}", "testimony", serve.testimony, "keylog",
 	                              buf_string(&serve.keylog)));
 	attach(&serve, message, attached);
 	json_decref(serve.outcomes);
+	json_decref(serve.strangers);
 	patience_fini(&serve.patience);
 	buf_fini(&serve.connections);
 	buf_fini(&serve.capture);

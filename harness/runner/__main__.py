@@ -185,7 +185,8 @@ def _do(arguments: Arguments) -> int:
         return _DRIVERS[arguments.driver](Setting(arguments, port, Inbox(nobody), Trace()))
 
     if arguments.task == "check":
-        well = check(arguments.name, arguments.port, open_port, make)
+        passive = arguments.driver == "passive"
+        well = check(arguments.name, arguments.port, passive, open_port, make)
     else:
         well = reset(arguments.name, arguments.profile, arguments.port, open_port)
     return 0 if well else 1

@@ -44,17 +44,25 @@ def _is_ignored(device: str) -> bool:
         return False
 
 
-def _device(port: str) -> None:
-    """What the system tells of a device without opening it."""
+def _device(port: str, passive: bool) -> bool:
+    """What the system tells of a device without opening it; whether nothing speaks against it.
+
+    A board that answers in spite of another program is there; one that is asked nothing cannot tell.
+    """
     real = os.path.realpath(port)
     if not os.path.exists(real):
-        return
+        return True
+    well = True
     _tell("ok", f"{port} is there" + (f" ({real})" if real != port else ""))
     if not stat.S_ISCHR(os.stat(real).st_mode):
         _tell("no", f"{real} is no serial port, but a file of another kind")
-    holder = lock_holder(real) or opener(real)
+        well = False
+    locker = lock_holder(real)
+    holder = locker or opener(real)
     if holder:
-        _tell("no", f"{holder} has it open: close that")
+        spoils = bool(locker) or passive
+        _tell("no" if spoils else "note", f"{holder} has it open: close that")
+        well = well and not spoils
     else:
         _tell("ok", "no other program is seen to have it open")
     if real.startswith("/dev/tty") and _runs("ModemManager") and not _is_ignored(real):
@@ -62,24 +70,29 @@ def _device(port: str) -> None:
             "note", "ModemManager runs and may probe this port: install Shakedown's udev rule, or "
             "stop it"
         )
+    return well
 
 
 def check(
-    name: str, port: str, open_port: Opened, make: Callable[[Port | None], Driver]
+    name: str, port: str, passive: bool, open_port: Opened, make: Callable[[Port | None], Driver]
 ) -> bool:
-    """Whether the board is there, its port is free, and it answers."""
+    """Whether the board is there, its port is free, and it answers, unless it is `passive`."""
     opened = None
+    well = True
     try:
         if port.startswith("/"):
-            _device(port)
+            well = _device(port, passive)
         if port:
             opened = open_port()
             how = f" (found as {opened.device})" if port.startswith(SERIAL_NUMBER) else ""
             _tell("ok", f"{port} can be opened{how}")
         info = make(opened).greet()
         told = f": {info['stack']}" if info.get("stack") else ""
-        _tell("ok", f"{name} answers{told}")
-        return True
+        if passive:
+            _tell("note", f"{name} connects by itself and is asked nothing: a run tells whether it does")
+        else:
+            _tell("ok", f"{name} answers{told}")
+        return well
     except (Lost, Failed, Unfit) as error:
         _tell("no", str(error))
         return False

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "scenario/shipped.h"
+#include "scenario/unsupported.h"
 
 #include <arpa/inet.h>
 #include <libgen.h>
@@ -58,14 +59,16 @@ static int check_address(const struct json_node *root, const struct json_node *e
 	return rc != 0 ? rc : check_one_address(&from, error);
 }
 
-static int check_certificates(const struct json_node *root, struct error *error)
+static int check_names(const struct json_node *root, struct error *error)
 {
 	struct json_node client = json_member(root, "client_certificate");
 	struct json_node unsupported = json_member(root, "unsupported");
 	struct json_node list = json_member(&unsupported, "certificate");
 	struct recipes recipes;
-	int rc = shipped_recipes(&recipes, error);
+	int rc = unsupported_check(&unsupported, error);
 
+	if (rc == 0)
+		rc = shipped_recipes(&recipes, error);
 	if (rc != 0)
 		return rc;
 	if (client.value != NULL && shipped_recipe(&client, &recipes, CERT_CLIENT, error) == NULL)
@@ -252,7 +255,7 @@ int profile_load_as(struct profile *profile, const char *name, const struct json
 	if (rc == 0)
 		rc = check_address(&root, entry, error);
 	if (rc == 0)
-		rc = check_certificates(&root, error);
+		rc = check_names(&root, error);
 	if (rc == 0)
 		settle(profile);
 	else

@@ -88,6 +88,36 @@ int shipped_path(const char *what, const char *folder, const char *name, char **
 	return rc;
 }
 
+/* Files that are given for one another, by a key that each of them needs. */
+static const struct sort {
+	const char *schema, *key, *what, *use;
+} sorts[] = {
+	{"lab.schema.json", "boards", "a lab file",
+	 "`shakedownd --lab FILE` serves its boards to `shakedown run --daemon --board NAME`, and "
+	 "`shakedown board` takes it with --lab"},
+	{"board.schema.json", "stack", "one board's profile", "it belongs behind --board"},
+	{"suite.schema.json", "scenarios", "a suite", "`shakedown run SUITE --board NAME` runs it"},
+};
+
+#define N_SORTS (sizeof(sorts) / sizeof(sorts[0]))
+
+/* Says of a file that is of another sort than the wanted one what it is, and where it belongs. */
+static int check_sort(const char *file, const char *schema, const json_t *json, struct error *error)
+{
+	const struct sort *wanted = NULL, *found = NULL;
+
+	for (size_t i = 0; i < N_SORTS; i++)
+		if (strcmp(sorts[i].schema, schema) == 0)
+			wanted = &sorts[i];
+		else if (found == NULL && json_object_get(json, sorts[i].key) != NULL)
+			found = &sorts[i];
+	if (wanted == NULL || found == NULL || json_object_get(json, wanted->key) != NULL ||
+	    json_object_get(json, "format") != NULL)
+		return 0;
+	return error_set(error, ERR_INPUT, "%s is %s, where %s is needed: %s", file, found->what,
+	                 wanted->what, found->use);
+}
+
 int shipped_check(const char *file, const char *schema, json_t *json, struct error *error)
 {
 	const char *root = file_data_root(error);
@@ -115,6 +145,8 @@ int shipped_load_checked(const char *path, const char *schema, json_t **json, st
 	*json = NULL;
 	if (rc == 0)
 		rc = json_load_path(path, json, error);
+	if (rc == 0)
+		rc = check_sort(path, schema, *json, error);
 	if (rc == 0)
 		rc = shipped_check(path, schema, *json, error);
 	if (rc != 0) {

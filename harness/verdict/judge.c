@@ -252,15 +252,29 @@ static void fill_failed(const struct scene *scene, struct buf *out)
 	buf_text(out, text[0] != '\0' ? text : json_text(scene->board, "failed"));
 }
 
+/* Who came in the place of a passive board: its "from" may be wrong. */
+static void fill_strangers(const struct scene *scene, struct buf *out)
+{
+	const json_t *from = json_object_get(scene->server, "strangers_from"), *address;
+	long long n = json_number(scene->server, "strangers");
+	size_t i;
+
+	if (n <= 0)
+		return;
+	buf_printf(out, " (%lld connection%s came from other addresses than the profile's \"from\"", n,
+	           n == 1 ? "" : "s");
+	json_array_foreach(from, i, address)
+		buf_printf(out, "%s%s", i == 0 ? ": " : ", ", json_string_value(address));
+	buf_text(out, ")");
+}
+
 static void fill_board(const struct scene *scene, struct buf *out)
 {
 	const char *phase = json_text(scene->board, "phase");
 
 	if (json_flag(scene->board, "passive")) {
 		buf_text(out, "nothing, as it is not asked");
-		if (json_number(scene->server, "strangers") > 0)
-			buf_printf(out, " (%lld connections came from other addresses)",
-			           json_number(scene->server, "strangers"));
+		fill_strangers(scene, out);
 		return;
 	}
 	witness_status(scene->board, out);

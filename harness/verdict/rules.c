@@ -448,6 +448,7 @@ static const char *title_of(const char *reason)
 		{"no-match", "The board's words say nothing that its profile knows"},
 		{"board-not-ready", "The board did not take the run"},
 		{"no-result", "The board tells no result"},
+		{"server-failed", "Shakedown's server did not come about"},
 		{"several-connections", "The board connected more than once"},
 	};
 

@@ -68,7 +68,7 @@ class BoardCommand(Lab):
         self.addCleanup(board.close)
         done = self.shakedown("board", "check", self.at_port(board.device))
         self.assertEqual(done.status, 0, done.out)
-        self.assertEqual([line[:4] for line in done.out.splitlines()], ["ok  ", "no  ", "ok  ", "ok  "])
+        self.assertEqual([line[:4] for line in done.out.splitlines()], ["ok  ", "note", "ok  ", "ok  "])
         self.assertIn("shakedown-board (process", done.out)  # which is the board itself
         self.assertRegex(done.out, r"ok   own answers: NetXDuo/")
         done = self.shakedown("board", "check", self.at_port("/dev/serial/by-id/none"))
@@ -83,8 +83,16 @@ class BoardCommand(Lab):
         done = self.shakedown("board", "check", self.at_port(port.device, driver="console", boot_timeout_ms=100, console={
             "prompt": ">", "command": "x"}))
         self.assertEqual(done.status, 1)
-        self.assertRegex(done.out, rf"(?m)^no   \S+ \(process {os.getpid()}\) has it open: close that$")
+        self.assertRegex(done.out, rf"(?m)^note \S+ \(process {os.getpid()}\) has it open: close that$")
         self.assertRegex(done.out, rf"no prompt came in 0\.1 s.*; \S+ \(process {os.getpid()}\) has the port open too")
+
+    def test_check_fails_for_a_log_port_that_another_program_has(self) -> None:
+        port = SerialPort()
+        self.addCleanup(port.close)
+        done = self.shakedown("board", "check", self.at_port(port.device, driver="passive", passive={
+            "listen": 1 + port.master, "from": "127.0.0.1", "trigger": "none"}))
+        self.assertRegex(done.out, r"(?m)^no   \S+ \(process \d+\) has it open: close that$")
+        self.assertEqual(done.status, 1)
 
     def test_reset_runs_the_hook_beside_the_profile(self) -> None:
         hook = self.folder / "hook"

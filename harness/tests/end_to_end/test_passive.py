@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import threading
@@ -87,7 +88,7 @@ class Passive(Lab):
         stranger.join()
         cell = self.cells()["few/good/own"]
         self.assertEqual((cell["outcome"], cell["reason"]), ("inconclusive", "no-connection"))
-        self.assertRegex(cell["detail"], r"\(\d+ connections came from other addresses\)")
+        self.assertRegex(cell["detail"], r"\(\d+ connections? came from other addresses than the profile's \"from\": 127\.0\.0\.2\)")
 
     def test_board_that_does_not_come_is_inconclusive(self) -> None:
         quiet = self.profile(passive={"listen": self.port, "from": "127.0.0.1"}, timeout_ms=200)
@@ -95,6 +96,24 @@ class Passive(Lab):
         cell = self.cells()["few/good/own"]
         self.assertEqual((cell["outcome"], cell["reason"]), ("inconclusive", "no-connection"))
         self.assertIn("it reports nothing, as it is not asked", cell["detail"])
+
+    def test_port_that_is_taken_is_told_before_the_run_with_who_has_it(self) -> None:
+        taken = (rf"cannot listen on 127\.0\.0\.1 port {self.port}: Address already in use; \S+ \(process {os.getpid()}\) "
+                 r"listens there: end it, or give the board another port \(\"listen\" in its profile\)")
+        with socket.create_server(("127.0.0.1", self.port)):
+            done = self.run_suite(self.write("one.json", ONE), self.profile())
+            checked = self.shakedown("board", "check", self.profile())
+        self.assertEqual(done.status, 3, done.out)
+        self.assertRegex(done.complaint, f"^own: {taken}$")
+        self.assertEqual(checked.status, 1)
+        self.assertRegex(checked.out, f"(?m)^no   {taken}$")
+
+    def test_check_of_a_board_that_is_asked_nothing_does_not_say_that_it_answers(self) -> None:
+        done = self.shakedown("board", "check", self.profile())
+        self.assertEqual(done.status, 0, done.out)
+        self.assertEqual(done.out.splitlines(), [
+            "note own connects by itself and is asked nothing: a run tells whether it does",
+            f"ok   its servers can listen on 127.0.0.1 port {self.port}"])
 
 
 if __name__ == "__main__":
