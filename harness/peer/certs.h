@@ -34,12 +34,11 @@ struct certs_made {
 /*
  * Makes what is missing, what its recipe or its issuer no longer asks for, and what no longer has
  * the dates that its recipe asks for (material_open). What was found good once is looked into again
- * on another day, or when the system tells that a file has changed: that takes a fifth of the time.
- * Keys are made on all processors. Waits while
- * another process is making certificates in the same folder. May be killed at any time: what is
- * there is whole, and the next call makes the rest. ERR_INPUT if the recipes are wrong;
- * ERR_ENVIRONMENT, with the system's reason, if `out` cannot be written. `made` is set on success
- * only.
+ * on another day, or when the system tells that a file has changed: that takes a third of the time.
+ * Keys are made on all processors. Waits while another process is making certificates in the same
+ * folder. May be killed at any time: what is there is whole, and the next call makes the rest.
+ * ERR_INPUT if the recipes are wrong; ERR_ENVIRONMENT, with the system's reason, if `out` cannot be
+ * written. `made` is set on success only.
  */
 int certs_make(const char *recipes, const char *out, struct certs_made *made, struct error *error);
 

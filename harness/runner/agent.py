@@ -16,6 +16,7 @@ GREET_S = 10.0  # a board may be booting when it is greeted for the first time
 POLL_FIRST_S = 0.0005  # STAT is asked after this time, then ever more rarely,
 POLL_GROWTH = 1.5
 POLL_MAX_S = 0.02  # but never more rarely than this
+POLL_HINTED_S = 0.1  # a board whose log tells when a run is over need not be disturbed before
 ABORT_S = 2.0  # a run that goes on for longer after ABORT is stuck
 UPLOADS = 3  # attempts to bring one blob over whole
 STAT_PARTS_MAX = 8
@@ -217,8 +218,7 @@ class Agent:
 
     def _watch(self, info: Info, command: Message) -> Board:
         end = time.monotonic() + command["timeout_ms"] / 1000
-        # A board that says when it is done need not be disturbed before.
-        pause = POLL_MAX_S if self._hints else POLL_FIRST_S
+        pause = POLL_HINTED_S if self._hints else POLL_FIRST_S
         self._hints = False
         while True:
             hinted = self._link.idle(pause)

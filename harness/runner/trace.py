@@ -18,7 +18,8 @@ class Trace:
 
     def sent(self, data: bytes) -> None:
         """Bytes that went to the board."""
-        self._tell("sent", shown(data))
+        if self._outbox:
+            self._tell("sent", shown(data))
 
     def came(self, data: bytes) -> None:
         """Bytes that came from it, in whatever pieces; told line by line."""
