@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "view/captures.h"
 #include "view/merge.h"
 #include "view/results.h"
 
@@ -48,7 +49,7 @@ static int copy_file(const char *from, const char *to, const char *name, struct 
 		if (rc == 0)
 			rc = file_make_folder(dirname(folder), error);
 		if (rc == 0)
-			rc = file_write(target, buf_view(&content), RESULTS_EVIDENCE_MODE, error);
+			rc = file_write(target, buf_view(&content), CAPTURES_MODE, error);
 	}
 	buf_fini(&content);
 	free(folder);

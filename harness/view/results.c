@@ -9,6 +9,7 @@
 #include "verdict/confirm.h"
 #include "verdict/lint_cells.h"
 #include "verdict/outcome.h"
+#include "view/captures.h"
 #include "view/inspection.h"
 
 #include <ctype.h>
@@ -35,6 +36,7 @@ struct results {
 	bool resumed; /* another process began it */
 	bool synced;
 	bool own_folder; /* it was not there before */
+	struct captures captures;
 };
 
 static struct results *results_new(const char *folder)
@@ -53,6 +55,7 @@ static void results_free(struct results *results)
 {
 	if (results->fd >= 0)
 		close(results->fd);
+	captures_fini(&results->captures);
 	free(results->folder);
 	free(results->path);
 	free(results);
@@ -212,6 +215,9 @@ int results_add(struct results *results, size_t index, struct bytes cell, struct
 
 	if (cell.len == 0 || memchr(cell.data, '\n', cell.len) != NULL)
 		return error_set(error, ERR_ENVIRONMENT, "cell %zu is not one line of JSON", index);
+	rc = captures_sync(&results->captures, error);
+	if (rc != 0)
+		return rc;
 	buf_printf(&line, "{\"index\": %zu, \"cell\": ", index);
 	buf_add(&line, cell.data, cell.len);
 	buf_text(&line, "}\n");
@@ -236,19 +242,13 @@ static bool is_name_of_capture(const char *name)
 int results_capture(struct results *results, const char *name, struct bytes capture,
                     struct error *error)
 {
-	char *path, *folder;
+	char *path;
 	int rc;
 
 	if (!is_name_of_capture(name))
 		return error_set(error, ERR_ENVIRONMENT, "%s is no name of a capture", name);
 	path = file_join(results->folder, name);
-	folder = strdup(path);
-	CHECK(folder != NULL);
-	*strrchr(folder, '/') = '\0';
-	rc = file_make_folder(folder, error);
-	if (rc == 0)
-		rc = file_write(path, capture, RESULTS_EVIDENCE_MODE, error);
-	free(folder);
+	rc = captures_write(&results->captures, path, capture, error);
 	free(path);
 	return rc;
 }

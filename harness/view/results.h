@@ -22,7 +22,6 @@
 #include <stdbool.h>
 
 #define RESULTS_FORMAT "shakedown.results/1"
-#define RESULTS_EVIDENCE_MODE 0600 /* captures hold the secrets that decrypt them */
 
 struct results;
 
@@ -62,7 +61,7 @@ int results_add(struct results *results, size_t index, struct bytes cell, struct
 
 /*
  * Writes a cell's capture, before the cell, as the file `name` in the folder: "cells/....pcapng".
- * It is for its user alone.
+ * It is for its user alone, and safe against a loss of power before the cell is in the journal.
  */
 int results_capture(struct results *results, const char *name, struct bytes capture,
                     struct error *error);

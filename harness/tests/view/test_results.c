@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "view/captures.h"
 #include "view/results.h"
 
 #define RUN "harness/tests/view/run/results.json"
@@ -442,13 +443,19 @@ static void captures_lie_below_their_folder_alone(void **state)
 	struct results *results = opened(run);
 	struct bytes bytes = {(const uint8_t *)"x", 1};
 	struct error error = {0};
+	struct stat status;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(results_capture(results, bad[i], bytes, &error), ERR_ENVIRONMENT);
-	assert_int_equal(results_capture(results, "cells/a.pcapng", bytes, &error), 0);
-	assert_true(exists("cells/a.pcapng"));
-	unlink(in_folder("cells/a.pcapng"));
+	for (size_t i = 0; i < 2 * CAPTURES_OPEN_MAX; i++) /* each in the place of the last */
+		assert_int_equal(results_capture(results, "cells/s/a.pcapng", bytes, &error), 0);
+	assert_int_equal(stat(in_folder("cells/s/a.pcapng"), &status), 0);
+	assert_int_equal(status.st_size, bytes.len);
+	assert_int_equal(status.st_mode & 0777, CAPTURES_MODE);
+	add(results, run, 0);
+	unlink(in_folder("cells/s/a.pcapng"));
+	rmdir(in_folder("cells/s"));
 	rmdir(in_folder("cells"));
 	assert_int_equal(results_close(results, true, NULL, NULL, &error), 0);
 	json_decref(run);

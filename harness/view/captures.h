@@ -1,0 +1,41 @@
+/*
+ * captures.h: the captures of a run's cells on their way to the disk. Layer: view.
+ *
+ * Each is a file of its own from its first byte on, so that it costs little; what a process that
+ * was killed left of one belongs to no cell that counts, and gives way when the cell is run again.
+ * Those of one cell are made safe against a loss of power together, before the cell is.
+ */
+#ifndef SHAKEDOWN_VIEW_CAPTURES_H
+#define SHAKEDOWN_VIEW_CAPTURES_H
+
+#include "base/error.h"
+#include "base/reader.h"
+
+#include <stddef.h>
+
+#define CAPTURES_MODE 0600  /* they hold the secrets that decrypt them */
+#define CAPTURES_OPEN_MAX 8 /* files that wait to be made safe; more are not kept waiting */
+
+/* Zero-initialised storage has none. */
+struct captures {
+	struct {
+		char *path;
+		int fd;
+	} open[CAPTURES_OPEN_MAX];
+	size_t n_open;
+};
+
+/*
+ * Writes the file `path`, for its user alone, and makes its folder if need be. A file of that name
+ * goes. ERR_ENVIRONMENT with the system's reason: then there is no such file.
+ */
+int captures_write(struct captures *captures, const char *path, struct bytes capture,
+                   struct error *error);
+
+/* Makes what was written safe. ERR_ENVIRONMENT with the system's reason. */
+int captures_sync(struct captures *captures, struct error *error);
+
+/* Forgets those that were not made safe; they stay. */
+void captures_fini(struct captures *captures);
+
+#endif
