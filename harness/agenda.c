@@ -11,6 +11,7 @@
 #include <libgen.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ static void take_profiles(struct agenda *agenda, const json_t *documents)
 	const json_t *document;
 	size_t i;
 
+	agenda->in_lab = true;
 	agenda->profiles = calloc(json_array_size(documents) + 1, sizeof(*agenda->profiles));
 	CHECK(agenda->profiles != NULL);
 	json_array_foreach(documents, i, document) {
@@ -490,6 +492,33 @@ bool agenda_is_local(const struct agenda *agenda)
 	return true;
 }
 
+/* Notes that what is called `name` came from a file of the user's own, and is not one that ships. */
+static void note_file(json_t *files, const char *name, const char *file)
+{
+	struct error error = {0};
+	char real[PATH_MAX];
+	const char *root = file_data_root(&error);
+	char *shipped = root != NULL ? file_join(root, "scenarios/") : NULL;
+
+	if (shipped == NULL || strncmp(file, shipped, strlen(shipped)) != 0)
+		json_object_set_new(files, name, json_made(json_string(
+							 realpath(file, real) != NULL ? real : file)));
+	free(shipped);
+}
+
+/* What "run" has to be given to find the same suites and boards: files, or a lab's daemon. */
+static json_t *describe_files(const struct agenda *agenda)
+{
+	json_t *suites = json_made(json_object()), *boards = json_made(json_object());
+
+	for (size_t i = 0; i < agenda->plan.n_suites; i++)
+		note_file(suites, suite_name(agenda->suites[i]), suite_file(agenda->suites[i]));
+	for (size_t i = 0; !agenda->in_lab && i < agenda->plan.n_profiles; i++)
+		note_file(boards, profile_name(&agenda->profiles[i]), agenda->profiles[i].file);
+	return json_made(json_pack("{s:o, s:o, s:b}", "suites", suites, "boards", boards, "lab",
+	                           (int)agenda->in_lab));
+}
+
 json_t *agenda_run(const struct agenda *agenda)
 {
 	char started[CLOCK_TEXT_MAX];
@@ -499,6 +528,7 @@ json_t *agenda_run(const struct agenda *agenda)
 		clock_text(clock_wall_ns(), started), "versions", "shakedown", SHAKEDOWN_VERSION,
 		"openssl", OpenSSL_version(OPENSSL_VERSION_STRING)));
 
+	json_object_set_new(described, "files", describe_files(agenda));
 	if (agenda->shard.count > 0)
 		json_object_set_new(described, "shard", describe_shard(agenda));
 	else if (agenda->cases != NULL)

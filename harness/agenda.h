@@ -21,6 +21,7 @@ struct agenda {
 	char interface[IF_NAMESIZE]; /* to sniff on: it carries the boards' connections */
 	struct suite **suites;
 	struct profile *profiles;
+	bool in_lab;        /* they are those of a lab's daemon */
 	struct plan plan; /* points to the suites, the profiles and the cases */
 	struct shard shard; /* count 0: the run has the whole plan */
 	size_t *cases;      /* of the shard, or those that were named; NULL: all */

@@ -492,6 +492,11 @@ int suite_check_set(struct suite *const suites[], size_t n_suites, struct error 
 	return 0;
 }
 
+const char *suite_file(const struct suite *suite)
+{
+	return suite->file;
+}
+
 const char *suite_name(const struct suite *suite)
 {
 	return json_text(suite->json, "suite");

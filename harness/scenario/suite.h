@@ -39,8 +39,9 @@ void suite_free(struct suite *suite);
 /* Complains (ERR_INPUT) if two suites of one run have the same name: ids would not be unique. */
 int suite_check_set(struct suite *const suites[], size_t n_suites, struct error *error);
 
-/* Borrowed from the suite. */
+/* Its name, and the file that it came from. Borrowed from the suite. */
 const char *suite_name(const struct suite *suite);
+const char *suite_file(const struct suite *suite);
 
 /* How many cases the suite has, of all of its scenarios. */
 size_t suite_n_cases(const struct suite *suite);

@@ -55,6 +55,16 @@ static void put_line(const struct page *page, const char *label, const char *tex
 	buf_fini(&clean);
 }
 
+/* The same in one line, however long: a command is there to be copied. */
+static void put_command_line(const struct page *page, const char *label, const char *command)
+{
+	struct buf clean = {0};
+
+	text_clean(&clean, command, page->charset);
+	buf_printf(page->out, "%*s%-*s %s\n", INDENT, "", LABEL, label, buf_string(&clean));
+	buf_fini(&clean);
+}
+
 /* The same for made text, which is emptied. */
 static void put_made(const struct page *page, const char *label, struct buf *text)
 {
@@ -336,21 +346,33 @@ static void put_case(const struct page *page)
 	buf_fini(&text);
 }
 
-/* The file or name that the run was given for the cell's suite. */
-static const char *suite_of(const struct page *page)
+/* The file of the suite or board, else its name, which then is that of a shipped one. */
+static const char *given_as(const struct page *page, const char *kind, const char *name)
 {
-	const char *name = json_text(page->cell, "suite");
-	const json_t *run = json_object_get(page->results, "run"), *given;
-	size_t i;
+	const json_t *files = json_object_get(json_object_get(page->results, "run"), "files");
+	const char *file = json_text(json_object_get(files, kind), name);
 
-	json_array_foreach(json_object_get(run, "suites"), i, given) {
-		const char *path = json_string_value(given), *slash = strrchr(path, '/');
-		const char *base = slash != NULL ? slash + 1 : path;
+	return file[0] != '\0' ? file : name;
+}
 
-		if (strcspn(base, ".") == strlen(name) && strncmp(base, name, strlen(name)) == 0)
-			return path;
+/* Appends a word of a command line: as it stands, or in the quotes that a shell wants. */
+static void put_word(struct buf *out, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_.,:/@%+=-";
+	size_t len = strlen(word);
+
+	if (len > 0 && strspn(word, plain) == len) {
+		buf_add(out, word, len);
+		return;
 	}
-	return name;
+	buf_char(out, '\'');
+	for (; *word != '\0'; word++)
+		if (*word == '\'')
+			buf_text(out, "'\\''");
+		else
+			buf_char(out, *word);
+	buf_char(out, '\'');
 }
 
 /* The case's name in its suite. */
@@ -362,6 +384,30 @@ static const char *case_of(const json_t *cell)
 	return strncmp(name, suite, len) == 0 && name[len] == '/' ? name + len + 1 : name;
 }
 
+static void put_path(struct buf *out, const char *folder, const char *file)
+{
+	struct buf path = {0};
+
+	buf_printf(&path, "%s/%s", folder, file);
+	put_word(out, buf_string(&path));
+	buf_fini(&path);
+}
+
+/* The command that runs the cell again. */
+static void add_run(const struct page *page, struct buf *out)
+{
+	const json_t *files = json_object_get(json_object_get(page->results, "run"), "files");
+
+	buf_text(out, "shakedown run ");
+	put_word(out, given_as(page, "suites", json_text(page->cell, "suite")));
+	buf_text(out, " --board ");
+	put_word(out, given_as(page, "boards", json_text(page->cell, "board")));
+	buf_text(out, " --case ");
+	put_word(out, case_of(page->cell));
+	if (json_flag(files, "lab"))
+		buf_text(out, " --daemon");
+}
+
 static void put_files(const struct page *page)
 {
 	const json_t *evidence = json_object_get(page->cell, "evidence");
@@ -369,14 +415,16 @@ static void put_files(const struct page *page)
 	struct buf text = {0};
 
 	put_heading(page, "See it again");
-	buf_printf(&text, "shakedown run %s --board %s --case %s", suite_of(page),
-	           json_text(page->cell, "board"), case_of(page->cell));
-	put_made(page, "Run", &text);
+	add_run(page, &text);
+	put_command_line(page, "Run", buf_string(&text));
+	buf_clear(&text);
 	if (capture[0] != '\0') {
 		buf_printf(&text, "%s/%s (its secrets are inside)", page->folder, capture);
 		put_made(page, "Packets", &text);
-		buf_printf(&text, "shakedown decode %s/%s", page->folder, capture);
-		put_made(page, "Decode", &text);
+		buf_text(&text, "shakedown decode ");
+		put_path(&text, page->folder, capture);
+		put_command_line(page, "Decode", buf_string(&text));
+		buf_clear(&text);
 	}
 	if (keylog[0] != '\0') {
 		buf_printf(&text, "%s/%s", page->folder, keylog);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 import unittest
 from pathlib import Path
@@ -26,6 +27,22 @@ class Compare(Lab):
         return self.write("own.json", {
             "name": "own", "why": "A test.", "stack": "netxduo", "stack_version": "6.2.0",
             "virtual": ["shakedown-board", "--stack", "netx", "--state", state]})
+
+    def test_command_that_runs_a_cell_again_does_so_from_any_folder(self) -> None:
+        own = self.folder / "my own, isn't it"
+        own.mkdir()
+        for path in (self.board("fixed"), self.write("few.json", {
+                "suite": "few", "why": "w", "scenarios": [{"name": "good", "why": "w", "server": {"certificate": "ecdsa-p256"}}]})):
+            Path(path).rename(own / Path(path).name)
+        self.assertEqual(self.run_suite(str(own / "few.json"), str(own / "own.json")).status, 0)
+        shown = self.shakedown("show", str(self.out), "few/good/own").out
+        run = re.findall(r"(?m)^ +Run +shakedown (run .*)$", shown)
+        decode = re.findall(r"(?m)^ +Decode +shakedown (decode .*)$", shown)
+        self.assertEqual((len(run), len(decode)), (1, 1), shown)
+        again = self.shakedown(*shlex.split(run[0]), "--out", str(self.folder / "again"))
+        self.assertEqual(again.status, 0, again.err)
+        self.assertEqual([cell["id"] for cell in self.stored(self.folder / "again")["cells"]], ["few/good/own"])
+        self.assertEqual(self.shakedown(*shlex.split(decode[0])).status, 0)
 
     def stored(self, out: Path) -> Any:
         return json.loads((out / "results.json").read_text(encoding="utf-8"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,14 @@ from lab import BUILD, DEADLINE_S, ROOT, Lab, tree  # noqa: E402
 
 PREFIX = "/usr/local"
 MANUALS = ("man1/shakedown.1", "man8/shakedownd.8", "man5/shakedown-suite.5")
+
+
+class Manual(Lab):
+    def test_every_command_has_its_entry(self) -> None:
+        commands = set(re.findall(r"(?m)^  shakedown ([a-z]+)", self.shakedown("help").out))
+        page = (ROOT / "man/shakedown.1").read_text(encoding="utf-8")
+        listed = page.partition(".SH COMMANDS\n")[2].partition(".SH ")[0]
+        self.assertEqual(set(re.findall(r"(?m)^\.TP\n\.B ([a-z]+)$", listed)), commands)
 
 
 class Installed(Lab):

@@ -246,19 +246,23 @@ function word(text) {
 }
 
 function again(cell) {
+	const files = run.run.files || {suites: {}, boards: {}, lab: false},
+		suite = run.suites[cell.row.suite],
+		board = boards[cell.board].name;
 	const command = [
 		'shakedown',
 		'run',
-		run.suites[cell.row.suite],
+		files.suites[suite] || suite,
 		'--board',
-		boards[cell.board].name,
+		files.boards[board] || board,
 		'--case',
 		cell.row.name,
+		...(files.lab ? ['--daemon'] : []),
 	]
 		.map(word)
 		.join(' ');
 	return [
-		el('p', {}, 'Runs this cell again (a suite or a board of your own is named by its file):'),
+		el('p', {}, 'Runs this cell again:'),
 		el('pre', {tabindex: '0'}, command),
 	];
 }
