@@ -73,6 +73,26 @@ static void put_both(const struct connection *connection, const json_t *told, st
 static void (*const views[2][2])(const struct connection *connection, const json_t *told,
                                  struct buf *out) = {{NULL, put_hex}, {put_ladder, put_both}};
 
+/* One capture, and once what can be given once. */
+static int check_words(const struct option_words *options, struct error *error)
+{
+	const struct option_words *files = &options[DECODE_FILE];
+
+	if (files->n == 0)
+		return error_set(error, ERR_INPUT,
+		                 "decode takes one capture (pcap or pcapng; - for standard input)");
+	if (files->n > 1)
+		return error_set(error, ERR_INPUT, "decode takes one capture, not both %s and %s%s",
+		                 files->words[0], files->words[1],
+		                 options[DECODE_ALERT].bare
+		                         ? "; an alert is a number or has IANA's name"
+		                         : "");
+	for (size_t i = DECODE_KEYLOG; i <= DECODE_WRITE; i++)
+		if (options[i].n > 1)
+			return error_set(error, ERR_INPUT, "%s can be given once", options[i].name);
+	return 0;
+}
+
 int command_decode(char **arguments, struct error *error)
 {
 	struct option_words options[] = {
@@ -95,17 +115,8 @@ int command_decode(char **arguments, struct error *error)
 	struct decode_request request = {0};
 	int rc = command_sort(arguments, options, error);
 
-	if (rc == 0 && options[DECODE_FILE].n == 0)
-		rc = error_set(error, ERR_INPUT,
-		               "decode takes one capture (pcap or pcapng; - for standard input)");
-	if (rc == 0 && options[DECODE_FILE].n > 1)
-		rc = error_set(error, ERR_INPUT, "decode takes one capture, not both %s and %s%s",
-		               options[DECODE_FILE].words[0], options[DECODE_FILE].words[1],
-		               options[DECODE_ALERT].bare ?
-		               "; an alert is a number or has IANA's name" : "");
-	for (size_t i = DECODE_KEYLOG; rc == 0 && i <= DECODE_WRITE; i++)
-		if (options[i].n > 1)
-			rc = error_set(error, ERR_INPUT, "%s can be given once", options[i].name);
+	if (rc == 0)
+		rc = check_words(options, error);
 	if (rc == 0)
 		rc = read_filter(options, &request.filter, error);
 	request.path = command_word(&options[DECODE_FILE]);

@@ -359,14 +359,8 @@ static bool is_new(json_t *said, const char *words)
 /* The diagnosis of `cell` that belongs to `group`. */
 static const json_t *diagnosis_of(const struct report_group *group, const json_t *cell)
 {
-	const char *id = json_text(group->diagnosis, "id");
-	const json_t *diagnosis;
-	size_t i;
-
-	json_array_foreach(json_object_get(cell, "diagnosis"), i, diagnosis)
-		if (strcmp(json_text(diagnosis, "id"), id) == 0)
-			return diagnosis;
-	return NULL;
+	return json_find(json_object_get(cell, "diagnosis"), "id",
+	                 json_text(group->diagnosis, "id"));
 }
 
 static const char *const came_out_words[OUTCOME_MAX] = {
@@ -521,13 +515,7 @@ void report_proof(const struct report_group *group, struct buf *out)
 static const char *stack_of(const struct report *report, const json_t *cell)
 {
 	const char *name = json_text(cell, "board");
-	const json_t *board;
-	size_t i;
-
-	json_array_foreach(report->boards, i, board)
-		if (strcmp(json_text(board, "name"), name) == 0)
-			return json_text(board, "stack");
-	return "";
+	return json_text(json_find(report->boards, "name", name), "stack");
 }
 
 void report_fixes(const struct report *report, const struct report_group *group, struct buf *out)
