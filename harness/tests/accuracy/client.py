@@ -339,6 +339,18 @@ RAW: Dict[str, Settings] = {
     },
     "clock-without-flags-1.2": {"highest": "1.2", "then": alert(46), "status": "-0x2700"},
     "long-hello": {"bytes": records(22, b"\1\3\x0d\x40" + bytes(200_000)), "status": "-1"},
+    "mute": {"highest": "1.2", "then": alert(42), "status": "1"},
+    "pin-in-words": {
+        "highest": "1.2",
+        "then": alert(42),
+        "status": "1",
+        "log": "tls: pin of the server's key does not match",
+    },
+    "limit-in-words": {
+        "then": alert(10),
+        "status": "1",
+        "log": "The size of the handshake message (1058) exceeds the maximum allowed size (900)",
+    },
     "no-clock": {"bytes": b"", "status": "-150"},
     "no-random": {"highest": "1.2", "then": close, "status": "-199"},
     "short-numbers-1.2": {"highest": "1.2", "then": alert(42), "status": "-0x3B00"},

@@ -138,6 +138,10 @@ def says_no_revocation_list: left_saying("unable to get certificate CRL");
 def says_chain_too_long:
   left_saying("certificate chain too long|certificate chain length \\([0-9]+\\) exceeds"
     + "|bad_cert, *max_path_length_reached");
+def says_message_too_long:
+  left_saying("size of the handshake message \\([0-9]+\\) exceeds");
+# What applications say that check the key or certificate themselves.
+def says_pin: left_saying("(^|[^a-z])pin(s|ned|ning)?([^a-z]|$)");
 def says_key_too_short:
   left_saying("(EE|CA) (certificate )?key too (weak|small)|chain uses insecure algorithm");
 def says_other_name:
