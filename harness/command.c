@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/words.h"
 #include "scenario/lineup.h"
 #include "view/results.h"
 #include "view/terminal.h"
@@ -21,6 +22,32 @@ static struct option_words *find_option(struct option_words *options, const char
 	return NULL;
 }
 
+/* What was most likely meant by a word that is no option: its value behind "=", or a near name. */
+static int refuse_option(const struct option_words *options, const char *argument,
+                         struct error *error)
+{
+	size_t len = strcspn(argument, "=");
+	json_t *known = json_made(json_array());
+	const char *nearest = NULL, *name;
+
+	for (const struct option_words *option = options + 1; option->name != NULL; option++) {
+		json_array_append_new(known, json_made(json_string(option->name)));
+		if (strlen(option->name) == len && strncmp(option->name, argument, len) == 0)
+			nearest = option->name;
+	}
+	error_set(error, ERR_INPUT, "there is no option %s", argument);
+	name = nearest == NULL ? words_nearest(argument, known) : NULL;
+	if (strcmp(argument, "--") == 0)
+		error_append(error, "; a file whose name begins with \"-\" is written ./-NAME");
+	else if (nearest != NULL)
+		error_append(error, "; what an option takes stands behind a space: %s %s", nearest,
+		             argument + len + 1);
+	else if (name != NULL)
+		error_append(error, " (did you mean %s?)", name);
+	json_decref(known);
+	return error->code;
+}
+
 int command_sort(char **arguments, struct option_words *options, struct error *error)
 {
 	struct option_words *current = options;
@@ -29,8 +56,7 @@ int command_sort(char **arguments, struct option_words *options, struct error *e
 		if (strncmp(*arguments, "--", 2) == 0) {
 			current = find_option(options, *arguments);
 			if (current == NULL)
-				return error_set(error, ERR_INPUT, "there is no option %s",
-				                 *arguments);
+				return refuse_option(options, *arguments, error);
 			current->given = true;
 			if (current->optional != NULL &&
 			    (arguments[1] == NULL || !current->optional(arguments[1]))) {

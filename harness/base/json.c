@@ -12,6 +12,25 @@ int json_load_path(const char *path, json_t **value, struct error *error)
 	return json_load_large(path, JSON_FILE_MAX, value, error);
 }
 
+/* Files of other systems' editors: their first bytes are not seen, and look like no mistake. */
+static int check_encoding(const char *path, const struct buf *content, struct error *error)
+{
+	static const struct {
+		const char *mark, *what;
+	} marks[] = {{"\xef\xbb\xbf", "with a byte order mark"},
+	             {"\xff\xfe", "as UTF-16"},
+	             {"\xfe\xff", "as UTF-16"}};
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (content->len >= strlen(marks[i].mark) &&
+		    memcmp(content->data, marks[i].mark, strlen(marks[i].mark)) == 0)
+			return error_set(error, ERR_INPUT,
+			                 "%s is not JSON: it was saved %s; save it as plain "
+			                 "UTF-8, without a mark",
+			                 path, marks[i].what);
+	return 0;
+}
+
 int json_load_large(const char *path, size_t max, json_t **value, struct error *error)
 {
 	struct buf content = {0};
@@ -24,6 +43,9 @@ int json_load_large(const char *path, size_t max, json_t **value, struct error *
 		rc = error_set(error, ERR_INPUT, "%s is not JSON: it is empty", path);
 		goto out;
 	}
+	rc = check_encoding(path, &content, error);
+	if (rc != 0)
+		goto out;
 	*value = json_loadb(buf_string(&content), content.len,
 	                    JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &where);
 	if (*value == NULL)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RESULTS_KIND "shakedown.results/"
 #define WHOLE_MAX ((size_t)4 << 30) /* bytes of a file that is read at once */
 #define CELLS_BEGIN "\"cells\": [\n"
 
@@ -68,6 +69,21 @@ static int take_lines(struct reading *reading, FILE *file)
 	return rc == 0 && where != BEHIND ? ERR_ENVIRONMENT : rc;
 }
 
+/* As schema_check; results of another version of Shakedown are called that. */
+static int check_form(const struct schema *schema, const char *path, json_t *value,
+                      struct error *error)
+{
+	const char *format = json_text(value, "format");
+
+	if (strncmp(format, RESULTS_KIND, strlen(RESULTS_KIND)) == 0 &&
+	    strcmp(format + strlen(RESULTS_KIND), "1") != 0)
+		return error_set(error, ERR_INPUT,
+		                 "%s has the format %s, and this version of Shakedown reads "
+		                 "%s1: read it with the version that wrote it",
+		                 path, format, RESULTS_KIND);
+	return schema_check(schema, path, value, error);
+}
+
 /* ERR_ENVIRONMENT if the file is of another form, and has to be read as a whole. */
 static int read_by_lines(struct reading *reading, json_t **results)
 {
@@ -85,8 +101,8 @@ static int read_by_lines(struct reading *reading, json_t **results)
 		                   JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
 		rc = json_array_size(json_object_get(frame, "cells")) > 0 || frame == NULL
 		             ? ERR_ENVIRONMENT
-		             : schema_check(reading->schema, reading->path, frame,
-		                            reading->error);
+		             : check_form(reading->schema, reading->path, frame,
+		                          reading->error);
 	}
 	fclose(file);
 	if (rc != 0) {
@@ -105,7 +121,7 @@ static int read_whole(const char *path, const struct schema *schema, json_t **re
 	int rc = json_load_large(path, WHOLE_MAX, &value, error);
 
 	if (rc == 0)
-		rc = schema_check(schema, path, value, error);
+		rc = check_form(schema, path, value, error);
 	if (rc == 0)
 		*results = value;
 	else

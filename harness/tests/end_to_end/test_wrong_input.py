@@ -358,7 +358,26 @@ class Usage(Lab):
         self.refused('there is no command "test"', "test")
 
     def test_unknown_option(self) -> None:
-        self.refused("there is no option --bord", "run", "story", "--bord", "mbedtls")
+        self.refused("there is no option --bord (did you mean --board?)", "run", "story", "--bord", "mbedtls")
+        self.refused("there is no option --board=mbedtls; what an option takes stands behind a space: --board mbedtls",
+                     "run", "story", "--board=mbedtls")
+        self.refused('there is no option --; a file whose name begins with "-" is written ./-NAME', "run", "--", "-own.json")
+
+    def test_file_of_another_systems_editor(self) -> None:
+        for text, how in ((b"\xef\xbb\xbf{}", "with a byte order mark"), ("{}".encode("utf-16"), "as UTF-16")):
+            own = self.folder / "own.json"
+            own.write_bytes(text)
+            done = self.shakedown("run", str(own), "--board", "mbedtls")
+            self.assertEqual((done.status, done.complaint),
+                             (2, f"{own} is not JSON: it was saved {how}; save it as plain UTF-8, without a mark"))
+
+    def test_results_of_another_version(self) -> None:
+        self.write("results.json", {"format": "shakedown.results/2", "run": {}, "cells": []})
+        for words in (("report", "."), ("compare", ".", "."), ("show", ".", "x")):
+            done = self.shakedown(*words)
+            self.assertEqual((done.status, done.complaint), (
+                2, "./results.json has the format shakedown.results/2, and this version of Shakedown reads "
+                "shakedown.results/1: read it with the version that wrote it"))
 
     def test_run_without_suite(self) -> None:
         self.refused("run takes a suite, before its options: a file, or a name such as story", "run", "--board", "mbedtls")
