@@ -6,6 +6,7 @@ Nothing waits for a time: lines, processes and files are watched, with a deadlin
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -23,7 +24,8 @@ from typing import Any, NamedTuple, Optional, TypeVar
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = Path(os.environ.get("SHAKEDOWN_BUILD", ROOT / "build")).resolve()
 SHAKEDOWN = str(BUILD / "shakedown")
-DEADLINE_S = 60.0  # far more than anything takes, also with sanitizers on a busy machine
+MEMCHECK = os.environ.get("SHAKEDOWN_MEMCHECK", "").split()  # valgrind with its options, to run the command by
+DEADLINE_S = 600.0 if MEMCHECK else 60.0  # far more than anything takes, also with sanitizers on a busy machine
 SETTLED_S = 0.4  # longer than a cell lingers when nobody holds it up
 SETTLED_LOOKS = 10
 HELD_S = 3.0  # a board that stands still for longer is soon taken for a silent one
@@ -68,6 +70,8 @@ def process(pid: int) -> Process | None:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
     except OSError:
         return None
+    if words and os.path.basename(words[0]) == "valgrind.bin":
+        words = list(itertools.dropwhile(lambda word: word.startswith("-"), words[1:]))
     state, parent, _group, session = text.rpartition(")")[2].split()[:4]
     if state in "ZX":
         return None
@@ -110,7 +114,7 @@ class Run:
         self._news = threading.Condition()
         self._output = tempfile.TemporaryFile("w+", encoding="utf-8")
         self.child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.PIPE,
+            [*MEMCHECK, *command], stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.PIPE,
             env=env, cwd=cwd, text=True,
         )
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -253,7 +257,7 @@ class Lab(unittest.TestCase):
 
     def shakedown(self, *arguments: str, stdin: bytes = b"") -> Done:
         """Any command but run, to its end."""
-        done = subprocess.run([SHAKEDOWN, *arguments], input=stdin, capture_output=True,
+        done = subprocess.run([*MEMCHECK, SHAKEDOWN, *arguments], input=stdin, capture_output=True,
                               env=self.env, cwd=self.folder, timeout=DEADLINE_S, check=False)
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
