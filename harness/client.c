@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #define LARGE_REPORT 10000 /* cells from which on its making is announced */
+#define WAITING_MAX 16     /* cells that are made safe together */
 #define BURY_STEP_MS 10    /* between looks at whether the last process of a run is gone */
 
 struct client {
@@ -44,6 +45,7 @@ struct client {
 	json_t *request;
 	json_t *header;          /* of the journal; NULL before the plan is known */
 	struct results *results; /* NULL before the plan is known */
+	json_t *waiting;         /* the events of cells that are not safe yet */
 	struct error trouble;    /* in keeping the results: the run is stopped for it */
 	int worst;               /* exit status that a cell asks for */
 	int status; /* the run's exit status once it has finished; -1 before */
@@ -300,7 +302,6 @@ static void on_capture(struct client *client, const json_t *event, struct bytes 
 
 static void on_cell(struct client *client, const json_t *event, struct bytes attached)
 {
-	int status = outcome_exit_status(outcome_named(json_text(event, "outcome")));
 	int rc;
 
 	if (client->results == NULL || client->trouble.code != 0)
@@ -308,10 +309,30 @@ static void on_cell(struct client *client, const json_t *event, struct bytes att
 	rc = results_add(client->results, (size_t)json_number(event, "index"), attached,
 	                 first_trouble(client));
 	stop_if_failed(client, rc);
-	if (rc != 0) /* it will be run again, and does not count */
+	if (rc == 0)
+		json_array_append(client->waiting, (json_t *)event);
+}
+
+/* The cells that came are made safe, and count; those that cannot be kept will be run again. */
+static void settle(struct client *client)
+{
+	const json_t *event;
+	size_t i;
+	int rc;
+
+	if (client->results == NULL)
 		return;
-	client->worst = status > client->worst ? status : client->worst;
-	show_cell(client, event, status != 0);
+	rc = results_sync(client->results, first_trouble(client));
+	stop_if_failed(client, rc);
+	json_array_foreach(client->waiting, i, event) {
+		int status = outcome_exit_status(outcome_named(json_text(event, "outcome")));
+
+		if (rc != 0)
+			break;
+		client->worst = status > client->worst ? status : client->worst;
+		show_cell(client, event, status != 0);
+	}
+	json_array_clear(client->waiting);
 }
 
 static void on_finished(struct client *client, const json_t *event, struct bytes attached)
@@ -386,14 +407,16 @@ static void converse(struct client *client)
 		if (rc == 1) {
 			take_event(client, event, attached);
 			json_decref(event);
+			if (json_array_size(client->waiting) >= WAITING_MAX)
+				settle(client);
 			continue;
 		}
-		if (client->results != NULL)
-			results_sync(client->results);
+		settle(client);
 		child_bury_orphans(client->daemon);
 		if (rc == 0 && poll(ready, 2, -1) > 0 && ready[1].revents != 0)
 			cancel(client);
 	}
+	settle(client);
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -512,6 +535,7 @@ static void client_fini(struct client *client)
 	message_reader_fini(&client->reader);
 	json_decref(client->request);
 	json_decref(client->header);
+	json_decref(client->waiting);
 	close(client->signals);
 	free(client->current);
 }
@@ -537,6 +561,7 @@ int client_run(const struct client_order *order, struct shelf *shelf, json_t **r
 	                        .control = -1,
 	                        .terminal = isatty(STDERR_FILENO),
 	                        .look = terminal_options_for(stderr),
+	                        .waiting = json_made(json_array()),
 	                        .out = order->out,
 	                        .lab = order->daemon,
 	                        .status = -1};

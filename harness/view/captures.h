@@ -3,7 +3,7 @@
  *
  * Each is a file of its own from its first byte on, so that it costs little; what a process that
  * was killed left of one belongs to no cell that counts, and gives way when the cell is run again.
- * Those of one cell are made safe against a loss of power together, before the cell is.
+ * Those of several cells are made safe against a loss of power together, before the cells are.
  */
 #ifndef SHAKEDOWN_VIEW_CAPTURES_H
 #define SHAKEDOWN_VIEW_CAPTURES_H
@@ -13,8 +13,8 @@
 
 #include <stddef.h>
 
-#define CAPTURES_MODE 0600  /* they hold the secrets that decrypt them */
-#define CAPTURES_OPEN_MAX 8 /* files that wait to be made safe; more are not kept waiting */
+#define CAPTURES_MODE 0600   /* they hold the secrets that decrypt them */
+#define CAPTURES_OPEN_MAX 64 /* files that wait to be made safe; more are not kept waiting */
 
 /* Zero-initialised storage has none. */
 struct captures {

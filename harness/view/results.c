@@ -25,6 +25,7 @@
 #define JOURNAL "journal.jsonl"
 #define INDEX_MAX 100000000 /* of a cell: no plan is as large */
 #define CAPTURES "cells/"
+#define WAITING_KEPT (1u << 20) /* bytes of storage for lines */
 #define NOT_RUN "The run ended before it came to this cell."
 #define NOT_RUN_YET "The run goes on, and has not come to this cell yet."
 
@@ -37,6 +38,7 @@ struct results {
 	bool synced;
 	bool own_folder; /* it was not there before */
 	struct captures captures;
+	struct buf waiting; /* lines of cells, for results_sync */
 };
 
 static struct results *results_new(const char *folder)
@@ -56,6 +58,7 @@ static void results_free(struct results *results)
 	if (results->fd >= 0)
 		close(results->fd);
 	captures_fini(&results->captures);
+	buf_fini(&results->waiting);
 	free(results->folder);
 	free(results->path);
 	free(results);
@@ -64,12 +67,12 @@ static void results_free(struct results *results)
 /* --- the journal ------------------------------------------------------------------------------ */
 
 /* What did not get in whole is taken back. */
-static int append_line(struct results *results, struct bytes line, struct error *error)
+static int append_lines(struct results *results, struct bytes lines, struct error *error)
 {
 	int rc;
 
-	if (file_write_all(results->fd, line) == 0) {
-		results->length += (off_t)line.len;
+	if (file_write_all(results->fd, lines) == 0) {
+		results->length += (off_t)lines.len;
 		results->synced = false;
 		return 0;
 	}
@@ -90,7 +93,7 @@ static int append(struct results *results, const char *kind, const json_t *value
 
 	CHECK(text != NULL);
 	buf_printf(&line, "%s\n", text);
-	rc = append_line(results, buf_view(&line), error);
+	rc = append_lines(results, buf_view(&line), error);
 	free(text);
 	json_decref(entry);
 	buf_fini(&line);
@@ -210,20 +213,14 @@ int results_notice(struct results *results, const char *text, struct error *erro
 
 int results_add(struct results *results, size_t index, struct bytes cell, struct error *error)
 {
-	struct buf line = {0};
-	int rc;
+	struct buf *lines = &results->waiting;
 
 	if (cell.len == 0 || memchr(cell.data, '\n', cell.len) != NULL)
 		return error_set(error, ERR_ENVIRONMENT, "cell %zu is not one line of JSON", index);
-	rc = captures_sync(&results->captures, error);
-	if (rc != 0)
-		return rc;
-	buf_printf(&line, "{\"index\": %zu, \"cell\": ", index);
-	buf_add(&line, cell.data, cell.len);
-	buf_text(&line, "}\n");
-	rc = append_line(results, buf_view(&line), error);
-	buf_fini(&line);
-	return rc;
+	buf_printf(lines, "{\"index\": %zu, \"cell\": ", index);
+	buf_bytes(lines, cell);
+	buf_text(lines, "}\n");
+	return 0;
 }
 
 /* A relative path below cells/ that leads nowhere else. */
@@ -253,10 +250,16 @@ int results_capture(struct results *results, const char *name, struct bytes capt
 	return rc;
 }
 
-void results_sync(struct results *results)
+int results_sync(struct results *results, struct error *error)
 {
+	int rc = captures_sync(&results->captures, error);
+
+	if (rc == 0 && results->waiting.len > 0)
+		rc = append_lines(results, buf_view(&results->waiting), error);
+	buf_idle(&results->waiting, WAITING_KEPT);
 	if (!results->synced)
 		results->synced = fdatasync(results->fd) == 0;
+	return rc;
 }
 
 /* --- from the journal to the results ---------------------------------------------------------- */
@@ -713,10 +716,12 @@ int results_close(struct results *results, bool complete, struct shelf *shelf, j
                   struct error *error)
 {
 	struct ending ending = {!results->resumed, complete, clock_wall_ns(), NOT_RUN};
-	int rc = shelf != NULL ? finish(results->folder, results->path, &ending, shelf, written,
-	                                error)
-	                       : finish_alone(results->folder, results->path, &ending, error);
+	int rc = results_sync(results, error);
 
+	if (rc == 0 && shelf != NULL)
+		rc = finish(results->folder, results->path, &ending, shelf, written, error);
+	else if (rc == 0)
+		rc = finish_alone(results->folder, results->path, &ending, error);
 	results_free(results);
 	return rc;
 }

@@ -54,8 +54,8 @@ int results_board(struct results *results, const json_t *board, struct error *er
 int results_notice(struct results *results, const char *text, struct error *error);
 
 /*
- * Appends a judged and diagnosed cell, the `index`th of the plan: one line of JSON. On failure (a
- * full disk) the journal is as it was before, and the run can go on or be closed.
+ * Takes a judged and diagnosed cell, the `index`th of the plan, one line of JSON: results_sync puts
+ * it into the journal. ERR_ENVIRONMENT if it is no line.
  */
 int results_add(struct results *results, size_t index, struct bytes cell, struct error *error);
 
@@ -66,8 +66,13 @@ int results_add(struct results *results, size_t index, struct bytes cell, struct
 int results_capture(struct results *results, const char *name, struct bytes capture,
                     struct error *error);
 
-/* Makes what was appended safe against a loss of power. */
-void results_sync(struct results *results);
+/*
+ * Makes safe against a loss of power what was given since the last time: first the captures, then
+ * the cells, which are in the journal from now on and only now count. So a slow disk is asked once
+ * for several. On failure (a full disk) the journal is as it was before, those cells are forgotten,
+ * and the run can go on or be closed.
+ */
+int results_sync(struct results *results, struct error *error);
 
 /*
  * Ends the run and writes the reports. Planned cells that have not been added become "skip", with

@@ -109,7 +109,7 @@ static int try_to_add(struct results *results, const json_t *run, size_t cell,
 	int rc = results_add(results, cell, (struct bytes){(uint8_t *)text, strlen(text)}, error);
 
 	free(text);
-	return rc;
+	return rc != 0 ? rc : results_sync(results, error);
 }
 
 static void add(struct results *results, const json_t *run, size_t cell)
