@@ -133,9 +133,9 @@ int results_check_ended(const char *folder, struct error *error)
 
 	if (rc == 0 && journal && !report)
 		rc = error_set(error, ERR_INPUT,
-		               "the run in %s never came to its end: `shakedown report %s` makes a "
-		               "report of what was done",
-		               folder, folder);
+		               "the run in %s never came to its end: `shakedown run --resume %s` goes "
+		               "on with it, `shakedown report %s` makes a report of what was done",
+		               folder, folder, folder);
 	return rc;
 }
 

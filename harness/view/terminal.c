@@ -724,13 +724,14 @@ struct terminal_options terminal_options_for(FILE *file)
 {
 	struct winsize window = {0};
 	bool terminal = isatty(fileno(file)) == 1;
-	const char *no_colour = getenv("NO_COLOR");
+	const char *no_colour = getenv("NO_COLOR"), *kind = getenv("TERM");
+	bool dumb = kind != NULL && strcmp(kind, "dumb") == 0;
 
 	if (terminal)
 		ioctl(fileno(file), TIOCGWINSZ, &window);
 	return (struct terminal_options){
 		.unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
-		.colour = terminal && (no_colour == NULL || no_colour[0] == '\0'),
+		.colour = terminal && !dumb && (no_colour == NULL || no_colour[0] == '\0'),
 		.width = window.ws_col,
 	};
 }

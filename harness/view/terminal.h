@@ -27,7 +27,7 @@ struct terminal_options {
 
 /*
  * What suits `file`: the locale's character set (the program has called setlocale), the window's
- * width, and colours if it is a terminal and NO_COLOR is not set.
+ * width, and colours if it is a terminal that is not dumb and NO_COLOR is not set.
  */
 struct terminal_options terminal_options_for(FILE *file);
 

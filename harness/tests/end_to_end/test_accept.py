@@ -54,8 +54,8 @@ class Accept(Lab):
             done = self.shakedown("run", "smoke", "--board", self.board, "--out", str(self.out))
             self.assertEqual((done.status, done.complaint), (2, f"{goes_on}; or name another folder"))
         self.assertEqual(self.shakedown("accept", str(self.out)).complaint,
-                         f"the run in {self.out} never came to its end: `shakedown report {self.out}` makes a report "
-                         "of what was done")
+                         f"the run in {self.out} never came to its end: `shakedown run --resume {self.out}` goes on "
+                         f"with it, `shakedown report {self.out}` makes a report of what was done")
 
 
 if __name__ == "__main__":

@@ -20,9 +20,9 @@ class Terminal(Lab):
         ours, theirs = pty.openpty()
         self.addCleanup(os.close, ours)
         child = subprocess.Popen([SHAKEDOWN, "run", "story", "--board", "netx-fixed", "--tries", "0", "--control", "never",
-                                  "--out", str(self.folder / f"run-{len(environment)}")],
+                                  "--out", str(self.folder / f"run{'-'.join(environment)}")],
                                  stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, cwd=ROOT,
-                                 env={**os.environ, "LC_ALL": "C.UTF-8", **environment})
+                                 env={**os.environ, "LC_ALL": "C.UTF-8", "TERM": "xterm", **environment})
         os.close(theirs)
         text = b""
         while True:
@@ -42,9 +42,10 @@ class Terminal(Lab):
         self.assertIn("\x1b[1;31m", report)
 
     def test_no_colour_where_none_is_wanted(self) -> None:
-        report = self.run_in_terminal(NO_COLOR="1").partition("story: 6 cells")[2]
-        self.assertIn("✗ not-offered", report)
-        self.assertNotIn("\x1b[", report)
+        for name, value in (("NO_COLOR", "1"), ("TERM", "dumb")):
+            report = self.run_in_terminal(**{name: value}).partition("story: 6 cells")[2]
+            self.assertIn("✗ not-offered", report)
+            self.assertNotIn("\x1b[", report)
 
 
 if __name__ == "__main__":
