@@ -199,36 +199,36 @@ out:
 }
 
 /*
- * The day and the state of all files as one line. False if a file is missing, or was changed so
+ * A digest of the state of all files, in hexadecimal. False if a file is missing, or was changed so
  * lately that its state may not tell.
  */
-static bool state_line(const struct making *making, char line[CHECKED_MAX])
+static bool digest_state(const struct making *making, struct buf *hex)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
-	struct buf state = {0}, hex = {0};
+	struct buf state = {0};
 	uint64_t latest_ns = 0;
 	bool whole = true;
 
 	for (size_t i = 0; i < making->recipes.n && whole; i++)
 		whole = material_state(making->recipes.order[i], making->out, &state, &latest_ns);
 	CHECK(EVP_Digest(buf_string(&state), state.len, digest, &len, EVP_sha256(), NULL));
-	buf_hex(&hex, (struct bytes){digest, len});
-	snprintf(line, CHECKED_MAX, "%lld %s\n", (long long)(making->now / DAY_S),
-	         buf_string(&hex));
-	buf_fini(&hex);
+	buf_hex(hex, (struct bytes){digest, len});
 	buf_fini(&state);
 	return whole && latest_ns + SETTLED_NS < clock_wall_ns();
 }
 
-/* Whether all was found good earlier on this day, and no file has changed since. */
+/* Whether all was found good in the day before now, and no file has changed since. */
 static bool is_checked(const struct making *making)
 {
-	char *path = file_join(making->out, CHECKED), line[CHECKED_MAX];
-	struct buf found = {0};
-	bool same = file_read(path, CHECKED_MAX, &found, NULL) == 0 && state_line(making, line) &&
-	            strcmp(buf_string(&found), line) == 0;
+	char *path = file_join(making->out, CHECKED), *rest;
+	struct buf found = {0}, hex = {0};
+	bool same = file_read(path, CHECKED_MAX, &found, NULL) == 0;
+	long long when = strtoll(buf_string(&found), &rest, 10);
 
+	same = same && when <= making->now && making->now < when + DAY_S && *rest == ' ' &&
+	       digest_state(making, &hex) && strcmp(rest + 1, buf_string(&hex)) == 0;
+	buf_fini(&hex);
 	buf_fini(&found);
 	free(path);
 	return same;
@@ -237,10 +237,13 @@ static bool is_checked(const struct making *making)
 /* Where it cannot be kept, all is checked again next time. */
 static void keep_checked(const struct making *making)
 {
-	char *path = file_join(making->out, CHECKED), line[CHECKED_MAX];
+	char *path = file_join(making->out, CHECKED);
+	struct buf text = {0};
 
-	if (state_line(making, line))
-		file_write(path, (struct bytes){(const uint8_t *)line, strlen(line)}, 0644, NULL);
+	buf_printf(&text, "%lld ", (long long)making->now);
+	if (digest_state(making, &text))
+		file_write(path, buf_view(&text), 0644, NULL);
+	buf_fini(&text);
 	free(path);
 }
 

@@ -34,7 +34,7 @@ struct certs_made {
 /*
  * Makes what is missing, what its recipe or its issuer no longer asks for, and what no longer has
  * the dates that its recipe asks for (material_open). What was found good once is looked into again
- * on another day, or when the system tells that a file has changed: that takes a third of the time.
+ * a day later, or when the system tells that a file has changed: that takes a third of the time.
  * Keys are made on all processors. Waits while another process is making certificates in the same
  * folder. May be killed at any time: what is there is whole, and the next call makes the rest.
  * ERR_INPUT if the recipes are wrong; ERR_ENVIRONMENT, with the system's reason, if `out` cannot be
