@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/schema.h"
+#include "verdict/condition.h"
 #include "verdict/filter.h"
 #include "verdict/witness.h"
 
@@ -131,14 +132,12 @@ static int check_ids(const struct rules *rules, struct error *error)
 
 typedef void put_terms(struct buf *out, const struct rules *rules, size_t number);
 
-/*
- * Yields the rule's number where its condition holds, and where it fails, with care, {rule, error}.
- * A newline ends a comment that `when` ends with.
- */
+/* Yields the rule's number where its condition holds; where it fails, with care, {rule, error}. */
 static void put_condition(struct buf *out, const struct rules *rules, size_t number)
 {
-	buf_printf(out, "(%sselect(%s\n) | %zu", rules->careful ? "try (" : "",
-	           json_text(rules->rules[number].json, "when"), number);
+	buf_text(out, rules->careful ? "(try (" : "(");
+	condition_put(out, json_text(rules->rules[number].json, "when"));
+	buf_printf(out, " | %zu", number);
 	if (rules->careful)
 		buf_printf(out, ") catch {rule: %zu, error: tostring}", number);
 	buf_char(out, ')');
