@@ -224,8 +224,10 @@ static void free_session(void *context)
 	if (session->ssl != NULL && wolfSSL_is_init_finished(session->ssl)) {
 		forget();
 		last_session = wolfSSL_get1_session(session->ssl);
+#if defined(OPENSSL_EXTRA) /* else the next handshake finds out, and is a full one */
 		if (last_session != NULL && !wolfSSL_SESSION_is_resumable(last_session))
 			forget();
+#endif
 	}
 	wolfSSL_free(session->ssl);
 	wolfSSL_CTX_free(session->context);
