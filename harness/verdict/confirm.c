@@ -92,9 +92,12 @@ static json_t *index_cells(const json_t *cells)
 	size_t i;
 
 	json_array_foreach(cells, i, cell) {
-		char *key = unchanged_key(cell);
+		char *key;
 
-		if (proves(cell) && json_object_get(index, key) == NULL)
+		if (!proves(cell))
+			continue;
+		key = unchanged_key(cell);
+		if (json_object_get(index, key) == NULL)
 			json_object_set(index, key, cell);
 		free(key);
 	}
