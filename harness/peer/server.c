@@ -42,13 +42,19 @@ int server_start(struct server **started, uv_loop_t *loop, const struct server_e
 	static const struct child_events child_events = {on_message, on_exited};
 	char *program = file_sibling_program("shakedown-server");
 	char *arguments[] = {program, NULL};
+	/*
+	 * What a thread sets aside of freed memory is scattered, and each page of it that a forked
+	 * child takes is copied first. Who has said how memory is to be had keeps that.
+	 */
+	char *environment[] = {"GLIBC_TUNABLES=glibc.malloc.tcache_count=0", NULL};
 	struct server *server = calloc(1, sizeof(*server));
 	int rc;
 
 	CHECK(server != NULL);
 	server->events = events;
 	server->context = context;
-	rc = child_start(&server->child, loop, "shakedown-server", arguments, NULL, &child_events,
+	rc = child_start(&server->child, loop, "shakedown-server", arguments,
+	                 getenv("GLIBC_TUNABLES") == NULL ? environment : NULL, &child_events,
 	                 server, error);
 	free(program);
 	if (rc != 0) {
