@@ -175,6 +175,11 @@ class Shared(Daemon):
         self.wait_until_free()
 
 
+def go_on(pid: int) -> None:
+    if process(pid):
+        os.kill(pid, signal.SIGCONT)
+
+
 class Turns(Daemon):
     turn_s = 1
 
@@ -197,7 +202,7 @@ class Turns(Daemon):
         second.wait_for_cells(1)
         worker = self.worker()
         os.kill(worker, signal.SIGSTOP)  # it has the board until we say otherwise
-        self.addCleanup(lambda: process(worker) and os.kill(worker, signal.SIGCONT))
+        self.addCleanup(go_on, worker)
         os.kill(first.child.pid, signal.SIGINT)
         until("the queue is empty", lambda: self.run_of(1) is None)
         self.assertFalse(first.finish().status == 0)
