@@ -136,8 +136,10 @@ int message_read(int fd, struct message_reader *reader, int timeout_ms, json_t *
 		if (rc != 0)
 			return rc;
 		rc = poll(&readable, 1, timeout_ms);
-		if (rc == 0 || (rc < 0 && errno == EINTR))
+		if (rc == 0)
 			return 0;
+		if (rc < 0 && errno == EINTR)
+			continue;
 		n = read(fd, chunk, sizeof(chunk));
 		if (n == 0)
 			return error_set(error, ERR_ENVIRONMENT, "%s", "");

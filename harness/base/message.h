@@ -50,8 +50,8 @@ int message_write(int fd, const json_t *message, struct bytes attached, struct e
 
 /*
  * Waits for the next message from `fd`, up to timeout_ms (-1: for ever) for each piece of it. 1 and
- * a message as message_next; 0 if the time is over or a signal came; ERR_ENVIRONMENT if the other
- * end was closed (error text empty) or the stream broke.
+ * a message as message_next; 0 if the time is over; ERR_ENVIRONMENT if the other end was closed
+ * (error text empty) or the stream broke. A signal that is caught begins the wait anew.
  */
 int message_read(int fd, struct message_reader *reader, int timeout_ms, json_t **message,
                  struct bytes *attached, struct error *error);

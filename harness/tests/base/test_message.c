@@ -1,8 +1,11 @@
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -59,11 +62,45 @@ static void text_that_is_no_message_is_refused(void **state)
 	message_reader_fini(&reader);
 }
 
+static int other_end;
+
+static void on_alarm(int number)
+{
+	(void)number;
+	assert_int_equal(write(other_end, "{}\n", 3), 3);
+}
+
+static void a_signal_while_one_waits_is_no_answer(void **state)
+{
+	const struct sigaction alarm = {.sa_handler = on_alarm};
+	const struct itimerval soon = {.it_value = {.tv_usec = 20000}};
+	struct message_reader reader = {0};
+	struct error error = {0};
+	struct bytes attached;
+	json_t *message;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	other_end = ends[1];
+	assert_int_equal(sigaction(SIGALRM, &alarm, NULL), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+	assert_int_equal(message_read(ends[0], &reader, -1, &message, &attached, &error), 1);
+	json_decref(message);
+	close(ends[1]);
+	assert_int_equal(message_read(ends[0], &reader, -1, &message, &attached, &error),
+	                 ERR_ENVIRONMENT);
+	assert_string_equal(error.text, "");
+	close(ends[0]);
+	message_reader_fini(&reader);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(message_comes_whole_however_it_is_cut),
 		cmocka_unit_test(text_that_is_no_message_is_refused),
+		cmocka_unit_test(a_signal_while_one_waits_is_no_answer),
 	};
 
 	return cmocka_run_group_tests_name("base/message", tests, NULL, NULL);
