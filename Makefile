@@ -82,7 +82,7 @@ $(B)/libshakedown.a: $(LIB_OBJ) $(B)/obj/view/page.o
 
 $(B)/shakedown: $(patsubst %,$(B)/obj/%.o,ci client lab_socket rehearsal) \
 		$(patsubst harness/%.c,$(B)/obj/%.o,$(wildcard harness/command*.c))
-$(B)/shakedownd: $(patsubst %,$(B)/obj/%.o,worker keeper lab_socket run agenda station trial control)
+$(B)/shakedownd: $(patsubst %,$(B)/obj/%.o,worker keeper visitor lab_socket run agenda station trial control)
 # A run starts one interpreter for each board: none of them should have to compile the runner.
 $(B)/runner.ok: $(wildcard harness/runner/*.py)
 	@mkdir -p $(@D)
@@ -126,7 +126,7 @@ $(B)/tests/%: $(B)/obj/tests/%.o $(B)/libshakedown.a
 $(FUZZERS): LDFLAGS := -fsanitize=fuzzer
 $(B)/fuzz/fuzz_agent: $(B)/obj/firmware/agent.o
 $(B)/fuzz/fuzz_request: $(B)/obj/agenda.o
-$(B)/fuzz/fuzz_keeper: $(B)/obj/keeper.o $(B)/obj/lab_socket.o
+$(B)/fuzz/fuzz_keeper: $(B)/obj/keeper.o $(B)/obj/visitor.o $(B)/obj/lab_socket.o
 $(FUZZERS) $(B)/fuzz/seeds: $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/libshakedown.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -o $@

@@ -4,54 +4,26 @@
 #include "base/child.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "base/message.h"
-#include "base/message_stream.h"
 #include "flow/private_network.h"
 #include "lab_socket.h"
 #include "peer/certs.h"
 #include "peer/lock.h"
 #include "scenario/lab.h"
 #include "scenario/queue.h"
+#include "visitor.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHUNK 65536
-#define FAREWELL_MS 5000 /* for a visitor to read the last word */
-#define BURY_MS 10       /* between looks at whether all of a run is gone */
-#define LOOK_MS 200      /* between looks at whose turn is over */
-#define BACKLOG 64
-#define NAME_LEN 64
-
-struct keeper;
-struct job;
-
-/* Somebody who is connected. */
-struct visitor {
-	TAILQ_ENTRY(visitor) others;
-	struct keeper *keeper;
-	uv_pipe_t pipe;
-	uv_timer_t patience; /* until it says what it wants, or has read the last word */
-	uv_shutdown_t farewell;
-	struct message_reader reader;
-	uid_t uid;
-	char user[NAME_LEN];
-	struct job *job; /* its run, or NULL */
-	bool leaving;
-	int n_open; /* handles that libuv still knows */
-	char chunk[CHUNK];
-};
+#define BURY_MS 10  /* between looks at whether all of a run is gone */
+#define LOOK_MS 200 /* between looks at whose turn is over */
 
 enum job_state {
 	JOB_WAITING,
@@ -78,7 +50,7 @@ struct job {
 	json_t *done;      /* after it made way: what it had done */
 	bool asked_to_yield, finished;
 	char why[CHILD_STDERR_MAX + 256]; /* its process ended without a last word */
-	char cancelled_by[NAME_LEN];
+	char cancelled_by[VISITOR_NAME_LEN];
 	long long n_done, n_cells, n_failed;
 };
 
@@ -89,94 +61,28 @@ struct user {
 
 struct keeper {
 	uv_loop_t loop;
-	uv_pipe_t listener;
+	struct door door;
 	uv_signal_t terminate, interrupt, orphaned;
 	uv_timer_t turns; /* while anybody waits */
 	struct lab lab;
 	struct queue_board *boards; /* as the lab's profiles */
 	struct job **holders;       /* of each board, or NULL */
 	char **types;
-	TAILQ_HEAD(, visitor) visitors;
 	TAILQ_HEAD(, job) jobs;
-	size_t n_visitors;
 	struct user *users;
 	size_t n_users;
 	unsigned long clock; /* counts what happens to the queue */
 	unsigned long n_jobs;
 	unsigned turn_s;
-	bool for_group, stopping;
+	bool stopping;
 };
 
 static void schedule(struct keeper *keeper);
-static void listen_to(struct visitor *visitor);
 static void stop_if_done(struct keeper *keeper);
 
-/* --- visitors --------------------------------------------------------------------------------- */
-
-static void on_visitor_closed(uv_handle_t *handle)
+static struct keeper *keeper_of(const struct visitor *visitor)
 {
-	struct visitor *visitor = handle->data;
-	struct keeper *keeper = visitor->keeper;
-
-	if (--visitor->n_open > 0)
-		return;
-	TAILQ_REMOVE(&keeper->visitors, visitor, others);
-	keeper->n_visitors--;
-	message_reader_fini(&visitor->reader);
-	free(visitor);
-}
-
-static void close_visitor(struct visitor *visitor)
-{
-	visitor->leaving = true;
-	if (!uv_is_closing((uv_handle_t *)&visitor->pipe)) {
-		uv_close((uv_handle_t *)&visitor->pipe, on_visitor_closed);
-		uv_close((uv_handle_t *)&visitor->patience, on_visitor_closed);
-	}
-}
-
-static void on_patience_over(uv_timer_t *patience)
-{
-	close_visitor(patience->data);
-}
-
-static void on_farewell(uv_shutdown_t *farewell, int status)
-{
-	(void)status;
-	if (status != UV_ECANCELED)
-		close_visitor(farewell->data);
-}
-
-/* One that leaves unread what it is told is not told more. */
-static void say(struct visitor *visitor, json_t *event)
-{
-	uv_stream_t *stream = (uv_stream_t *)&visitor->pipe;
-
-	if (!visitor->leaving && uv_stream_get_write_queue_size(stream) > KEEPER_UNREAD_MAX)
-		close_visitor(visitor);
-	if (!visitor->leaving)
-		message_stream_write(stream, json_made(event), (struct bytes){0});
-	json_decref(event);
-}
-
-/* The last word has been said. */
-static void bid_farewell(struct visitor *visitor)
-{
-	if (visitor->leaving)
-		return;
-	visitor->leaving = true;
-	uv_read_stop((uv_stream_t *)&visitor->pipe);
-	uv_timer_start(&visitor->patience, on_patience_over, FAREWELL_MS, 0);
-	visitor->farewell.data = visitor;
-	if (uv_shutdown(&visitor->farewell, (uv_stream_t *)&visitor->pipe, on_farewell) != 0)
-		close_visitor(visitor);
-}
-
-static void refuse(struct visitor *visitor, int code, const char *text)
-{
-	say(visitor, json_pack("{s:s, s:i, s:b, s:b, s:s}", "event", "finished", "status", -code,
-	                       "begun", 0, "complete", 0, "error", text));
-	bid_farewell(visitor);
+	return visitor->door->context;
 }
 
 /* --- jobs ------------------------------------------------------------------------------------- */
@@ -195,6 +101,15 @@ static void forget_job(struct keeper *keeper, struct job *job)
 	json_decref(job->done);
 	free(job->boards);
 	uv_close((uv_handle_t *)&job->bury, on_bury_closed);
+}
+
+/* A run that waits needs somebody who waits for it. */
+static void forget_if_left(struct keeper *keeper, const struct visitor *visitor)
+{
+	struct job *job = visitor->job;
+
+	if (visitor->leaving && job != NULL && job->state == JOB_WAITING)
+		forget_job(keeper, job);
 }
 
 static struct user *user_of(struct keeper *keeper, uid_t uid)
@@ -251,18 +166,21 @@ static void settle_job(struct keeper *keeper, struct job *job)
 		job->state = JOB_WAITING;
 		job->came = ++keeper->clock;
 		job->asked_to_yield = false;
-		listen_to(visitor); /* the process did, until now */
-		say(visitor, json_pack("{s:s, s:s}", "event", "queued", "text",
+		visitor_hear(visitor); /* the process did, until now */
+		visitor_tell(visitor,
+		             json_pack("{s:s, s:s}", "event", "queued", "text",
 		                       "The run makes way for others and waits for its boards."));
+		forget_if_left(keeper, visitor);
 		return;
 	}
 	if (!job->finished) {
 		snprintf(text, sizeof(text), "the run was cut short: %s",
 		         job->done != NULL ? "its next part was cancelled" : job->why);
-		say(visitor, json_pack("{s:s, s:i, s:b, s:b, s:s}", "event", "finished", "status",
-		                       -ERR_ENVIRONMENT, "begun", 1, "complete", 0, "error", text));
+		visitor_tell(visitor, json_pack("{s:s, s:i, s:b, s:b, s:s}", "event", "finished",
+		                                "status", -ERR_ENVIRONMENT, "begun", 1, "complete",
+		                                0, "error", text));
 	}
-	bid_farewell(visitor);
+	visitor_dismiss(visitor);
 	forget_job(keeper, job);
 }
 
@@ -270,7 +188,7 @@ static void settle_job(struct keeper *keeper, struct job *job)
 static void on_bury(uv_timer_t *bury)
 {
 	struct job *job = bury->data;
-	struct keeper *keeper = job->visitor->keeper;
+	struct keeper *keeper = keeper_of(job->visitor);
 	bool patient = ++job->n_looks * BURY_MS < CHILD_GRACE_MS;
 
 	while (waitpid(-job->session, NULL, WNOHANG) > 0)
@@ -286,7 +204,7 @@ static void on_bury(uv_timer_t *bury)
 static void take_progress(struct job *job, const json_t *message)
 {
 	if (job->since_ms == 0)
-		job->since_ms = uv_now(&job->visitor->keeper->loop);
+		job->since_ms = uv_now(&keeper_of(job->visitor)->loop);
 	job->n_done = json_number(message, "done");
 	job->n_cells = json_number(message, "cells");
 	job->n_failed = json_number(message, "failed");
@@ -357,13 +275,11 @@ static int start_process(struct keeper *keeper, struct job *job, struct error *e
 	char *program = file_sibling_program("shakedownd");
 	char *const arguments[] = {program, "--run-for-lab", NULL};
 	json_t *request = make_request(keeper, job);
-	uv_os_fd_t fd;
 	int rc;
 
-	CHECK(uv_fileno((uv_handle_t *)&job->visitor->pipe, &fd) == 0);
 	private_network_spawn_begin();
-	rc = child_start_with(&job->child, &keeper->loop, "the run's process", arguments, NULL, fd,
-	                      &job_events, job, error);
+	rc = child_start_with(&job->child, &keeper->loop, "the run's process", arguments, NULL,
+	                      visitor_fd(job->visitor), &job_events, job, error);
 	private_network_spawn_end();
 	if (rc == 0) {
 		job->session = child_pid(job->child);
@@ -387,13 +303,13 @@ static void begin_job(struct keeper *keeper, struct job *job, const size_t chose
 		keeper->holders[chosen[i]] = job;
 	}
 	user_of(keeper, job->visitor->uid)->served = ++keeper->clock;
-	uv_read_stop((uv_stream_t *)&job->visitor->pipe);
+	visitor_leave_unheard(job->visitor);
 	job->state = JOB_RUNNING;
 	job->since_ms = 0;
 	if (start_process(keeper, job, &error) == 0)
 		return;
 	free_boards(keeper, job);
-	refuse(job->visitor, error.code, error.text);
+	visitor_refuse(job->visitor, error.code, error.text);
 	forget_job(keeper, job);
 }
 
@@ -413,8 +329,7 @@ static struct queue_run *list_runs(struct keeper *keeper, struct job ***jobs, si
 	CHECK(runs != NULL && *jobs != NULL);
 	*n = 0;
 	TAILQ_FOREACH(job, &keeper->jobs, others) {
-		/* Half a message is the keeper's to read. */
-		bool waits = job->state == JOB_WAITING && job->visitor->reader.held.len == 0;
+		bool waits = job->state == JOB_WAITING && !visitor_is_amid_words(job->visitor);
 
 		(*jobs)[*n] = job;
 		runs[(*n)++] = (struct queue_run){
@@ -502,20 +417,20 @@ static void tell_wait(struct keeper *keeper, struct job *job)
 	         "Waiting for boards as run %lu, beside %zu other run%s; `shakedown status` shows "
 	         "them.",
 	         job->id, n_before, n_before == 1 ? "" : "s");
-	say(job->visitor, json_pack("{s:s, s:s}", "event", "queued", "text", text));
+	visitor_tell(job->visitor, json_pack("{s:s, s:s}", "event", "queued", "text", text));
 }
 
 /* --- what visitors want ----------------------------------------------------------------------- */
 
 static void take_run(struct visitor *visitor, const json_t *request)
 {
-	struct keeper *keeper = visitor->keeper;
+	struct keeper *keeper = keeper_of(visitor);
 	struct error error = {0};
 	struct job *job;
 
 	if (queue_check(keeper->boards, keeper->lab.n_profiles, json_object_get(request, "boards"),
 	                &error) != 0) {
-		refuse(visitor, error.code, error.text);
+		visitor_refuse(visitor, error.code, error.text);
 		return;
 	}
 	job = calloc(1, sizeof(*job));
@@ -565,7 +480,7 @@ static json_t *describe_job(const struct keeper *keeper, const struct job *job)
 
 static void take_status(struct visitor *visitor, const json_t *request)
 {
-	const struct keeper *keeper = visitor->keeper;
+	const struct keeper *keeper = keeper_of(visitor);
 	json_t *boards = json_made(json_array()), *runs = json_made(json_array());
 	const struct job *job;
 
@@ -574,8 +489,8 @@ static void take_status(struct visitor *visitor, const json_t *request)
 		json_array_append_new(boards, describe_board(keeper, i));
 	TAILQ_FOREACH(job, &keeper->jobs, others)
 		json_array_append_new(runs, describe_job(keeper, job));
-	say(visitor, json_pack("{s:s, s:o, s:o}", "event", "status", "boards", boards, "runs",
-	                       runs));
+	visitor_tell(visitor, json_pack("{s:s, s:o, s:o}", "event", "status", "boards", boards,
+	                                "runs", runs));
 }
 
 static bool may_cancel(const struct visitor *visitor, const struct job *job)
@@ -591,7 +506,7 @@ static struct job *find_job(const struct visitor *visitor, const json_t *number,
 	struct job *job, *found = NULL;
 	size_t n = 0;
 
-	TAILQ_FOREACH(job, &visitor->keeper->jobs, others) {
+	TAILQ_FOREACH(job, &keeper_of(visitor)->jobs, others) {
 		if (number != NULL ? json_integer_value(number) != (json_int_t)job->id
 		                   : visitor->uid != job->visitor->uid)
 			continue;
@@ -612,7 +527,7 @@ static struct job *find_job(const struct visitor *visitor, const json_t *number,
 
 static void cancel_job(struct keeper *keeper, struct job *job, const char *who)
 {
-	char why[NAME_LEN + 64];
+	char why[VISITOR_NAME_LEN + 64];
 	json_t *order;
 
 	snprintf(job->cancelled_by, sizeof(job->cancelled_by), "%s", who);
@@ -620,11 +535,11 @@ static void cancel_job(struct keeper *keeper, struct job *job, const char *who)
 	if (job->state == JOB_WAITING) {
 		struct visitor *visitor = job->visitor;
 
+		visitor_tell(visitor, json_pack("{s:s, s:i, s:b, s:b, s:s}", "event", "finished",
+		                                "status", -ERR_ENVIRONMENT, "begun",
+		                                job->done != NULL, "complete", 0, "error", why));
+		visitor_dismiss(visitor);
 		forget_job(keeper, job);
-		say(visitor, json_pack("{s:s, s:i, s:b, s:b, s:s}", "event", "finished", "status",
-		                       -ERR_ENVIRONMENT, "begun", job->done != NULL, "complete", 0,
-		                       "error", why));
-		bid_farewell(visitor);
 	} else if (job->child != NULL) {
 		order = json_made(json_pack("{s:s, s:s}", "op", "cancel", "why", why));
 		child_send(job->child, order);
@@ -644,15 +559,15 @@ static void take_cancel(struct visitor *visitor, const json_t *request)
 		job = NULL;
 	}
 	if (job == NULL) {
-		refuse(visitor, error.code, error.text);
+		visitor_refuse(visitor, error.code, error.text);
 		return;
 	}
-	cancel_job(visitor->keeper, job, visitor->user);
-	say(visitor, json_pack("{s:s, s:I}", "event", "done", "run", (json_int_t)id));
-	schedule(visitor->keeper);
+	cancel_job(keeper_of(visitor), job, visitor->user);
+	visitor_tell(visitor, json_pack("{s:s, s:I}", "event", "done", "run", (json_int_t)id));
+	schedule(keeper_of(visitor));
 }
 
-static void take_request(struct visitor *visitor, const json_t *request)
+static void on_said(struct visitor *visitor, const json_t *request)
 {
 	static const struct {
 		const char *op;
@@ -660,10 +575,9 @@ static void take_request(struct visitor *visitor, const json_t *request)
 	} ops[] = {{"run", take_run}, {"status", take_status}, {"cancel", take_cancel}};
 	const char *op = json_text(request, "op");
 
-	uv_timer_stop(&visitor->patience);
 	if (visitor->job != NULL) { /* all that it may do is to think better of it */
 		if (strcmp(op, "cancel") == 0)
-			cancel_job(visitor->keeper, visitor->job, visitor->user);
+			cancel_job(keeper_of(visitor), visitor->job, visitor->user);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
@@ -671,153 +585,26 @@ static void take_request(struct visitor *visitor, const json_t *request)
 			ops[i].take(visitor, request);
 			return;
 		}
-	refuse(visitor, ERR_INPUT, "this daemon knows no such request");
+	visitor_refuse(visitor, ERR_INPUT, "this daemon knows no such request");
 }
 
-static void give_chunk(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+static void on_paused(struct visitor *visitor)
 {
-	struct visitor *visitor = handle->data;
+	struct keeper *keeper = keeper_of(visitor);
 
-	(void)suggested;
-	*buffer = uv_buf_init(visitor->chunk, sizeof(visitor->chunk));
-}
-
-/* Until its run begins, or it is gone, a visitor is heard here. */
-static void hear(struct visitor *visitor)
-{
-	struct bytes attached;
-	struct error error = {0};
-	json_t *request;
-	int rc = 0;
-
-	while (!visitor->leaving &&
-	       (visitor->job == NULL || visitor->job->state == JOB_WAITING) &&
-	       (rc = message_next(&visitor->reader, &request, &attached, &error)) == 1) {
-		take_request(visitor, request);
-		json_decref(request);
-	}
-	if (!visitor->leaving && rc < 0)
-		refuse(visitor, ERR_INPUT, error.text);
-	else if (!visitor->leaving && visitor->reader.held.len > KEEPER_REQUEST_MAX)
-		refuse(visitor, ERR_INPUT, "the request is too large");
-}
-
-static void on_words(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
-{
-	struct visitor *visitor = stream->data;
-	struct keeper *keeper = visitor->keeper;
-
-	if (n >= 0) {
-		message_feed(&visitor->reader, buffer->base, (size_t)n);
-		hear(visitor);
-	}
-	if ((n < 0 || visitor->leaving) && visitor->job != NULL &&
-	    visitor->job->state == JOB_WAITING)
-		forget_job(keeper, visitor->job);
-	if (n < 0)
-		close_visitor(visitor);
+	forget_if_left(keeper, visitor);
 	schedule(keeper);
 }
 
-static void listen_to(struct visitor *visitor)
-{
-	uv_read_start((uv_stream_t *)&visitor->pipe, give_chunk, on_words);
-}
-
-/* --- the door --------------------------------------------------------------------------------- */
-
-static void name_user(struct visitor *visitor)
-{
-	const struct passwd *user = getpwuid(visitor->uid);
-
-	if (user != NULL)
-		snprintf(visitor->user, sizeof(visitor->user), "%s", user->pw_name);
-	else
-		snprintf(visitor->user, sizeof(visitor->user), "user %u", (unsigned)visitor->uid);
-}
-
-/* Who the other end is, by the kernel's word. */
-static bool identify(struct visitor *visitor)
-{
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-	uv_os_fd_t fd;
-
-	if (uv_fileno((uv_handle_t *)&visitor->pipe, &fd) != 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
-		return false;
-	visitor->uid = peer.uid;
-	name_user(visitor);
-	return visitor->keeper->for_group || peer.uid == 0 || peer.uid == geteuid();
-}
-
-static void on_visitor(uv_stream_t *listener, int status)
-{
-	struct keeper *keeper = listener->data;
-	struct visitor *visitor = calloc(1, sizeof(*visitor));
-
-	CHECK(visitor != NULL);
-	visitor->keeper = keeper;
-	CHECK(uv_pipe_init(&keeper->loop, &visitor->pipe, 0) == 0);
-	CHECK(uv_timer_init(&keeper->loop, &visitor->patience) == 0);
-	visitor->pipe.data = visitor->patience.data = visitor;
-	visitor->n_open = 2;
-	TAILQ_INSERT_TAIL(&keeper->visitors, visitor, others);
-	keeper->n_visitors++;
-	if (status != 0 || uv_accept(listener, (uv_stream_t *)&visitor->pipe) != 0 ||
-	    keeper->n_visitors > KEEPER_VISITORS_MAX || keeper->stopping) {
-		close_visitor(visitor);
-		return;
-	}
-	if (!identify(visitor)) {
-		refuse(visitor, ERR_INPUT, "this daemon serves another user");
-		return;
-	}
-	uv_timer_start(&visitor->patience, on_patience_over, KEEPER_ASK_MS, 0);
-	listen_to(visitor);
-}
-
-static int give_to_group(const char *path, const char *name, struct error *error)
-{
-	const struct group *group = getgrnam(name);
-
-	if (group == NULL)
-		return error_set(error, ERR_INPUT, "--group %s: there is no such group", name);
-	if (chown(path, (uid_t)-1, group->gr_gid) != 0 || chmod(path, 0660) != 0)
-		return error_system(error, ERR_ENVIRONMENT, errno,
-		                    "cannot give %s to the group %s", path, name);
-	return 0;
-}
-
-/* What a daemon that was killed left is in the way; one at work holds the lock. */
-static int listen_at(struct keeper *keeper, const char *path, const char *group,
-                     struct error *error)
-{
-	mode_t before = umask(0177);
-	int rc;
-
-	unlink(path);
-	rc = uv_pipe_bind(&keeper->listener, path);
-	umask(before);
-	if (rc == 0)
-		rc = uv_listen((uv_stream_t *)&keeper->listener, BACKLOG, on_visitor);
-	if (rc != 0)
-		return error_set(error, ERR_ENVIRONMENT, "cannot listen on %s: %s", path,
-		                 uv_strerror(rc));
-	return group != NULL ? give_to_group(path, group, error) : 0;
-}
+static const struct door_events door_events = {.said = on_said, .paused = on_paused};
 
 /* --- beginning and end ------------------------------------------------------------------------ */
 
 static void stop_if_done(struct keeper *keeper)
 {
-	struct visitor *visitor;
-
 	if (!keeper->stopping || !TAILQ_EMPTY(&keeper->jobs))
 		return;
-	TAILQ_FOREACH(visitor, &keeper->visitors, others)
-		if (!visitor->leaving)
-			close_visitor(visitor);
+	door_clear(&keeper->door);
 	if (uv_is_closing((uv_handle_t *)&keeper->turns))
 		return;
 	uv_close((uv_handle_t *)&keeper->turns, NULL);
@@ -833,7 +620,7 @@ static void on_signal(uv_signal_t *handle, int number)
 
 	(void)number;
 	if (!keeper->stopping)
-		uv_close((uv_handle_t *)&keeper->listener, NULL); /* and removes the socket */
+		door_close(&keeper->door);
 	keeper->stopping = true;
 	for (job = TAILQ_FIRST(&keeper->jobs); job != NULL; job = next) {
 		next = TAILQ_NEXT(job, others);
@@ -909,10 +696,9 @@ static int serve(struct keeper *keeper, const char *path, const char *group, str
 	int rc;
 
 	CHECK(uv_loop_init(&keeper->loop) == 0);
-	CHECK(uv_pipe_init(&keeper->loop, &keeper->listener, 0) == 0);
 	CHECK(uv_timer_init(&keeper->loop, &keeper->turns) == 0);
-	keeper->listener.data = keeper->turns.data = keeper;
-	rc = listen_at(keeper, path, group, error);
+	keeper->turns.data = keeper;
+	rc = door_open(&keeper->door, &keeper->loop, path, group, &door_events, keeper, error);
 	if (rc != 0)
 		return rc;
 	watch_signal(keeper, &keeper->terminate, SIGTERM, on_signal);
@@ -936,10 +722,8 @@ int keeper_serve(const struct keeper_options *options, struct error *error)
 	signal(SIGPIPE, SIG_IGN);
 	private_network_keep_right();
 	prctl(PR_SET_CHILD_SUBREAPER, 1); /* what a run leaves is ours to end */
-	TAILQ_INIT(&keeper.visitors);
 	TAILQ_INIT(&keeper.jobs);
 	keeper.turn_s = options->turn_s;
-	keeper.for_group = options->group != NULL;
 	rc = lab_load(&keeper.lab, options->lab, error);
 	if (rc == 0) {
 		list_boards(&keeper);

@@ -20,10 +20,6 @@
 
 #include "base/error.h"
 
-#define KEEPER_VISITORS_MAX 256       /* connections at once; more are closed */
-#define KEEPER_ASK_MS 10000           /* for a visitor to say what it wants */
-#define KEEPER_REQUEST_MAX (24u << 20) /* bytes */
-#define KEEPER_UNREAD_MAX (1u << 20)  /* bytes that a visitor who waits may leave unread */
 #define KEEPER_TURN_S 300
 
 struct keeper_options {
