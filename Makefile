@@ -206,7 +206,7 @@ bench: all certs $(addprefix $(B)/tests/bench/,handshakes answers) bench-decode
 	@harness/tests/bench.sh $(B)
 
 # What a run costs as it grows, into docs/performance.md and its plot. Or, shorter: CELLS=10000 make bench-plot
-bench-plot: all certs
+bench-plot: all certs $(B)/tests/bench/handshakes
 	@PYTHONDONTWRITEBYTECODE=1 nice $(PYTHON) harness/tests/bench/growth.py $(B) $(CELLS)
 
 bench-decode: all certs $(addprefix $(B)/tests/bench/,make_capture count_packets measure)
