@@ -48,7 +48,7 @@ struct job {
 	unsigned n_looks;
 	uint64_t since_ms; /* its turn goes on: since its first cell on these boards; else 0 */
 	json_t *done;      /* after it made way: what it had done */
-	bool asked_to_yield, finished;
+	bool asked_to_yield, yielded, finished; /* this part of it */
 	char why[CHILD_STDERR_MAX + 256]; /* its process ended without a last word */
 	char cancelled_by[VISITOR_NAME_LEN];
 	long long n_done, n_cells, n_failed;
@@ -158,14 +158,13 @@ static void settle_job(struct keeper *keeper, struct job *job)
 	struct visitor *visitor = job->visitor;
 	char text[sizeof(job->why) + 64];
 
-	if (job->done != NULL)
+	if (job->yielded)
 		fix_words(keeper, job);
 	free_boards(keeper, job);
-	if (job->done != NULL && !job->finished && job->cancelled_by[0] == '\0' &&
+	if (job->yielded && !job->finished && job->cancelled_by[0] == '\0' &&
 	    !keeper->stopping) {
 		job->state = JOB_WAITING;
 		job->came = ++keeper->clock;
-		job->asked_to_yield = false;
 		visitor_hear(visitor); /* the process did, until now */
 		visitor_tell(visitor,
 		             json_pack("{s:s, s:s}", "event", "queued", "text",
@@ -175,10 +174,8 @@ static void settle_job(struct keeper *keeper, struct job *job)
 	}
 	if (!job->finished) {
 		snprintf(text, sizeof(text), "the run was cut short: %s",
-		         job->done != NULL ? "its next part was cancelled" : job->why);
-		visitor_tell(visitor, json_pack("{s:s, s:i, s:b, s:b, s:s}", "event", "finished",
-		                                "status", -ERR_ENVIRONMENT, "begun", 1, "complete",
-		                                0, "error", text));
+		         job->yielded ? "its next part was cancelled" : job->why);
+		visitor_finish(visitor, ERR_ENVIRONMENT, true, text);
 	}
 	visitor_dismiss(visitor);
 	forget_job(keeper, job);
@@ -219,6 +216,7 @@ static void on_job_message(void *context, json_t *message, struct bytes attached
 	if (strcmp(event, "progress") == 0) {
 		take_progress(job, message);
 	} else if (strcmp(event, "yielded") == 0) {
+		job->yielded = true;
 		json_decref(job->done);
 		job->done = json_incref(json_object_get(message, "done"));
 	} else if (strcmp(event, "finished") == 0) {
@@ -305,11 +303,12 @@ static void begin_job(struct keeper *keeper, struct job *job, const size_t chose
 	user_of(keeper, job->visitor->uid)->served = ++keeper->clock;
 	visitor_leave_unheard(job->visitor);
 	job->state = JOB_RUNNING;
+	job->asked_to_yield = job->yielded = job->finished = false;
 	job->since_ms = 0;
 	if (start_process(keeper, job, &error) == 0)
 		return;
 	free_boards(keeper, job);
-	visitor_refuse(job->visitor, error.code, error.text);
+	visitor_finish(job->visitor, error.code, job->done != NULL, error.text);
 	forget_job(keeper, job);
 }
 
@@ -430,7 +429,7 @@ static void take_run(struct visitor *visitor, const json_t *request)
 
 	if (queue_check(keeper->boards, keeper->lab.n_profiles, json_object_get(request, "boards"),
 	                &error) != 0) {
-		visitor_refuse(visitor, error.code, error.text);
+		visitor_finish(visitor, error.code, false, error.text);
 		return;
 	}
 	job = calloc(1, sizeof(*job));
@@ -533,12 +532,7 @@ static void cancel_job(struct keeper *keeper, struct job *job, const char *who)
 	snprintf(job->cancelled_by, sizeof(job->cancelled_by), "%s", who);
 	snprintf(why, sizeof(why), "the run was cancelled by %s", who);
 	if (job->state == JOB_WAITING) {
-		struct visitor *visitor = job->visitor;
-
-		visitor_tell(visitor, json_pack("{s:s, s:i, s:b, s:b, s:s}", "event", "finished",
-		                                "status", -ERR_ENVIRONMENT, "begun",
-		                                job->done != NULL, "complete", 0, "error", why));
-		visitor_dismiss(visitor);
+		visitor_finish(job->visitor, ERR_ENVIRONMENT, job->done != NULL, why);
 		forget_job(keeper, job);
 	} else if (job->child != NULL) {
 		order = json_made(json_pack("{s:s, s:s}", "op", "cancel", "why", why));
@@ -559,7 +553,7 @@ static void take_cancel(struct visitor *visitor, const json_t *request)
 		job = NULL;
 	}
 	if (job == NULL) {
-		visitor_refuse(visitor, error.code, error.text);
+		visitor_finish(visitor, error.code, false, error.text);
 		return;
 	}
 	cancel_job(keeper_of(visitor), job, visitor->user);
@@ -585,7 +579,7 @@ static void on_said(struct visitor *visitor, const json_t *request)
 			ops[i].take(visitor, request);
 			return;
 		}
-	visitor_refuse(visitor, ERR_INPUT, "this daemon knows no such request");
+	visitor_finish(visitor, ERR_INPUT, false, "this daemon knows no such request");
 }
 
 static void on_paused(struct visitor *visitor)

@@ -74,10 +74,10 @@ void visitor_tell(struct visitor *visitor, json_t *event)
 	json_decref(event);
 }
 
-void visitor_refuse(struct visitor *visitor, int code, const char *text)
+void visitor_finish(struct visitor *visitor, int code, bool begun, const char *text)
 {
 	visitor_tell(visitor, json_pack("{s:s, s:i, s:b, s:b, s:s}", "event", "finished", "status",
-	                                -code, "begun", 0, "complete", 0, "error", text));
+	                                -code, "begun", begun, "complete", 0, "error", text));
 	visitor_dismiss(visitor);
 }
 
@@ -97,9 +97,9 @@ static void take_words(struct visitor *visitor)
 		json_decref(message);
 	}
 	if (!visitor->leaving && rc < 0)
-		visitor_refuse(visitor, ERR_INPUT, error.text);
+		visitor_finish(visitor, ERR_INPUT, false, error.text);
 	else if (!visitor->leaving && visitor->reader.held.len > VISITOR_REQUEST_MAX)
-		visitor_refuse(visitor, ERR_INPUT, "the request is too large");
+		visitor_finish(visitor, ERR_INPUT, false, "the request is too large");
 }
 
 static void on_words(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
@@ -192,7 +192,7 @@ static void on_visitor(uv_stream_t *listener, int status)
 		return;
 	}
 	if (!identify(visitor)) {
-		visitor_refuse(visitor, ERR_INPUT, "this daemon serves another user");
+		visitor_finish(visitor, ERR_INPUT, false, "this daemon serves another user");
 		return;
 	}
 	uv_timer_start(&visitor->patience, on_patience_over, VISITOR_ASK_MS, 0);

@@ -95,7 +95,10 @@ void visitor_tell(struct visitor *visitor, json_t *event);
 /* The last word has been said: closed when it has been read, or is not. */
 void visitor_dismiss(struct visitor *visitor);
 
-/* Says why it does not get what it wants (`code`: an ERR_), and dismisses it. */
-void visitor_refuse(struct visitor *visitor, int code, const char *text);
+/*
+ * Says that its run is over, after something of it was done or (`begun` false) nothing, and why
+ * (`code`: an ERR_); and dismisses it.
+ */
+void visitor_finish(struct visitor *visitor, int code, bool begun, const char *text);
 
 #endif

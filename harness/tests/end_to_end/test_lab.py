@@ -79,6 +79,11 @@ class Daemon(Lab):
         run.wait_for_cells(2)
         return run
 
+    def resume(self, out: Path) -> Run:
+        run = Run([SHAKEDOWN, "run", "--resume", str(out)], self.env, self.folder, private=False)
+        self.addCleanup(run.give_up)
+        return run
+
     def ask(self, *words: str) -> tuple[int, str, str]:
         return self.shakedown(*words, "--daemon", self.socket)
 
@@ -158,9 +163,7 @@ class Shared(Daemon):
         self.assertEqual(done.status, 3)
         self.assertRegex(done.complaint, r"^the run was cancelled by \w+; the report of what was done is in ")
         self.wait_until_free()
-        resumed = Run([SHAKEDOWN, "run", "--resume", str(self.outs[0])], self.env, self.folder, private=False)
-        self.addCleanup(resumed.give_up)
-        self.assertEqual(resumed.finish().status, 0)
+        self.assertEqual(self.resume(self.outs[0]).finish().status, 0)
         self.check_whole(self.outs[0], N_LONG)
 
     def test_many_boards_at_once(self) -> None:
@@ -193,6 +196,22 @@ class Turns(Daemon):
         self.assertEqual(done.status, 0, done.err)
         self.check_whole(self.outs[0], N_LONG)
         ran = first.cells()
+        self.assertEqual(len(ran), len(set(ran)))
+
+    def test_process_that_is_killed_in_a_later_part_ends_the_run(self) -> None:
+        self.keep(virtual("a"))
+        first = self.long_run("a")
+        self.assertEqual(self.client("a").finish().status, 1)
+        first.wait_for_line("The run makes way for others")
+        first.wait_for_cells(len(first.cells()) + 2)
+        os.kill(self.worker(), signal.SIGKILL)
+        done = first.finish()
+        self.assertEqual(done.status, 3)
+        self.assertIn("the run was cut short: the run's process was ended by signal 9", done.complaint)
+        resumed = self.resume(self.outs[0])
+        self.assertEqual(resumed.finish().status, 0)
+        self.check_whole(self.outs[0], N_LONG)
+        ran = first.cells() + resumed.cells()
         self.assertEqual(len(ran), len(set(ran)))
 
     def test_client_whose_run_made_way_is_heard_while_it_waits_again(self) -> None:
@@ -281,8 +300,7 @@ class Deaths(Daemon):
         until("the run's process is gone", lambda: process(worker) is None)
         self.end_daemon()
         self.keep(virtual("a"), virtual("b", "openssl"))
-        resumed = Run([SHAKEDOWN, "run", "--resume", str(self.outs[0])], self.env, self.folder, private=False)
-        self.addCleanup(resumed.give_up)
+        resumed = self.resume(self.outs[0])
         self.assertEqual(resumed.finish().status, 1)
         self.check_whole(self.outs[0], 2 * N_CASES)
 
