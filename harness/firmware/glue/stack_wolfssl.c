@@ -188,12 +188,13 @@ static int set_up_context(struct session *session)
 	return rc;
 }
 
-static int set_up_secrets(struct session *session)
+/* A session that is of no use is no failure: the handshake is a full one. */
+static void set_up_secrets(struct session *session)
 {
 	wolfSSL_set_ex_data(session->ssl, 0, session);
-	if (session->job.run->resume && last_session != NULL)
-		return wolfSSL_set_session(session->ssl, last_session);
-	return WOLFSSL_SUCCESS;
+	if (session->job.run->resume && last_session != NULL &&
+	    wolfSSL_set_session(session->ssl, last_session) != WOLFSSL_SUCCESS)
+		forget();
 }
 
 static int set_up_ssl(struct session *session)
@@ -212,8 +213,7 @@ static int set_up_ssl(struct session *session)
 	if (rc == WOLFSSL_SUCCESS && run->alpn[0] != '\0')
 		rc = wolfSSL_UseALPN(session->ssl, (char *)run->alpn, (unsigned)strlen(run->alpn),
 		                     WOLFSSL_ALPN_CONTINUE_ON_MISMATCH);
-	if (rc == WOLFSSL_SUCCESS)
-		rc = set_up_secrets(session);
+	set_up_secrets(session);
 	return rc;
 }
 
@@ -224,7 +224,7 @@ static void free_session(void *context)
 	if (session->ssl != NULL && wolfSSL_is_init_finished(session->ssl)) {
 		forget();
 		last_session = wolfSSL_get1_session(session->ssl);
-#if defined(OPENSSL_EXTRA) /* else the next handshake finds out, and is a full one */
+#if defined(OPENSSL_EXTRA) /* else the next connection finds out */
 		if (last_session != NULL && !wolfSSL_SESSION_is_resumable(last_session))
 			forget();
 #endif
