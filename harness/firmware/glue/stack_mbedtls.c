@@ -286,6 +286,12 @@ static int set_up(struct session *session)
 	mbedtls_ssl_conf_rng(&session->config, mbedtls_ctr_drbg_random, &session->random);
 	mbedtls_ssl_conf_dbg(&session->config, on_debug, session);
 	mbedtls_debug_set_threshold(ALERT_DEBUG_LEVEL);
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3) && defined(MBEDTLS_SSL_SESSION_TICKETS) && \
+	MBEDTLS_VERSION_NUMBER >= 0x03060100
+	/* Else tickets of TLS 1.3 are ignored. */
+	mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
+		&session->config, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
+#endif
 	set_versions(session);
 	rc = set_alpn(session);
 	if (rc == 0)

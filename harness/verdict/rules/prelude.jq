@@ -60,7 +60,14 @@ def wire_version: .witnesses.wire.version // "" | ltrimstr("TLS ");
 def started: .witnesses.wire.start // "";
 def message($from; $type):
   [.witnesses.wire.messages[]? | select(.from == $from and .type == $type)][0];
+# Of the handshake.
+def longest_message:
+  [.witnesses.wire.messages[]?
+   | select(.from == "server" and (.type | IN("application_data", "alert", "change_cipher_spec") | not))]
+  | max_by(.length // 0) // {};
 def faultless: (.server.faults // []) == [];
+# The chain goes on past the root that the board is to trust.
+def is_cross_signed: any(server_certificates[]; startswith("cross-signed-root") or startswith("cross-signed-by-"));
 # The certificates that a side sent, its own first.
 def chain_of($from): [.witnesses.wire.certificates[]? | select(.from == $from)][0].chain // [];
 def chain: chain_of("server");
