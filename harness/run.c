@@ -247,8 +247,8 @@ static void on_station_ready(void *context, struct station *station)
 }
 
 /*
- * A capture that does not see what the server has is on the wrong interface: a board whose traffic
- * takes another way. The servers' own sockets are the better witness then.
+ * A capture that sees nothing of what the servers have is on the wrong interface: the boards'
+ * traffic takes another way. The servers' own sockets are the better witness then.
  */
 static void do_without_blind_sniffer(struct run *run)
 {
@@ -258,9 +258,9 @@ static void do_without_blind_sniffer(struct run *run)
 		return;
 	run->apparatus.sniffer = NULL;
 	snprintf(text, sizeof(text),
-	         "The capture on %s did not see a connection that the server had: the board's way "
-	         "does not lead through it. The servers' own sockets tell instead.",
-	         run->agenda.interface);
+	         "The capture on %s saw none of the %u connections that the servers had so far: the "
+	         "boards' way does not lead through it. The servers' own sockets tell instead.",
+	         run->agenda.interface, run->apparatus.n_unseen);
 	notice(run, text);
 }
 
@@ -566,11 +566,20 @@ static void on_sniffer_refused(void *context, const char *text)
 	do_without_sniffer(context, text);
 }
 
+static void note_sniffer_end(struct apparatus *apparatus, const char *why)
+{
+	apparatus->lost_sniffer = apparatus->n_sniffers;
+	snprintf(apparatus->sniffer_end, sizeof(apparatus->sniffer_end), "%s", why);
+	utf8_repair(apparatus->sniffer_end);
+}
+
 static void on_sniffer_exited(void *context, const char *why)
 {
 	struct run *run = context;
 	bool was_at_work = run->apparatus.sniffer != NULL;
 
+	if (was_at_work && why[0] != '\0')
+		note_sniffer_end(&run->apparatus, why);
 	run->sniffer = NULL;
 	run->apparatus.sniffer = NULL;
 	run->n_open--;

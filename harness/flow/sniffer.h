@@ -11,7 +11,7 @@
 #include <jansson.h>
 #include <uv.h>
 
-#define SNIFFER_START_MS 5000 /* for the capture to be opened */
+#define SNIFFER_START_MS 15000 /* for the capture to be opened: on a busy machine, seconds */
 
 struct sniffer;
 

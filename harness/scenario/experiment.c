@@ -279,6 +279,15 @@ static void fall_back_on_tap(struct experiment *experiment)
 	json_decref(connections);
 }
 
+bool apparatus_is_blind(struct apparatus *apparatus, const json_t *connections)
+{
+	if (json_array_size(connections) > 0)
+		apparatus->sniffer_sees = true;
+	else
+		apparatus->n_unseen++;
+	return !apparatus->sniffer_sees && apparatus->n_unseen >= APPARATUS_UNSEEN_MAX;
+}
+
 static void on_collected(void *context, const struct sniffer_collected *what)
 {
 	struct experiment *experiment = context;
@@ -288,9 +297,9 @@ static void on_collected(void *context, const struct sniffer_collected *what)
 		free_when_unused(experiment);
 		return;
 	}
-	experiment->blind = json_is_array(what->connections) &&
-	                    json_array_size(what->connections) == 0 &&
-	                    json_flag(experiment->server, "connected");
+	experiment->blind = json_flag(experiment->server, "connected") &&
+	                    json_is_array(what->connections) && what->dropped == 0 &&
+	                    apparatus_is_blind(experiment->apparatus, what->connections);
 	if (what->connections == NULL)
 		note_trouble(experiment, "sniffer", what->note);
 	else
@@ -308,15 +317,26 @@ static unsigned sniffer_number(const struct apparatus *apparatus)
 	return apparatus->sniffer != NULL ? apparatus->n_sniffers : 0;
 }
 
+/* A sniffer that the owner does without, because it sees nothing, was not lost. */
+static void note_lost_sniffer(struct experiment *experiment)
+{
+	const struct apparatus *apparatus = experiment->apparatus;
+	char text[ERROR_TEXT_MAX + 64];
+
+	if (experiment->sniffer == 0 || experiment->sniffer > apparatus->lost_sniffer)
+		return;
+	snprintf(text, sizeof(text), "the sniffer was lost in the middle of the cell: %s",
+	         apparatus->sniffer_end);
+	note_trouble(experiment, "sniffer", text);
+}
+
 static void collect(struct experiment *experiment)
 {
 	bool connected = json_flag(experiment->server, "connected");
-	bool lost = experiment->sniffer != sniffer_number(experiment->apparatus);
+	bool gone = experiment->sniffer != sniffer_number(experiment->apparatus);
 
-	if (lost && experiment->sniffer != 0)
-		note_trouble(experiment, "sniffer",
-		             "the sniffer was lost in the middle of the cell");
-	if (lost || experiment->sniffer == 0 || experiment->port == 0) {
+	note_lost_sniffer(experiment);
+	if (gone || experiment->sniffer == 0 || experiment->port == 0) {
 		enter(experiment, PHASE_DONE);
 		return;
 	}

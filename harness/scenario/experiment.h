@@ -32,7 +32,11 @@ struct apparatus {
 	uv_loop_t *loop;
 	struct server *server;
 	struct sniffer *sniffer; /* NULL: the server's own tap is the only witness of the wire */
-	unsigned n_sniffers;     /* how many there have been */
+	unsigned n_sniffers;     /* how many there have been, */
+	unsigned lost_sniffer;   /* the number of the last that ended by itself; 0: none, */
+	char sniffer_end[ERROR_TEXT_MAX]; /* and how: a sentence */
+	bool sniffer_sees;   /* one of them had connections to tell of, */
+	unsigned n_unseen;   /* or this many that a server had, and it had not */
 	const char *certificates; /* the folder certs/out */
 	unsigned n_runs;          /* counts the boards' runs, whose ids must differ */
 };
@@ -44,7 +48,7 @@ struct observation {
 	json_t *timings_ms;   /* whole phases of this attempt */
 	struct bytes capture; /* pcapng with secrets, borrowed for the call; or empty */
 	struct bytes keylog;  /* the secrets alone, the same */
-	bool blind;           /* the sniffer was at work and saw nothing of what the server had */
+	bool blind;           /* see apparatus_is_blind */
 };
 
 struct experiment_plan {
@@ -54,6 +58,16 @@ struct experiment_plan {
 };
 
 struct experiment;
+
+#define APPARATUS_UNSEEN_MAX 3 /* a slow sniffer may miss the first connections of a run */
+
+/*
+ * Takes account of one connection that the server had, and of `connections`, a list of what the
+ * sniffer had to tell of its port. True if the sniffer looks where no board's way leads: it has
+ * told of none yet, and this is the APPARATUS_UNSEEN_MAX-th time. One that told of a connection
+ * once looks at the right place, and has merely missed the others.
+ */
+bool apparatus_is_blind(struct apparatus *apparatus, const json_t *connections);
 
 /*
  * Starts a cell. `plan` is copied; what it points to, and `apparatus`, is borrowed until `done` was

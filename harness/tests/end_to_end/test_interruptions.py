@@ -254,7 +254,9 @@ class Killed(Interruption):
         # The server's own socket is the wire's witness in its place; the cell says so.
         cell = self.check_whole({})[self.cell]
         self.assertEqual(cell["witnesses"]["wire"]["capture"], "server-tap")
-        self.assertIn("sniffer", [trouble["who"] for trouble in cell["trouble"]])
+        [trouble] = cell["trouble"]
+        self.assertEqual(trouble["who"], "sniffer")
+        self.assertIn("was ended by signal 9", trouble["text"])
         self.assertEqual(done.status, 1, done.err)
 
     def test_runner_costs_the_cell_at_work(self) -> None:

@@ -312,6 +312,60 @@ static void experiment_that_was_over_can_be_cancelled(void **state)
 	finish(&lab);
 }
 
+/* A run with a first sniffer, which is gone when the server gives its testimony. */
+static void lose_the_sniffer(struct lab *lab, unsigned lost, const char *how)
+{
+	lab->lost_when_listening = "board";
+	prepare(lab, "127.0.0.1");
+	lab->apparatus.sniffer = (struct sniffer *)lab; /* nobody asks it */
+	lab->apparatus.n_sniffers = 1;
+	start(lab);
+	lab->apparatus.sniffer = NULL;
+	lab->apparatus.lost_sniffer = lost;
+	snprintf(lab->apparatus.sniffer_end, sizeof(lab->apparatus.sniffer_end), "%s", how);
+	live(lab);
+}
+
+static void trouble_with_a_lost_sniffer_says_how_it_ended(void **state)
+{
+	struct lab lab = {0};
+
+	(void)state;
+	lose_the_sniffer(&lab, 1, "it was ended by signal 9");
+	assert_trouble(&lab, "sniffer");
+	assert_non_null(strstr(json_text(json_array_get(lab.trouble, 0), "text"),
+	                       "in the middle of the cell: it was ended by signal 9"));
+	finish(&lab);
+}
+
+static void sniffer_that_is_done_without_was_not_lost(void **state)
+{
+	struct lab lab = {0};
+
+	(void)state;
+	lose_the_sniffer(&lab, 0, "");
+	assert_int_equal(json_array_size(lab.trouble), 0);
+	finish(&lab);
+}
+
+static void sniffer_is_blind_only_where_it_never_saw_a_connection(void **state)
+{
+	struct apparatus never = {0}, slow = {0};
+	json_t *none = json_array(), *one = json_pack("[{}]");
+
+	(void)state;
+	for (int i = 1; i < APPARATUS_UNSEEN_MAX; i++) {
+		assert_false(apparatus_is_blind(&never, none));
+		assert_false(apparatus_is_blind(&slow, none));
+	}
+	assert_true(apparatus_is_blind(&never, none));
+	assert_false(apparatus_is_blind(&slow, one));
+	for (int i = 0; i < 2 * APPARATUS_UNSEEN_MAX; i++)
+		assert_false(apparatus_is_blind(&slow, none));
+	json_decref(none);
+	json_decref(one);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +377,9 @@ int main(void)
 		cmocka_unit_test(lost_server_program_ends_the_cell_at_once),
 		cmocka_unit_test(cancelled_experiment_hands_over_nothing),
 		cmocka_unit_test(experiment_that_was_over_can_be_cancelled),
+		cmocka_unit_test(trouble_with_a_lost_sniffer_says_how_it_ended),
+		cmocka_unit_test(sniffer_that_is_done_without_was_not_lost),
+		cmocka_unit_test(sniffer_is_blind_only_where_it_never_saw_a_connection),
 	};
 
 	return cmocka_run_group_tests(tests, find_root, NULL);
