@@ -11,6 +11,7 @@
 
 #define PORTS 65536
 #define NS_PER_MS 1000000u
+#define NS_PER_US 1000u
 
 struct port {
 	TAILQ_ENTRY(port) in_order;
@@ -60,18 +61,24 @@ struct collector *collector_new(const char *name, uint16_t linktype)
 	return collector;
 }
 
-/* Forgets the packets of a port, and its connections. */
-static void forget(struct collector *collector, struct port *port)
+/* Follows no longer the port's connections that began before `t_ns`. */
+static void finish_connections(struct collector *collector, uint16_t port, uint64_t t_ns)
 {
 	struct connection *connection = tracker_next(collector->tracker, NULL);
 
 	while (connection != NULL) {
 		struct connection *next = tracker_next(collector->tracker, connection);
 
-		if (connection->end[SIDE_SERVER].port == port->number)
+		if (connection->end[SIDE_SERVER].port == port && connection->start_ns < t_ns)
 			tracker_finish(collector->tracker, connection);
 		connection = next;
 	}
+}
+
+/* Forgets the packets of a port, and its connections. */
+static void forget(struct collector *collector, struct port *port)
+{
+	finish_connections(collector, port->number, UINT64_MAX);
 	collector->ports[port->number] = NULL;
 	collector->n_bytes -= port->n_bytes;
 	TAILQ_REMOVE(&collector->order, port, in_order);
@@ -136,15 +143,41 @@ void collector_packet(struct collector *collector, const struct packet *packet, 
 		forget(collector, TAILQ_FIRST(&collector->order));
 }
 
+/* What came to the port before was for another server. */
+static void forget_before(struct collector *collector, struct port *port, uint64_t t_ns)
+{
+	struct packet_list all = port->packets;
+
+	if (all.n == 0 || packet_list_get(&all, 0).t_ns >= t_ns)
+		return;
+	finish_connections(collector, port->number, t_ns);
+	collector->n_bytes -= port->n_bytes;
+	port->packets = (struct packet_list){0};
+	port->n_bytes = 0;
+	for (size_t i = 0; i < all.n; i++) {
+		struct packet packet = packet_list_get(&all, i);
+
+		if (packet.t_ns < t_ns)
+			continue;
+		packet_list_add(&port->packets, &packet);
+		port->n_bytes += packet_list_cost(&packet);
+	}
+	collector->n_bytes += port->n_bytes;
+	packet_list_fini(&all);
+}
+
 bool collector_ask(struct collector *collector, const json_t *message, uint64_t now_ns,
                    uint64_t n_dropped)
 {
 	long long port = json_number(message, "port"), wait_ms = json_number(message, "wait_ms");
+	long long from_us = json_number(message, "from_us");
 	struct request *request;
 
 	if (strcmp(json_text(message, "op"), "collect") != 0 || port < 1 || port >= PORTS ||
-	    wait_ms < 0 || wait_ms > INT32_MAX)
+	    wait_ms < 0 || wait_ms > INT32_MAX || from_us < 0)
 		return false;
+	if (collector->ports[port] != NULL)
+		forget_before(collector, collector->ports[port], (uint64_t)from_us * NS_PER_US);
 	request = calloc(1, sizeof(*request));
 	CHECK(request != NULL);
 	request->port = (uint16_t)port;

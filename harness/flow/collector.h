@@ -33,9 +33,10 @@ void collector_free(struct collector *collector);
 void collector_packet(struct collector *collector, const struct packet *packet, uint64_t n_dropped);
 
 /*
- * Asks for the port in `request`, {"op":"collect","port":..,"keylog":"..","wait_ms":..}, borrowed
- * for the call, which came at `now_ns`. False if it is no such request. Times are of a clock that
- * never jumps.
+ * Asks for the port in `request`, {"op":"collect","port":..,"from_us":..,"keylog":"..","wait_ms":..},
+ * borrowed for the call, which came at `now_ns`; packets that are older than `from_us`, by the
+ * clock of the capture, are forgotten: what had the port then was another server. False if it is no
+ * such request. All other times are of a clock that never jumps.
  */
 bool collector_ask(struct collector *collector, const json_t *request, uint64_t now_ns,
                    uint64_t n_dropped);

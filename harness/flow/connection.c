@@ -98,10 +98,12 @@ static void note_ending(struct connection *connection, enum side side,
 {
 	enum ending ending = ENDING_NONE;
 
-	if ((segment->flags & TCP_RST) != 0)
+	if ((segment->flags & TCP_RST) != 0) {
 		ending = ENDING_RST;
-	else if ((segment->flags & TCP_FIN) != 0)
+		connection->reset = true;
+	} else if ((segment->flags & TCP_FIN) != 0) {
 		ending = ENDING_FIN;
+	}
 	if (ending == ENDING_NONE || connection->ending[side] != ENDING_NONE)
 		return;
 	if (connection->ending[side_other(side)] == ENDING_NONE) {
@@ -138,8 +140,7 @@ void connection_segment(struct connection *connection, const struct segment *seg
 
 bool connection_closed(const struct connection *connection)
 {
-	return connection->replaced || connection->ending[SIDE_CLIENT] == ENDING_RST ||
-	       connection->ending[SIDE_SERVER] == ENDING_RST ||
+	return connection->replaced || connection->reset ||
 	       (connection->stream[SIDE_CLIENT].ended && connection->stream[SIDE_SERVER].ended);
 }
 

@@ -34,7 +34,8 @@ struct connection {
 	uint64_t start_ns, last_ns;  /* times of the first and last packet */
 	uint64_t n_packets;
 	struct story story;
-	enum ending ending[2];
+	enum ending ending[2];        /* the first of each side */
+	bool reset;                  /* a side has reset it, maybe after its end */
 	enum side first_to_end;      /* of meaning once an ending is there */
 	uint64_t ending_ns;          /* when the first ending came */
 };

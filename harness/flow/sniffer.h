@@ -48,11 +48,12 @@ int sniffer_start(struct sniffer **sniffer, uv_loop_t *loop, const char *program
                   struct error *error);
 
 /*
- * Asks for the connections to `port`: `collected` is called once, as soon as all of them have
- * closed, or after wait_ms. `keylog` is SSLKEYLOGFILE text, copied. The sniffer then forgets the
+ * Asks for the connections to `port` since `from_us` (clock_wall_ns, in microseconds): `collected`
+ * is called once, as soon as all of them have closed, or after wait_ms. `keylog` is SSLKEYLOGFILE text, copied. The sniffer then forgets the
  * port.
  */
-void sniffer_collect(struct sniffer *sniffer, uint16_t port, const char *keylog, int wait_ms,
+void sniffer_collect(struct sniffer *sniffer, uint16_t port, uint64_t from_us, const char *keylog,
+                     int wait_ms,
                      void (*collected)(void *context, const struct sniffer_collected *what),
                      void *context);
 

@@ -7,8 +7,11 @@
 #include <netdb.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <netinet/in.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -114,13 +117,71 @@ static void complain(const char *address, int port, int number, struct error *er
 		error_append(error, "; `ip address` shows this machine's addresses");
 }
 
+/* The ports that the kernel gives to those who ask for none. */
+static void read_range(int *first, int *last)
+{
+	FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+
+	if (file == NULL || fscanf(file, "%d %d", first, last) != 2 || *first < 1 ||
+	    *last < *first || *last > UINT16_MAX) {
+		*first = 32768;
+		*last = 60999;
+	}
+	if (file != NULL)
+		fclose(file);
+}
+
+static void set_port(struct sockaddr *address, int port)
+{
+	if (address->sa_family == AF_INET6)
+		((struct sockaddr_in6 *)address)->sin6_port = htons((uint16_t)port);
+	else
+		((struct sockaddr_in *)address)->sin_port = htons((uint16_t)port);
+}
+
+/*
+ * Binds to the next free port. The kernel would give one anew that was free for a moment only, and
+ * whoever captures tells servers by their ports.
+ */
+static int bind_in_turn(int fd, struct sockaddr *address, socklen_t len)
+{
+	static int first, last, next;
+	uint16_t luck = 0;
+
+	if (next == 0) {
+		read_range(&first, &last);
+		(void)!getrandom(&luck, sizeof(luck), 0);
+		next = first + luck % (last - first + 1);
+	}
+	for (int i = first; i <= last; i++) {
+		set_port(address, next);
+		next = next == last ? first : next + 1;
+		if (bind(fd, address, len) == 0)
+			return 0;
+		if (errno != EADDRINUSE)
+			return -1;
+	}
+	return -1;
+}
+
+static int bind_to(int fd, const struct addrinfo *where, int port)
+{
+	int on = 1;
+
+	if (port == 0)
+		return bind_in_turn(fd, where->ai_addr, where->ai_addrlen);
+	/* A port that a board knows is used in each case, and stays busy for a while after each. */
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	return bind(fd, where->ai_addr, where->ai_addrlen);
+}
+
 int listener_open(const char *address, int port, struct error *error)
 {
 	const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
 	                               .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found = NULL;
 	char service[16];
-	int rc, fd, on = 1;
+	int rc, fd;
 
 	snprintf(service, sizeof(service), "%d", port);
 	rc = getaddrinfo(address, service, &hints, &found);
@@ -130,11 +191,7 @@ int listener_open(const char *address, int port, struct error *error)
 		return -1;
 	}
 	fd = socket(found->ai_family, found->ai_socktype | SOCK_CLOEXEC, found->ai_protocol);
-	/* A port that a board knows is used in each case, and stays busy for a while after each. */
-	if (fd >= 0 && port != 0)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (fd < 0 || bind(fd, found->ai_addr, found->ai_addrlen) != 0 ||
-	    listen(fd, BACKLOG) != 0) {
+	if (fd < 0 || bind_to(fd, found, port) != 0 || listen(fd, BACKLOG) != 0) {
 		complain(address, port, errno, error);
 		if (fd >= 0)
 			close(fd);

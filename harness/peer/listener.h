@@ -8,8 +8,8 @@
 #include "base/error.h"
 
 /*
- * A socket that listens on `port` of the numeric `address`, or on a free one (0); the caller closes
- * it. Returns -1 with the error set: ERR_INPUT for a word that is no address, else ERR_ENVIRONMENT,
+ * A socket that listens on `port` of the numeric `address`, or on a free one that none of
+ * this process's had for long (0); the caller closes it. Returns -1 with the error set: ERR_INPUT for a word that is no address, else ERR_ENVIRONMENT,
  * which for a port that is taken names the program that listens there, as far as /proc tells it.
  */
 int listener_open(const char *address, int port, struct error *error);

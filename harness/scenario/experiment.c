@@ -39,6 +39,7 @@ struct experiment {
 	uv_timer_t timer;
 	uint64_t due_ms; /* when it is to come, by the loop's clock */
 	uint64_t started_ns, phase_ns;
+	uint64_t from_us; /* when it started, by the clock that captures have */
 	uint64_t board_ns; /* when the board was told to connect, by the wall clock */
 	int port;
 	int n_connections;             /* that the board is to make, */
@@ -343,7 +344,7 @@ static void collect(struct experiment *experiment)
 	enter(experiment, PHASE_CAPTURE);
 	experiment->collecting = true;
 	sniffer_collect(experiment->apparatus->sniffer, (uint16_t)experiment->port,
-	                experiment->keylog != NULL ? experiment->keylog : "",
+	                experiment->from_us, experiment->keylog != NULL ? experiment->keylog : "",
 	                connected ? CAPTURE_WAIT_MS : CAPTURE_IDLE_MS, on_collected, experiment);
 }
 
@@ -386,6 +387,7 @@ struct experiment *experiment_start(struct apparatus *apparatus,
 	experiment->trouble = json_made(json_array());
 	experiment->timings_ms = json_made(json_object());
 	experiment->started_ns = experiment->phase_ns = clock_steady_ns();
+	experiment->from_us = clock_wall_ns() / 1000;
 	CHECK(uv_timer_init(apparatus->loop, &experiment->timer) == 0);
 	experiment->timer.data = experiment;
 	set_timer(experiment, phases[PHASE_LISTEN].timeout_ms);

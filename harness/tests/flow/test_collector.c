@@ -152,6 +152,45 @@ static void a_port_that_was_collected_is_forgotten(void **state)
 	assert_int_equal(n_packets, 0);
 }
 
+/* The kernel gives a port anew, while the packets of the server before are still here. */
+static void packets_from_before_the_server_are_not_its(void **state)
+{
+	const struct frame syn = {
+		.flags = TCP_SYN, .seq = 9, .client_port = 40002, .t_ns = 2000000};
+	const struct frame rst = {
+		.flags = TCP_RST, .seq = 10, .client_port = 40002, .t_ns = 2000000};
+	struct collector *collector = *state;
+	json_t *request = json_pack("{s:s, s:i, s:i, s:s, s:i}", "op", "collect", "port", 443,
+	                            "from_us", 2000, "keylog", "", "wait_ms", 300);
+	size_t n_packets = 0;
+	json_t *message;
+
+	talk(collector, 40001);
+	give(collector, &syn);
+	give(collector, &rst);
+	assert_true(collector_ask(collector, request, 0, 0));
+	message = answer(collector, 0, 0, &n_packets);
+	assert_int_equal(n_connections(message), 1);
+	assert_int_equal(n_packets, 2);
+	json_decref(message);
+	json_decref(request);
+}
+
+static void a_side_that_resets_after_its_end_has_closed(void **state)
+{
+	const struct frame fin = {.flags = TCP_FIN | TCP_ACK, .seq = 15, .client_port = 40001};
+	struct collector *collector = *state;
+	size_t n_packets = 0;
+
+	talk(collector, 40001);
+	give(collector, &fin);
+	ask(collector, 443, 300, 0);
+	assert_null(answer(collector, 0, 0, &n_packets));
+	reset(collector, 40001);
+	json_decref(answer(collector, 0, 0, &n_packets));
+	assert_int_equal(n_packets, 4);
+}
+
 static void a_port_without_connections_is_answered_with_none(void **state)
 {
 	struct collector *collector = *state;
@@ -292,6 +331,8 @@ int main(void)
 		TEST(a_port_is_answered_once_all_its_connections_have_closed),
 		TEST(an_open_port_is_answered_when_its_time_is_over),
 		TEST(a_port_that_was_collected_is_forgotten),
+		TEST(packets_from_before_the_server_are_not_its),
+		TEST(a_side_that_resets_after_its_end_has_closed),
 		TEST(a_port_without_connections_is_answered_with_none),
 		TEST(packets_that_the_kernel_dropped_meanwhile_are_told),
 		TEST(beyond_the_cap_packets_are_left_out_and_that_is_said),
