@@ -7,13 +7,18 @@
 #include "firmware/glue/port.h"
 
 #include <mbedtls/ctr_drbg.h>
+#if defined(MBEDTLS_DEBUG_C)
 #include <mbedtls/debug.h>
+#endif
 #include <mbedtls/entropy.h>
+#if defined(MBEDTLS_ERROR_C)
 #include <mbedtls/error.h>
+#endif
 #include <mbedtls/net_sockets.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/version.h>
-#if defined(MBEDTLS_SSL_PROTO_TLS1_3)
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3) || defined(MBEDTLS_USE_PSA_CRYPTO)
+#define NEEDS_PSA
 #include <psa/crypto.h>
 #endif
 #include <stdio.h>
@@ -21,12 +26,40 @@
 #include <string.h>
 #include <time.h>
 
+/* What the library was built with. A RUN that asks for more is refused, by the key's name. */
 #if defined(MBEDTLS_SSL_PROTO_TLS1_3)
 #define HIGHEST "1.3"
-#define VERSIONS "TLS 1.2 and 1.3"
 #else
 #define HIGHEST "1.2"
-#define VERSIONS "TLS 1.2"
+#endif
+#if defined(MBEDTLS_SSL_PROTO_TLS1_2)
+#define LOWEST "1.2"
+#else
+#define LOWEST "1.3"
+#endif
+#if defined(MBEDTLS_SSL_SERVER_NAME_INDICATION)
+#define CAP_SNI ",sni"
+#else
+#define CAP_SNI ""
+#endif
+#if defined(MBEDTLS_SSL_ALPN)
+#define CAP_ALPN ",alpn"
+#else
+#define CAP_ALPN ""
+#endif
+/* Mbed TLS 3 has a word for the keys of both versions, 2.28 for those of TLS 1.2. */
+#if defined(MBEDTLS_SSL_HANDSHAKE_WITH_PSK_ENABLED) || \
+	(MBEDTLS_VERSION_MAJOR < 3 && defined(MBEDTLS_KEY_EXCHANGE_SOME_PSK_ENABLED))
+#define HAS_PSK
+#define CAP_PSK ",psk"
+#else
+#define CAP_PSK ""
+#endif
+/* TLS 1.3 resumes by tickets alone, TLS 1.2 by the session's number, too. */
+#if defined(MBEDTLS_SSL_SESSION_TICKETS) || defined(MBEDTLS_SSL_PROTO_TLS1_2)
+#define CAP_RESUME ",resume"
+#else
+#define CAP_RESUME ""
 #endif
 
 #define ALPN_MAX 8          /* protocol names; those beyond are not offered */
@@ -69,12 +102,16 @@ static void keep_session(const struct session *session)
 
 static const char *version(void)
 {
+#if defined(MBEDTLS_VERSION_C) /* of the library, not of its headers */
 	static char text[32];
 	char number[16];
 
 	mbedtls_version_get_string(number);
 	snprintf(text, sizeof(text), "MbedTLS/%s", number);
 	return text;
+#else
+	return "MbedTLS/" MBEDTLS_VERSION_STRING;
+#endif
 }
 
 static void set_status(struct stack_report *report, int code)
@@ -101,13 +138,15 @@ static void link_status(enum link_end end, struct stack_report *report)
 /* Writes the status, and the library's words for it into the log. Returns false. */
 static bool fail(struct session *session, int code)
 {
-	char text[160];
+	char text[160] = "";
 
 	if (session->job.link->end > LINK_CLOSED)
 		link_status(session->job.link->end, session->job.report);
 	else
 		set_status(session->job.report, code);
+#if defined(MBEDTLS_ERROR_C)
 	mbedtls_strerror(code, text, sizeof(text));
+#endif
 	port_log("mbedtls: -0x%04X %s", (unsigned)-code, text);
 	return false;
 }
@@ -130,6 +169,7 @@ static int transmit(void *context, const unsigned char *data, size_t len)
 	return n >= 0 ? (int)n : MBEDTLS_ERR_NET_SEND_FAILED;
 }
 
+#if defined(MBEDTLS_DEBUG_C)
 /* A text that ends in "<level><between><number>" after `opening`: the alert's number, or 0. */
 static int alert_in(const char *text, const char *opening, const char *between)
 {
@@ -149,6 +189,18 @@ static void on_debug(void *context, int level, const char *file, int line, const
 	stack_note_alert(report, 'r', alert_in(text, "got an alert message", "[2:"));
 	stack_note_alert(report, 's', alert_in(text, "send alert level=", " message="));
 }
+
+static void hear_alerts(struct session *session)
+{
+	mbedtls_ssl_conf_dbg(&session->config, on_debug, session);
+	mbedtls_debug_set_threshold(ALERT_DEBUG_LEVEL);
+}
+#else
+static void hear_alerts(struct session *session)
+{
+	(void)session;
+}
+#endif
 
 /* Years to seconds as one number that grows with time: only its order matters. */
 static int64_t order_of_time(int year, int month, int day, int hour, int minute, int second)
@@ -214,14 +266,21 @@ static void set_versions(struct session *session)
 {
 	mbedtls_ssl_config *config = &session->config;
 	const struct stack_run *run = session->job.run;
-
 	/* TLS 1.2 is 3.3 on the wire. */
-	mbedtls_ssl_conf_min_version(config, MBEDTLS_SSL_MAJOR_VERSION_3, run->min[2] - '0' + 1);
-	mbedtls_ssl_conf_max_version(config, MBEDTLS_SSL_MAJOR_VERSION_3, run->max[2] - '0' + 1);
+	int min = run->min[2] - '0' + 1, max = run->max[2] - '0' + 1;
+
+#if MBEDTLS_VERSION_NUMBER >= 0x03020000
+	mbedtls_ssl_conf_min_tls_version(config, (mbedtls_ssl_protocol_version)(0x300 | min));
+	mbedtls_ssl_conf_max_tls_version(config, (mbedtls_ssl_protocol_version)(0x300 | max));
+#else
+	mbedtls_ssl_conf_min_version(config, MBEDTLS_SSL_MAJOR_VERSION_3, min);
+	mbedtls_ssl_conf_max_version(config, MBEDTLS_SSL_MAJOR_VERSION_3, max);
+#endif
 }
 
 static int set_alpn(struct session *session)
 {
+#if defined(MBEDTLS_SSL_ALPN)
 	char *rest;
 	size_t n = 0;
 
@@ -230,6 +289,10 @@ static int set_alpn(struct session *session)
 	     name = strtok_r(NULL, ",", &rest))
 		session->alpn_names[n++] = name;
 	return n > 0 ? mbedtls_ssl_conf_alpn_protocols(&session->config, session->alpn_names) : 0;
+#else
+	(void)session;
+	return 0;
+#endif
 }
 
 static int set_certificates(struct session *session)
@@ -257,6 +320,7 @@ static int set_certificates(struct session *session)
 
 static int set_psk(struct session *session)
 {
+#if defined(HAS_PSK)
 	const struct stack_run *run = session->job.run;
 
 	return run->psk_len == 0
@@ -264,13 +328,17 @@ static int set_psk(struct session *session)
 	               : mbedtls_ssl_conf_psk(&session->config, run->psk, run->psk_len,
 	                                      (const unsigned char *)run->psk_identity,
 	                                      strlen(run->psk_identity));
+#else
+	(void)session;
+	return 0;
+#endif
 }
 
 static int set_up(struct session *session)
 {
 	int rc = 0;
 
-#if defined(MBEDTLS_SSL_PROTO_TLS1_3)
+#if defined(NEEDS_PSA)
 	if (psa_crypto_init() != PSA_SUCCESS)
 		rc = MBEDTLS_ERR_SSL_HW_ACCEL_FAILED;
 #endif
@@ -284,8 +352,7 @@ static int set_up(struct session *session)
 	if (rc != 0)
 		return rc;
 	mbedtls_ssl_conf_rng(&session->config, mbedtls_ctr_drbg_random, &session->random);
-	mbedtls_ssl_conf_dbg(&session->config, on_debug, session);
-	mbedtls_debug_set_threshold(ALERT_DEBUG_LEVEL);
+	hear_alerts(session);
 #if defined(MBEDTLS_SSL_PROTO_TLS1_3) && defined(MBEDTLS_SSL_SESSION_TICKETS) && \
 	MBEDTLS_VERSION_NUMBER >= 0x03060100
 	/* Else tickets of TLS 1.3 are ignored. */
@@ -436,10 +503,10 @@ static void describe(void *context)
 
 const struct stack stack_mbedtls = {
 	.name = "mbedtls",
-	.caps = "ca,cert,key,sni,min,max,alpn,psk,resume",
-	.lowest = "1.2",
+	.caps = "ca,cert,key,min,max" CAP_SNI CAP_ALPN CAP_PSK CAP_RESUME,
+	.lowest = LOWEST,
 	.highest = HIGHEST,
-	.help = "  Mbed TLS in its default configuration, " VERSIONS ".\n",
+	.help = "  Mbed TLS as it was built, TLS " LOWEST " to " HIGHEST ".\n",
 	.version = version,
 	.link_status = link_status,
 	.session = &the_session,

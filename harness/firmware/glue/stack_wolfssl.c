@@ -24,13 +24,43 @@ struct session {
 
 static struct session the_session;
 
-#if defined(NO_PSK)
-#define CAPS "ca,cert,key,sni,min,max,alpn,resume"
+/* What the library was built with. A RUN that asks for more is refused, by the key's name. */
+#if defined(HAVE_SNI)
+#define CAP_SNI ",sni"
 #else
-#define CAPS "ca,cert,key,sni,min,max,alpn,psk,resume"
+#define CAP_SNI ""
+#endif
+#if defined(HAVE_ALPN)
+#define CAP_ALPN ",alpn"
+#else
+#define CAP_ALPN ""
+#endif
+#if defined(NO_PSK)
+#define CAP_PSK ""
+#else
+#define CAP_PSK ",psk"
+#endif
+/* TLS 1.3 resumes by tickets alone, TLS 1.2 by the session's number, too. */
+#if !defined(NO_SESSION_CACHE) && (defined(HAVE_SESSION_TICKET) || !defined(WOLFSSL_NO_TLS12))
+#define CAN_RESUME
+#define CAP_RESUME ",resume"
+#else
+#define CAP_RESUME ""
+#endif
+
+#if defined(WOLFSSL_NO_TLS12)
+#define LOWEST "1.3"
+#else
+#define LOWEST "1.2"
+#endif
+#if defined(WOLFSSL_TLS13)
+#define HIGHEST "1.3"
+#else
+#define HIGHEST "1.2"
 #endif
 
 /* What outlives a run: the session of the last one, for the next. */
+#if defined(CAN_RESUME)
 static WOLFSSL_SESSION *last_session;
 
 static void forget(void)
@@ -38,6 +68,27 @@ static void forget(void)
 	wolfSSL_SESSION_free(last_session);
 	last_session = NULL;
 }
+
+/* A session that is of no use is no failure: the handshake is a full one. */
+static void take_up_session(struct session *session)
+{
+	if (session->job.run->resume && last_session != NULL &&
+	    wolfSSL_set_session(session->ssl, last_session) != WOLFSSL_SUCCESS)
+		forget();
+}
+
+static void keep_session(struct session *session)
+{
+	if (session->ssl == NULL || !wolfSSL_is_init_finished(session->ssl))
+		return;
+	forget();
+	last_session = wolfSSL_get1_session(session->ssl);
+#if defined(OPENSSL_EXTRA) /* else the next connection finds out */
+	if (last_session != NULL && !wolfSSL_SESSION_is_resumable(last_session))
+		forget();
+#endif
+}
+#endif
 
 /* wolfSSL asks one clock for the whole program. */
 static int64_t clock_offset_s;
@@ -119,10 +170,15 @@ static int transmit(WOLFSSL *ssl, char *data, int len, void *context)
 
 static WOLFSSL_METHOD *method_for(const struct stack_run *run)
 {
+	(void)run;
+#if !defined(WOLFSSL_NO_TLS12)
 	if (strcmp(run->max, "1.2") == 0)
 		return wolfTLSv1_2_client_method();
+#endif
+#if defined(WOLFSSL_TLS13)
 	if (strcmp(run->min, "1.3") == 0)
 		return wolfTLSv1_3_client_method();
+#endif
 	return wolfSSLv23_client_method();
 }
 
@@ -156,10 +212,8 @@ static int load_client(WOLFSSL_CTX *context, const struct stack_run *run)
 static unsigned give_psk(WOLFSSL *ssl, const char *hint, char *identity, unsigned identity_max,
                          unsigned char *key, unsigned key_max)
 {
-	const struct session *session = wolfSSL_get_ex_data(ssl, 0);
-
-	(void)hint;
-	return stack_give_psk(session->job.run, identity, identity_max, key, key_max);
+	(void)ssl, (void)hint;
+	return stack_give_psk(the_session.job.run, identity, identity_max, key, key_max);
 }
 #endif
 
@@ -188,32 +242,37 @@ static int set_up_context(struct session *session)
 	return rc;
 }
 
-/* A session that is of no use is no failure: the handshake is a full one. */
-static void set_up_secrets(struct session *session)
-{
-	wolfSSL_set_ex_data(session->ssl, 0, session);
-	if (session->job.run->resume && last_session != NULL &&
-	    wolfSSL_set_session(session->ssl, last_session) != WOLFSSL_SUCCESS)
-		forget();
-}
-
-static int set_up_ssl(struct session *session)
+/* Texts that the run does not have are empty; so are those that it could not ask for. */
+static int set_up_names(struct session *session)
 {
 	const struct stack_run *run = session->job.run;
 	int rc = WOLFSSL_SUCCESS;
 
-	wolfSSL_SetIOReadCtx(session->ssl, session->job.link);
-	wolfSSL_SetIOWriteCtx(session->ssl, session->job.link);
-	if (run->sni[0] != '\0') {
+#if defined(HAVE_SNI)
+	if (run->sni[0] != '\0')
 		rc = wolfSSL_UseSNI(session->ssl, WOLFSSL_SNI_HOST_NAME, run->sni,
 		                    (unsigned short)strlen(run->sni));
-		if (rc == WOLFSSL_SUCCESS && run->ca.len > 0)
-			rc = wolfSSL_check_domain_name(session->ssl, run->sni);
-	}
+#endif
+	if (rc == WOLFSSL_SUCCESS && run->sni[0] != '\0' && run->ca.len > 0)
+		rc = wolfSSL_check_domain_name(session->ssl, run->sni);
+#if defined(HAVE_ALPN)
 	if (rc == WOLFSSL_SUCCESS && run->alpn[0] != '\0')
 		rc = wolfSSL_UseALPN(session->ssl, (char *)run->alpn, (unsigned)strlen(run->alpn),
 		                     WOLFSSL_ALPN_CONTINUE_ON_MISMATCH);
-	set_up_secrets(session);
+#endif
+	return rc;
+}
+
+static int set_up_ssl(struct session *session)
+{
+	int rc;
+
+	wolfSSL_SetIOReadCtx(session->ssl, session->job.link);
+	wolfSSL_SetIOWriteCtx(session->ssl, session->job.link);
+	rc = set_up_names(session);
+#if defined(CAN_RESUME)
+	take_up_session(session);
+#endif
 	return rc;
 }
 
@@ -221,14 +280,9 @@ static void free_session(void *context)
 {
 	struct session *session = context;
 
-	if (session->ssl != NULL && wolfSSL_is_init_finished(session->ssl)) {
-		forget();
-		last_session = wolfSSL_get1_session(session->ssl);
-#if defined(OPENSSL_EXTRA) /* else the next connection finds out */
-		if (last_session != NULL && !wolfSSL_SESSION_is_resumable(last_session))
-			forget();
+#if defined(CAN_RESUME)
+	keep_session(session);
 #endif
-	}
 	wolfSSL_free(session->ssl);
 	wolfSSL_CTX_free(session->context);
 }
@@ -327,19 +381,20 @@ static void describe(void *context)
 	const char *group = wolfSSL_get_curve_name(session->ssl);
 
 	note_alerts(session);
-	if (suite == 0 || name == NULL)
+	if (suite == 0)
 		return; /* no ServerHello came */
-	snprintf(report->ciphersuite, sizeof(report->ciphersuite), "%s", name);
+	if (name != NULL && strncmp(name, "TLS_", 4) == 0) /* else built without names */
+		snprintf(report->ciphersuite, sizeof(report->ciphersuite), "%s", name);
 	stack_note_version(report, wolfSSL_version(session->ssl));
 	stack_note_group(report, group);
 }
 
 const struct stack stack_wolfssl = {
 	.name = "wolfssl",
-	.caps = CAPS,
-	.lowest = "1.2",
-	.highest = "1.3",
-	.help = "  wolfSSL as the distribution builds it, TLS 1.2 and 1.3.\n",
+	.caps = "ca,cert,key,min,max" CAP_SNI CAP_ALPN CAP_PSK CAP_RESUME,
+	.lowest = LOWEST,
+	.highest = HIGHEST,
+	.help = "  wolfSSL as it was built, TLS " LOWEST " to " HIGHEST ".\n",
 	.version = version,
 	.link_status = link_status,
 	.session = &the_session,
@@ -351,5 +406,7 @@ const struct stack stack_wolfssl = {
 	.close = close_session,
 	.describe = describe,
 	.free = free_session,
+#if defined(CAN_RESUME)
 	.forget = forget,
+#endif
 };
