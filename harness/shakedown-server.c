@@ -8,6 +8,7 @@
  *      or {"event":"refused","cell":C,"text":"<sentence>"}
  *   -> {"event":"testimony","cell":C,"testimony":{...},"keylog":"...","told":5310}
  *      and, unless the child crashed, evidence (flow/evidence.h)
+ *   <- {"op":"last","cell":C}   nobody connects any more: what goes on is served to its end
  *   <- {"op":"stop","cell":C}
  *
  * The parent builds the contexts and listens; the child does everything with the connection. A
@@ -118,7 +119,7 @@ static int port_of(int listener)
 	return atoi(port);
 }
 
-/* The forked child, from its first breath to its last. SIGTERM is blocked. */
+/* The forked child, from its first breath to its last. Its patience's signals are blocked. */
 static void live_as_child(const struct serve_plan *plan, const char *cell, int out, pid_t parent)
 {
 	struct serve_plan own = *plan;
@@ -149,6 +150,7 @@ static pid_t fork_child(struct running *running, const struct serve_plan *plan, 
 		return -1;
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGTERM);
+	sigaddset(&stop, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &stop, &before);
 	pid = fork();
 	if (pid == 0)
@@ -225,6 +227,15 @@ static void on_start(const char *cell, const json_t *message)
 		tell_refused(cell, error.text);
 }
 
+static void on_last(const char *cell, const json_t *message)
+{
+	const struct running *running = find_case(cell);
+
+	(void)message;
+	if (running != NULL)
+		kill(running->pid, SIGUSR1);
+}
+
 static void on_stop(const char *cell, const json_t *message)
 {
 	struct running *running = find_case(cell);
@@ -243,6 +254,7 @@ static void on_message(const json_t *message)
 		void (*handle)(const char *cell, const json_t *message);
 	} ops[] = {
 		{"start", on_start},
+		{"last", on_last},
 		{"stop", on_stop},
 	};
 

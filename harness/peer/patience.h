@@ -1,6 +1,6 @@
 /*
  * patience.h: how long a forked server waits: for a descriptor, until a deadline, and hardly any
- * longer once it was asked to end. Layer: peer. For processes that nothing else runs in.
+ * longer once it was asked to end (SIGTERM), or for a client that does not come (SIGUSR1). Layer: peer. For processes that nothing else runs in.
  */
 #ifndef SHAKEDOWN_PEER_PATIENCE_H
 #define SHAKEDOWN_PEER_PATIENCE_H
@@ -15,11 +15,12 @@ enum step { STEP_ON, STEP_TIMED_OUT, STEP_STOPPED, STEP_BROKEN };
 
 struct patience {
 	int stop; /* readable once SIGTERM came */
+	int last; /* and SIGUSR1 */
 	bool stopping;
 	uint64_t deadline_ns; /* of the present phase, on the steady clock */
 };
 
-/* SIGTERM must be blocked. */
+/* Both signals must be blocked. */
 void patience_init(struct patience *patience);
 void patience_fini(struct patience *patience);
 
@@ -34,5 +35,8 @@ enum step patience_check(const struct patience *patience);
  * when the board has reported its end, the alert that it sent may still lie here unread.
  */
 enum step patience_await(struct patience *patience, int fd, short events);
+
+/* As this, for a client at `listener`; STEP_STOPPED if none is there and SIGUSR1 came. */
+enum step patience_await_client(struct patience *patience, int listener);
 
 #endif

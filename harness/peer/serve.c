@@ -64,7 +64,7 @@ static enum step accept_client(struct serve *serve, struct sockaddr_storage *cli
 
 	patience_set(&serve->patience, serve->plan->wait_ms);
 	do {
-		step = patience_await(&serve->patience, listener, POLLIN);
+		step = patience_await_client(&serve->patience, listener);
 		if (step == STEP_ON)
 			*connection = accept4(listener, (struct sockaddr *)client, &len,
 			                      SOCK_NONBLOCK | SOCK_CLOEXEC);

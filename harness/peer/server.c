@@ -81,6 +81,11 @@ void server_case(struct server *server, const char *cell, const json_t *configur
 	                            "connections", connections));
 }
 
+void server_no_more(struct server *server, const char *cell)
+{
+	send_made(server, json_pack("{s:s, s:s}", "op", "last", "cell", cell));
+}
+
 void server_end_case(struct server *server, const char *cell)
 {
 	send_made(server, json_pack("{s:s, s:s}", "op", "stop", "cell", cell));

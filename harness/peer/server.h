@@ -57,6 +57,12 @@ struct server_place {
 void server_case(struct server *server, const char *cell, const json_t *configuration,
                  const struct server_place *place, int timeout_ms, int connections);
 
+/*
+ * Nobody connects to the case's server any more: it need not wait for that. What it is at goes on.
+ * Nothing happens if it has testified already.
+ */
+void server_no_more(struct server *server, const char *cell);
+
 /* The case is over: its server is to testify at once. Nothing happens if it has already. */
 void server_end_case(struct server *server, const char *cell);
 

@@ -350,11 +350,20 @@ static void collect(struct experiment *experiment)
 
 /* --- the phases ------------------------------------------------------------------------------- */
 
+/* The board is done. Nothing of a virtual one can still be on its way. */
+static void linger(struct experiment *experiment)
+{
+	enter(experiment, PHASE_LINGER);
+	if (experiment->server == NULL &&
+	    json_object_get(experiment->plan.profile, "virtual") != NULL)
+		server_no_more(experiment->apparatus->server, experiment->id);
+}
+
 /* Moves on as soon as the testimony that the phase waits for is there. */
 static void proceed(struct experiment *experiment)
 {
 	if (experiment->phase == PHASE_BOARD && experiment->board != NULL)
-		enter(experiment, PHASE_LINGER);
+		linger(experiment);
 	if ((experiment->phase == PHASE_LINGER || experiment->phase == PHASE_TESTIMONY) &&
 	    experiment->server != NULL)
 		collect(experiment);

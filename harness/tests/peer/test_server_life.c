@@ -141,6 +141,34 @@ static void a_case_that_is_stopped_testifies(void **state)
 	assert_told(testimony, "closed_by", NULL);
 }
 
+static void a_client_that_will_not_come_is_not_waited_for(void **state)
+{
+	struct lab *lab = *state;
+	const json_t *testimony;
+
+	server_no_more(lab->server, "another case");
+	lab_start(lab, ECDSA);
+	server_no_more(lab->server, "case");
+	testimony = lab_hear(lab);
+	assert_told(testimony, "state", "listening");
+	assert_told(testimony, "ended", "stopped");
+}
+
+static void a_client_that_is_there_is_served_though_it_is_the_last(void **state)
+{
+	struct lab *lab = *state;
+	struct client client;
+
+	lab_start(lab, ECDSA);
+	client_open(&client, lab->port, &any);
+	server_no_more(lab->server, "case");
+	assert_int_equal(SSL_connect(client.ssl), 1);
+	client_talk(&client);
+	client_part(&client);
+	client_close(&client);
+	assert_told(lab_hear(lab), "ended", "closed");
+}
+
 static void stopping_what_is_over_or_never_was_does_nothing(void **state)
 {
 	struct lab *lab = *state;
@@ -628,6 +656,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(nobody_comes),
 		TEST(a_case_that_is_stopped_testifies),
+		TEST(a_client_that_will_not_come_is_not_waited_for),
+		TEST(a_client_that_is_there_is_served_though_it_is_the_last),
 		TEST(stopping_what_is_over_or_never_was_does_nothing),
 		TEST(a_silent_client_is_waited_for_and_left),
 		TEST(half_a_client_hello_is_waited_for_and_left),
