@@ -310,6 +310,8 @@ static bool open_session(void *context)
 		session->ssl = wolfSSL_new(session->context);
 		rc = session->ssl != NULL ? set_up_ssl(session) : MEMORY_E;
 	}
+	if (rc == WOLFSSL_FAILURE) /* a name that the library does not take */
+		rc = BAD_FUNC_ARG;
 	return rc == WOLFSSL_SUCCESS || fail_with(session, rc);
 }
 
