@@ -583,10 +583,22 @@ static int map_file(struct capture *capture, const char *path, size_t size, stru
 	return 0;
 }
 
+/* By its first bytes. */
+static bool is_capture(const uint8_t *magic)
+{
+	uint32_t number = (uint32_t)magic[0] << 24 | (uint32_t)magic[1] << 16 |
+	                  (uint32_t)magic[2] << 8 | magic[3];
+
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (number == formats[i].magic)
+			return true;
+	return false;
+}
+
 static int map_unpacked(struct capture *capture, const char *path, struct error *error)
 {
 	struct unpacked unpacked;
-	int rc = unpack(path, capture->name, &unpacked, error);
+	int rc = unpack(path, capture->name, is_capture, &unpacked, error);
 	char *name = NULL;
 
 	capture->mapped = (void *)unpacked.bytes.data;

@@ -19,8 +19,10 @@
 struct unpacking {
 	const struct codec *codec;
 	const char *name;
+	bool (*is_wanted)(const uint8_t *magic); /* NULL: all is */
 	int in, out;
 	uint64_t n_read, n_written;
+	uint8_t magic[UNPACK_MAGIC]; /* what came out first */
 	bool between; /* nothing, or a whole member or frame, lies behind */
 	struct unpacked *unpacked;
 	struct error *error;
@@ -39,9 +41,23 @@ struct codec {
 	void (*end)(struct unpacking *unpacking);
 };
 
-/* Writes what came out. */
+/* What comes after n_written bytes. False once it is known to be of no use. */
+static bool look_at(struct unpacking *unpacking, const uint8_t *data, size_t len)
+{
+	size_t at = (size_t)unpacking->n_written;
+
+	if (unpacking->is_wanted == NULL || unpacking->n_written >= UNPACK_MAGIC)
+		return true;
+	while (at < UNPACK_MAGIC && len-- > 0)
+		unpacking->magic[at++] = *data++;
+	return at < UNPACK_MAGIC || unpacking->is_wanted(unpacking->magic);
+}
+
+/* Writes what came out. False if no more is to come. */
 static bool put(struct unpacking *unpacking, const uint8_t *data, size_t len)
 {
+	bool wanted = look_at(unpacking, data, len);
+
 	if (len > UNPACK_MAX - unpacking->n_written) {
 		error_set(&unpacking->unpacked->cut, ERR_INPUT,
 		          "%s holds more than %llu GB; what came before was read", unpacking->name,
@@ -63,7 +79,7 @@ static bool put(struct unpacking *unpacking, const uint8_t *data, size_t len)
 		len -= (size_t)n;
 		unpacking->n_written += (uint64_t)n;
 	}
-	return true;
+	return wanted;
 }
 
 static bool put_out(struct unpacking *unpacking, size_t len)
@@ -279,7 +295,8 @@ static int map(struct unpacking *unpacking)
 	return 0;
 }
 
-int unpack(const char *path, const char *name, struct unpacked *unpacked, struct error *error)
+int unpack(const char *path, const char *name, bool (*is_wanted)(const uint8_t *magic),
+           struct unpacked *unpacked, struct error *error)
 {
 	bool standard_input = strcmp(path, "-") == 0;
 	struct unpacking *unpacking = calloc(1, sizeof(*unpacking));
@@ -288,6 +305,7 @@ int unpack(const char *path, const char *name, struct unpacked *unpacked, struct
 	CHECK(unpacking != NULL);
 	*unpacked = (struct unpacked){.fd = -1};
 	unpacking->name = name;
+	unpacking->is_wanted = is_wanted;
 	unpacking->unpacked = unpacked;
 	unpacking->error = &failed;
 	unpacking->out = -1;

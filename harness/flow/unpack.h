@@ -13,6 +13,7 @@
 #include "base/reader.h"
 
 #define UNPACK_MAX (16ull << 30) /* bytes that come out; more are not read, and that is said */
+#define UNPACK_MAGIC 4           /* bytes that tell what came out */
 #define UNPACK_WINDOW_LOG_MAX 27 /* zstd: windows of 128 MB, what its own tool allows */
 
 struct unpacked {
@@ -27,9 +28,11 @@ bool unpack_is_packed(const char *path);
 
 /*
  * Reads the file `path` ("-": standard input) to its end and unpacks it if it is packed; `name`
- * stands for it in sentences. ERR_INPUT if it cannot be read, ERR_ENVIRONMENT if there is no room
- * for what comes out.
+ * stands for it in sentences. What comes out is shown to `is_wanted` (NULL: all is) as soon as there
+ * are UNPACK_MAGIC bytes of it; if it says no, little more is read: a pipe may never end. ERR_INPUT
+ * if the file cannot be read, ERR_ENVIRONMENT if there is no room for what comes out.
  */
-int unpack(const char *path, const char *name, struct unpacked *unpacked, struct error *error);
+int unpack(const char *path, const char *name, bool (*is_wanted)(const uint8_t *magic),
+           struct unpacked *unpacked, struct error *error);
 
 #endif

@@ -180,6 +180,18 @@ class Packed(Sources):
         self.assertEqual(connections("-", stdin=packed), expected)
         self.assertEqual(connections("-", stdin=plain), expected)
 
+    def test_what_never_ends_and_is_no_capture_is_refused_at_its_first_bytes(self) -> None:
+        self.assertIn("/dev/zero is not a capture: it begins with the bytes 00 00 00 00 00 00 00 00;",
+                      run("/dev/zero", status=2)[1])
+        for words in (["yes"], ["sh", "-c", "yes | gzip -1"]):
+            with self.subTest(words), subprocess.Popen(words, stdout=subprocess.PIPE) as endless:
+                done = subprocess.run([SHAKEDOWN, "decode", "-"], stdin=endless.stdout, capture_output=True, text=True,
+                                      timeout=60, check=False)
+                assert endless.stdout
+                endless.stdout.close()
+                self.assertEqual(done.returncode, 2)
+                self.assertRegex(done.stderr, "is not a capture: it begins with the bytes 79 0a ")
+
     def test_packed_file_that_is_cut_is_told_up_to_the_cut(self) -> None:
         packed = gzip.compress(FORUM.read_bytes(), 0)
         path = self.file("cut.pcap.gz", packed[:310])

@@ -86,7 +86,7 @@ static void unpack_bytes(struct bytes packed, struct unpacked *unpacked)
 
 	assert_int_equal(write(fd, packed.data, packed.len), packed.len);
 	close(fd);
-	assert_int_equal(unpack(path, "x.pcap.gz", unpacked, &error), 0);
+	assert_int_equal(unpack(path, "x.pcap.gz", NULL, unpacked, &error), 0);
 	unlink(path);
 }
 
@@ -210,7 +210,7 @@ static void no_room_for_the_content_is_said(void **state)
 
 	(void)state;
 	setenv("TMPDIR", "/nowhere", 1);
-	assert_int_equal(unpack(path, path, &unpacked, &error), ERR_ENVIRONMENT);
+	assert_int_equal(unpack(path, path, NULL, &unpacked, &error), ERR_ENVIRONMENT);
 	assert_non_null(strstr(error.text, "cannot make a temporary file for the content of "));
 	unsetenv("TMPDIR");
 	free(path);
@@ -234,7 +234,7 @@ static void a_disk_without_room_is_told_with_what_to_do(void **state)
 		small = (struct rlimit){.rlim_cur = original.len / 2, .rlim_max = before.rlim_max};
 		signal(SIGXFSZ, SIG_IGN);
 		assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-		rc = unpack(path, "x.pcap.gz", &unpacked, &error);
+		rc = unpack(path, "x.pcap.gz", NULL, &unpacked, &error);
 		assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 		signal(SIGXFSZ, SIG_DFL);
 		assert_int_equal(rc, ERR_ENVIRONMENT);

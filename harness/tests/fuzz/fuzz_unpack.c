@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char path[FUZZ_PATH_MAX];
 	int fd = fuzz_file((struct bytes){data, size}, path);
 
-	if (unpack(path, "fuzz", &unpacked, &error) == 0 && unpacked.bytes.data != NULL)
+	if (unpack(path, "fuzz", NULL, &unpacked, &error) == 0 && unpacked.bytes.data != NULL)
 		CHECK(munmap((void *)unpacked.bytes.data, unpacked.bytes.len) == 0);
 	close(fd);
 	return 0;
