@@ -86,7 +86,7 @@ static const struct judge_row rows[] = {
 
 	/* Alerts that cannot be: somebody else may have put them on the wire. */
 	{ALERT_DENIED, 0, "inconclusive", "witnesses-disagree",
-	 "The wire shows alert {alert} from the server's address; the"
+	 "The wire shows {alert} from the server's address; the"
 	 " server says that it sent none."},
 	{BOARD_ALERT_UNSEEN, 0, "inconclusive", "witnesses-disagree",
 	 "The board reports an alert from the server; neither the server"
@@ -94,7 +94,7 @@ static const struct judge_row rows[] = {
 
 	/* The board says that it succeeded. */
 	{BOARD_OK | SERVER_SAW_ALERT | ALERT_CONTRADICTED, 0, "inconclusive", "witnesses-disagree",
-	 "The board says that it succeeded and the wire shows no alert; the server testifies alert "
+	 "The board says that it succeeded and the wire shows no alert; the server testifies "
 	 "{alert}."},
 	{BOARD_OK | UNAPPLIED | ESTABLISHED | ECHOED, 0, "skip", "fault-not-applied",
 	 "Not run, as the connection with this board, which worked, has no such place for the"
@@ -122,9 +122,9 @@ static const struct judge_row rows[] = {
 	 " without the flaw: whether it refused does not show. Let it send something once it is"
 	 " connected."},
 	{MAY_REFUSE | HELLO | FORESEEN_ALERT, TWIN_FAILED, "pass", "refused",
-	 "Refused with alert {alert}, as it should be."},
+	 "Refused with {alert}, as it should be."},
 	{MAY_REFUSE | HELLO | ALERT_FROM_BOARD, TWIN_FAILED | BOARD_OK, "pass",
-	 "refused-other-alert", "Refused, with alert {alert}{foreseen}."},
+	 "refused-other-alert", "Refused, with {alert}{foreseen}."},
 	{MAY_REFUSE | HELLO | BOARD_ERROR | CLOSED_BY_BOARD | ESTABLISHED,
 	 FAULTY | ALERT_FROM_SERVER | TWIN_FAILED, "pass", "refused-late",
 	 "Refused once the handshake was complete, before any data: the board closed without an"
@@ -145,12 +145,12 @@ static const struct judge_row rows[] = {
 	 "The board neither refused nor went on until time was up{flaw}."},
 
 	{BOARD_OK | SERVER_SAW_ALERT | ALERT_FROM_SERVER, 0, "fail", "alert-from-server",
-	 "The server ended the connection with alert {alert}{server-error}."},
+	 "The server ended the connection with {alert}{server-error}."},
 	{BOARD_OK | SERVER_SAW_ALERT | ALERT_FROM_BOARD, 0, "fail", "alert-from-board",
-	 "The board ended the connection with alert {alert}."},
+	 "The board ended the connection with {alert}."},
 	{BOARD_OK | ALERT_FROM_BOARD, 0, "inconclusive", "witnesses-disagree",
 	 "The board says that it succeeded and the server saw no alert;"
-	 " the wire shows alert {alert} from the board."},
+	 " the wire shows {alert} from the board."},
 	{BOARD_OK, ESTABLISHED, "inconclusive", "witnesses-disagree",
 	 "The board says that it succeeded; the server never completed"
 	 " the handshake{server-error}."},
@@ -168,7 +168,7 @@ static const struct judge_row rows[] = {
 
 	/* The board says that it failed, or never came to its end. */
 	{ALERT_FROM_BOARD, HELLO, "fail", "no-client-hello",
-	 "The board connected and sent alert {alert} in place of a ClientHello. It reports"
+	 "The board connected and sent {alert} in place of a ClientHello. It reports"
 	 " {board}."},
 	{BOARD_ERROR, HELLO, "fail", "no-client-hello",
 	 "The board connected, and no ClientHello came{server-error}. It reports {board}."},
@@ -183,16 +183,16 @@ static const struct judge_row rows[] = {
 	 " board does not offer it: whether it would refuse is open."},
 	{ALERT_FROM_SERVER | NOT_OFFERED, 0, "fail", "not-offered",
 	 "The server needs {missing}; the board does not offer it, so the server refused with "
-	 "alert {alert}."},
+	 "{alert}."},
 	{ALERT_FROM_BOARD | NOT_OFFERED, 0, "fail", "not-offered",
-	 "The server chose {missing}; the board refused with alert {alert}."},
+	 "The server chose {missing}; the board refused with {alert}."},
 	{ALERT_FROM_SERVER | SERVER_CANNOT, 0, "fail", "server-cannot",
-	 "This server can serve no client: it has {cannot}. It refused with alert"
+	 "This server can serve no client: it has {cannot}. It refused with"
 	 " {alert}{server-error}."},
 	{ALERT_FROM_SERVER, 0, "fail", "alert-from-server",
-	 "The server ended the connection with alert {alert}{server-error}."},
+	 "The server ended the connection with {alert}{server-error}."},
 	{ALERT_FROM_BOARD, 0, "fail", "alert-from-board",
-	 "The board ended the connection with alert {alert}; it reports {board}."},
+	 "The board ended the connection with {alert}; it reports {board}."},
 	{SERVER_TIMED_OUT, BOARD_ERROR, "fail", "timeout",
 	 "The board did not come to an end: it was still in phase {phase} when time was up."},
 	{0, BOARD_ERROR, "inconclusive", "no-result",
@@ -291,7 +291,7 @@ static void fill_phase(const struct scene *scene, struct buf *out)
 
 static void fill_alert(const struct scene *scene, struct buf *out)
 {
-	witness_alert(scene->facts.alert, out);
+	witness_named_alert(scene->facts.alert, out);
 }
 
 static void fill_missing(const struct scene *scene, struct buf *out)

@@ -9,13 +9,28 @@ const json_t *witness_extension(const json_t *hello, const char *name)
 	return json_find(json_object_get(hello, "extensions"), "name", name);
 }
 
+static bool is_readable(const json_t *alert)
+{
+	return json_is_integer(json_object_get(alert, "number"));
+}
+
 void witness_alert(const json_t *alert, struct buf *out)
 {
-	if (!json_is_string(json_object_get(alert, "description")))
+	const char *name = json_text(alert, "description");
+
+	if (!is_readable(alert))
 		buf_text(out, "an alert that could not be decrypted");
+	else if (name[0] != '\0')
+		buf_printf(out, "%s (%lld)", name, json_number(alert, "number"));
 	else
-		buf_printf(out, "%s (%lld)", json_text(alert, "description"),
-		           json_number(alert, "number"));
+		buf_printf(out, "%lld", json_number(alert, "number"));
+}
+
+void witness_named_alert(const json_t *alert, struct buf *out)
+{
+	if (is_readable(alert))
+		buf_text(out, "alert ");
+	witness_alert(alert, out);
 }
 
 void witness_status(const json_t *board, struct buf *out)
@@ -53,8 +68,8 @@ static void add_alerts(const json_t *testimony, const char *by_client, const cha
 
 		if (json_is_integer(number) && json_integer_value(number) == 0)
 			continue;
-		buf_text(out, ", alert ");
-		witness_alert(alert, out);
+		buf_text(out, ", ");
+		witness_named_alert(alert, out);
 		buf_text(out,
 		         strcmp(json_text(alert, "from"), "client") == 0 ? by_client : by_server);
 	}

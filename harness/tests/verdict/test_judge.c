@@ -731,6 +731,30 @@ static void what_the_board_was_not_given_is_said(void **state)
 	            "{'name': 'b'}", "names none to give it", false);
 }
 
+static void assert_alert_said(const char *text, const char *words)
+{
+	json_t *alert = parsed(text);
+	struct buf said = {0};
+
+	witness_named_alert(alert, &said);
+	assert_string_equal(buf_string(&said), words);
+	buf_fini(&said);
+	json_decref(alert);
+}
+
+static void an_alert_is_said_by_its_name_its_number_or_as_unread(void **state)
+{
+	(void)state;
+	assert_alert_said("{'description': 'internal_error', 'number': 80}",
+	                  "alert internal_error (80)");
+	assert_alert_said("{'description': null, 'number': 200}", "alert 200");
+	assert_alert_said("{'description': null, 'number': null}",
+	                  "an alert that could not be decrypted");
+	assert_said("{'witnesses': {'server': {" NO_HANDSHAKE "}, 'wire': {" ALERT_80 "}, "
+	            BOARD_FAILED("hs", "-395") "}}", "{'name': 'b'}",
+	            "with alert internal_error (80)", true);
+}
+
 static void an_alert_that_only_the_board_knows_of_is_said(void **state)
 {
 	(void)state;
@@ -836,6 +860,7 @@ int main(void)
 		cmocka_unit_test(judging_again_changes_nothing),
 		cmocka_unit_test(what_is_left_open_is_said),
 		cmocka_unit_test(what_the_board_was_not_given_is_said),
+		cmocka_unit_test(an_alert_is_said_by_its_name_its_number_or_as_unread),
 		cmocka_unit_test(an_alert_that_only_the_board_knows_of_is_said),
 		cmocka_unit_test(a_server_that_was_told_to_end_is_not_said_to_have_closed),
 		cmocka_unit_test(what_the_suite_told_the_board_is_said),
