@@ -9,7 +9,6 @@ alone, without colours, that came after the echo of the command.
 from __future__ import annotations
 
 import re
-import tempfile
 import time
 from os.path import commonprefix
 from typing import Any, Callable, Dict, Iterator, List, Union
@@ -68,8 +67,7 @@ class Console:
         self._reset = Reset(name, profile, port)
         self._end = self._settings.get("end_of_line", "\r\n")
         self._echo = self._settings.get("echo", True)
-        self._folder = tempfile.TemporaryDirectory(prefix="shakedown-")
-        self._values = Values(self._settings, self._folder.name)
+        self._values = Values(self._settings)
         self._lines = Lines()
         self._half = b""  # of a line that has not ended
         self._setup_end = 0.0

@@ -13,7 +13,6 @@ import select
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from typing import Any, Callable
 
@@ -67,8 +66,7 @@ class Program:
         self._application = profile.get("application")
         self._command: list[template.Word] = self._settings["command"]
         self._no_result = set(self._settings.get("no_result", NO_RESULT))
-        self._folder = tempfile.TemporaryDirectory(prefix="shakedown-")
-        self._values = Values(self._settings, self._folder.name)
+        self._values = Values(self._settings)
         try:
             self._patterns = Patterns("$.exec", self._settings)
             template.check([*self._command, self._settings.get("stdin", "")])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import time
 from typing import Any, Dict
 
 from . import template
 from .driver import Failed
+from .folder import Folder
 from .messages import Message
 from .template import Word
 
@@ -47,11 +49,15 @@ def _forms(name: str, pem: str) -> dict[str, str]:
 
 
 class Values:
-    """Makes the values of each run; files that programs need lie in `folder`, the caller's."""
+    """Makes the values of each run, and the files that the profile has a place for."""
 
-    def __init__(self, settings: dict[str, Any], folder: str) -> None:
+    def __init__(self, settings: dict[str, Any]) -> None:
         self._renamed: Dict[str, Dict[str, str]] = settings.get("values", {})
-        self._folder = folder
+        self._places = set(template.places([json.dumps(settings)]))
+        self._folder = Folder()
+
+    def _file(self, name: str) -> str:
+        return os.path.join(self._folder.path, name)
 
     def of(self, command: Message) -> dict[str, str]:
         """All values that this run has."""
@@ -60,9 +66,10 @@ class Values:
         if psk[2]:
             values["psk_identity"], values["psk_key"] = psk[0], psk[2]
         values["time"] = str(int(time.time()))
-        values["session"] = os.path.join(self._folder, "session")
-        if command.get("resume"):
-            values["resume"] = values["session"]
+        if self._places & {"session", "resume"}:
+            values["session"] = self._file("session")
+            if command.get("resume"):
+                values["resume"] = values["session"]
         values.update(self._certificates(command))
         for name, words in self._renamed.items():
             if values.get(name) in words:
@@ -74,9 +81,10 @@ class Values:
         values = {}
         if roots:
             values["ca_pem"] = "".join(roots)
-            values["ca"] = os.path.join(self._folder, "ca.pem")
-            with open(values["ca"], "w", encoding="ascii") as file:
-                file.write(values["ca_pem"])
+            if "ca" in self._places:
+                values["ca"] = self._file("ca.pem")
+                with open(values["ca"], "w", encoding="ascii") as file:
+                    file.write(values["ca_pem"])
         if command.get("cert_pem"):
             values.update((name, _read(command[name])) for name in _FILES)
             values["cert"], values["key"] = (command[name] for name in _FILES)

@@ -9,11 +9,14 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from bench import Process, command
+
+WAITS = 1000  # of 10 ms
 
 
 class Programs(unittest.TestCase):
@@ -66,6 +69,32 @@ class Programs(unittest.TestCase):
         roots = [str(self.folder / name) for name in ("a", "b")]
         log = self.result({"command": ["cat", "{ca}"]}, ca_pem=roots)["log"]
         self.assertRegex(log, r"\] root a\n.*\] root b\n")
+
+    def leaves_nothing(self, end: Callable[[Process], None], place: str) -> list[str]:
+        """What lies in TMPDIR while the runner is there; when it has ended, nothing may."""
+        with mock.patch.dict(os.environ, TMPDIR=str(self.folder)):
+            runner = self.runner({"command": ["echo", place]})
+        runner.next()
+        runner.send(command())
+        while runner.next()["event"] == "started":
+            pass
+        there = os.listdir(self.folder)
+        end(runner)
+        runner.status()
+        for _ in range(WAITS):
+            if not os.listdir(self.folder):
+                return there
+            time.sleep(0.01)
+        self.fail(f"left: {os.listdir(self.folder)}")
+
+    def test_runner_leaves_no_file_even_where_it_is_killed(self) -> None:
+        def in_order(runner: Process) -> None:
+            assert runner.child.stdin
+            runner.child.stdin.close()
+
+        for end in (in_order, lambda runner: runner.child.kill()):
+            self.assertEqual(len(self.leaves_nothing(end, "{session}")), 1)
+            self.assertEqual(self.leaves_nothing(end, "{host}"), [])
 
     def test_case_that_asks_for_more_than_the_command_has_is_unable(self) -> None:
         failed = self.result(self.script("exit 0"), alpn="mqtt")
