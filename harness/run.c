@@ -115,7 +115,7 @@ static const json_t *board_of(const struct seat *seat)
 
 static void tell_cell(struct run *run, size_t index, const json_t *cell)
 {
-	char *text = json_dumps(cell, JSON_COMPACT);
+	char *text = json_dumps(cell, JSON_COMPACT | JSON_REALS);
 
 	CHECK(text != NULL);
 	tell_with(run,

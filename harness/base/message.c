@@ -1,6 +1,7 @@
 #include "base/message.h"
 
 #include "base/assert.h"
+#include "base/json.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -98,7 +99,7 @@ void message_put(struct buf *out, const json_t *message, struct bytes attached)
 		json_object_set_new(copy, "attached", json_integer((json_int_t)attached.len));
 	}
 	message = copy != NULL ? copy : message;
-	CHECK(json_dump_callback(message, dump_piece, out, JSON_COMPACT) == 0);
+	CHECK(json_dump_callback(message, dump_piece, out, JSON_COMPACT | JSON_REALS) == 0);
 	buf_char(out, '\n');
 	buf_bytes(out, attached);
 	json_decref(copy);

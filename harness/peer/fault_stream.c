@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#define NS_PER_MS 1000000u
 #define CLOSE_NOTIFY 0 /* the alert; libssl has not said goodbye by it */
 
 /* How one fault went. */
@@ -425,9 +424,11 @@ static json_t *fault_done_as_json(const struct fault_stream *stream, size_t i)
 
 	if (fault->name != NULL)
 		json_object_set_new(told, "name", json_string(fault->name));
-	if (done->done)
-		json_object_set_new(told, "t_ms",
-		                    json_real((double)(done->t_ns - stream->start_ns) / NS_PER_MS));
+	if (done->done) {
+		uint64_t us = (done->t_ns - stream->start_ns) / 1000;
+
+		json_object_set_new(told, "t_ms", json_real((double)us / 1e3));
+	}
 	return told;
 }
 

@@ -87,7 +87,7 @@ static int append(struct results *results, const char *kind, const json_t *value
                   struct error *error)
 {
 	json_t *entry = json_made(json_pack("{s:O}", kind, (json_t *)value));
-	char *text = json_dumps(entry, JSON_COMPACT);
+	char *text = json_dumps(entry, JSON_COMPACT | JSON_REALS);
 	struct buf line = {0};
 	int rc;
 

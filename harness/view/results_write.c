@@ -61,7 +61,7 @@ static void put_baseline(struct buf *out, const json_t *baseline)
 	size_t i;
 
 	json_object_del(head, "cells");
-	text = json_dumps(head, JSON_COMPACT);
+	text = json_dumps(head, JSON_COMPACT | JSON_REALS);
 	CHECK(text != NULL);
 	buf_printf(out, ",\n\"baseline\": %.*s, \"cells\": [", (int)(strlen(text) - 1), text);
 	free(text);

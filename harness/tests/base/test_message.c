@@ -11,6 +11,18 @@
 
 #include "base/message.h"
 
+static void reals_are_as_short_as_they_were_meant(void **state)
+{
+	json_t *sent = json_pack("{s:f, s:f}", "ms", 2382 / 1e3, "total", 123456789.001);
+	struct buf wire = {0};
+
+	(void)state;
+	message_put(&wire, sent, (struct bytes){0});
+	assert_non_null(strstr(buf_string(&wire), "{\"ms\":2.382,\"total\":123456789.001}"));
+	buf_fini(&wire);
+	json_decref(sent);
+}
+
 static void message_comes_whole_however_it_is_cut(void **state)
 {
 	json_t *sent = json_pack("{s:s}", "op", "collect");
@@ -98,6 +110,7 @@ static void a_signal_while_one_waits_is_no_answer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reals_are_as_short_as_they_were_meant),
 		cmocka_unit_test(message_comes_whole_however_it_is_cut),
 		cmocka_unit_test(text_that_is_no_message_is_refused),
 		cmocka_unit_test(a_signal_while_one_waits_is_no_answer),
