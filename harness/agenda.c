@@ -492,17 +492,38 @@ bool agenda_is_local(const struct agenda *agenda)
 	return true;
 }
 
+/* What of `path` is below `folder`, both without links; NULL if it is elsewhere. */
+static const char *below(const char *path, const char *folder)
+{
+	size_t len = strlen(folder);
+
+	return len > 1 && strncmp(path, folder, len) == 0 && path[len] == '/' ? path + len + 1
+	                                                                       : NULL;
+}
+
+/*
+ * A file's path as a shared report may tell it, and as a shell finds it from any folder. The home
+ * folder's name is nobody's business: "~/suites/gateway.json".
+ */
+static json_t *tell_path(const char *file)
+{
+	char real[PATH_MAX], home[PATH_MAX];
+	const char *path = realpath(file, real) != NULL ? real : file;
+	const char *named = getenv("HOME");
+	const char *rest = named != NULL && realpath(named, home) != NULL ? below(path, home) : NULL;
+
+	return json_made(rest != NULL ? json_sprintf("~/%s", rest) : json_string(path));
+}
+
 /* Notes that what is called `name` came from a file of the user's own, and is not one that ships. */
 static void note_file(json_t *files, const char *name, const char *file)
 {
 	struct error error = {0};
-	char real[PATH_MAX];
 	const char *root = file_data_root(&error);
 	char *shipped = root != NULL ? file_join(root, "scenarios/") : NULL;
 
 	if (shipped == NULL || strncmp(file, shipped, strlen(shipped)) != 0)
-		json_object_set_new(files, name, json_made(json_string(
-							 realpath(file, real) != NULL ? real : file)));
+		json_object_set_new(files, name, tell_path(file));
 	free(shipped);
 }
 

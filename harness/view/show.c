@@ -360,8 +360,13 @@ static void put_word(struct buf *out, const char *word)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "0123456789_.,:/@%+=-";
-	size_t len = strlen(word);
+	size_t len;
 
+	if (strncmp(word, "~/", 2) == 0) { /* the shell's to fill in: never within quotes */
+		buf_text(out, "~/");
+		word += 2;
+	}
+	len = strlen(word);
 	if (len > 0 && strspn(word, plain) == len) {
 		buf_add(out, word, len);
 		return;

@@ -28,7 +28,8 @@ class Compare(Lab):
             "name": "own", "why": "A test.", "stack": "netxduo", "stack_version": "6.2.0",
             "virtual": ["shakedown-board", "--stack", "netx", "--state", state]})
 
-    def test_command_that_runs_a_cell_again_does_so_from_any_folder(self) -> None:
+    def test_command_that_runs_a_cell_again_does_so_from_any_folder_and_does_not_tell_the_home_folder(self) -> None:
+        self.env["HOME"] = str(self.folder)
         own = self.folder / "my own, isn't it"
         own.mkdir()
         for path in (self.board("fixed"), self.write("few.json", {
@@ -39,7 +40,10 @@ class Compare(Lab):
         run = re.findall(r"(?m)^ +Run +shakedown (run .*)$", shown)
         decode = re.findall(r"(?m)^ +Decode +shakedown (decode .*)$", shown)
         self.assertEqual((len(run), len(decode)), (1, 1), shown)
-        again = self.shakedown(*shlex.split(run[0]), "--out", str(self.folder / "again"))
+        self.assertNotIn(str(self.folder), run[0])
+        self.assertEqual(self.stored(self.out)["run"]["files"]["suites"], {"few": "~/my own, isn't it/few.json"})
+        words = [word.replace("~", str(self.folder), 1) if word.startswith("~/") else word for word in shlex.split(run[0])]
+        again = self.shakedown(*words, "--out", str(self.folder / "again"))
         self.assertEqual(again.status, 0, again.err)
         self.assertEqual([cell["id"] for cell in self.stored(self.folder / "again")["cells"]], ["few/good/own"])
         self.assertEqual(self.shakedown(*shlex.split(decode[0])).status, 0)
