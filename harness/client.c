@@ -42,6 +42,7 @@ struct client {
 	bool cancelled;
 	long long n_cells, n_done;
 	const char *out, *lab; /* `lab`: the daemon's socket, or NULL */
+	const json_t *base;    /* to compare with, or NULL */
 	json_t *request;
 	json_t *header;          /* of the journal; NULL before the plan is known */
 	struct results *results; /* NULL before the plan is known */
@@ -474,7 +475,7 @@ static void close_results(struct client *client, struct shelf *shelf, json_t **w
 	if (client->n_cells >= LARGE_REPORT)
 		fprintf(stderr, "The report of %lld cells is made now: that takes a while.\n",
 		        client->n_cells);
-	if (results_close(client->results, complete, shelf, written, &unwritten) != 0) {
+	if (results_close(client->results, complete, client->base, shelf, written, &unwritten) != 0) {
 		if (client->trouble.code == 0)
 			client->trouble = unwritten;
 		error_append(&client->trouble,
@@ -564,6 +565,7 @@ int client_run(const struct client_order *order, struct shelf *shelf, json_t **r
 	                        .waiting = json_made(json_array()),
 	                        .out = order->out,
 	                        .lab = order->daemon,
+	                        .base = order->base,
 	                        .status = -1};
 	int rc;
 

@@ -15,6 +15,7 @@ struct client_order {
 	const json_t *request; /* {"op": "run", ...} (agenda.h); NULL to go on with the run in `out` */
 	const char *out;       /* the folder of the results */
 	const char *daemon;    /* the socket of a lab's daemon, or NULL */
+	const json_t *base;    /* results that the reports compare these with, or NULL */
 };
 
 /*

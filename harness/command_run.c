@@ -186,19 +186,23 @@ static json_t *make_request(const struct option_words *options, struct error *er
 }
 
 /*
- * Puts the comparison with `base` into the reports. A run that came to its end is then judged by
- * that alone: `status` and *error stand for what the base does not know.
+ * A run that came to its end is judged by its comparison with `base` alone: `status` and *error
+ * stand for what the base does not know. Where the reports could not be written with it, they are
+ * now.
  */
 static int compare(const char *out, json_t *results, const struct shelf *shelf, const json_t *base,
                    int status, struct error *error)
 {
-	json_t *comparison = baseline_compare(base, results);
+	const json_t *comparison = json_object_get(results, "baseline");
 	int rc;
 
-	json_object_set_new(results, "baseline", comparison);
-	rc = results_write(out, results, shelf, error);
-	if (rc != 0)
-		return -rc;
+	if (comparison == NULL) {
+		json_object_set_new(results, "baseline", baseline_compare(base, results));
+		comparison = json_object_get(results, "baseline");
+		rc = results_write(out, results, shelf, error);
+		if (rc != 0)
+			return -rc;
+	}
 	if (!json_flag(json_object_get(results, "run"), "complete"))
 		return status;
 	status = baseline_exit_status(comparison);
@@ -263,13 +267,16 @@ static void load_written(const char *out, struct shelf *shelf, json_t **results,
 {
 	struct error unread = {0};
 
-	if (*results == NULL && command_results(out, shelf, results, &unread) != 0 &&
-	    error->code == 0)
+	if (*results != NULL)
+		return;
+	if (command_results(out, shelf, results, &unread) == 0)
+		json_object_del(*results, "baseline"); /* not in all reports */
+	else if (error->code == 0)
 		*error = unread; /* else *error tells why nothing was reported */
 }
 
 static int run_and_show(const struct client_order *order, const struct option_words *options,
-                        const json_t *base, const struct ci *ci, struct error *error)
+                        const struct ci *ci, struct error *error)
 {
 	struct shelf *shelf = shelf_new();
 	json_t *results = NULL;
@@ -278,7 +285,7 @@ static int run_and_show(const struct client_order *order, const struct option_wo
 	if (error->code != ERR_INPUT)
 		load_written(order->out, shelf, &results, error);
 	if (results != NULL && error->code != ERR_INPUT)
-		status = show(shelf, options, order->out, results, base, ci, status, error);
+		status = show(shelf, options, order->out, results, order->base, ci, status, error);
 	else
 		ci_end(ci, NULL, NULL, error);
 	json_decref(results);
@@ -292,16 +299,18 @@ static int carry_out(const struct client_order *order, const struct option_words
 	struct ci ci = {.github = options[RUN_GITHUB].given,
 	                .tap = command_word(&options[RUN_TAP])};
 	struct certs_made made = {0};
+	struct client_order compared = *order;
 	json_t *base = NULL;
 	int status = 0;
 
 	ci_begin(&ci);
 	if (options[RUN_BASELINE].given)
 		status = -command_baseline(command_word(&options[RUN_BASELINE]), &base, error);
+	compared.base = base;
 	if (status == 0 && order->daemon == NULL)
 		status = -certs_make_own(&made, error);
 	if (status == 0)
-		status = run_and_show(order, options, base, &ci, error);
+		status = run_and_show(&compared, options, &ci, error);
 	else
 		ci_end(&ci, NULL, NULL, error);
 	json_decref(base);

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/skim.h"
 #include "scenario/plan.h"
+#include "verdict/baseline.h"
 #include "verdict/confirm.h"
 #include "verdict/lint_cells.h"
 #include "verdict/outcome.h"
@@ -403,6 +404,7 @@ struct ending {
 	bool complete;
 	uint64_t finished_ns;
 	const char *not_run; /* why cells are missing */
+	const json_t *base; /* results to compare with, or NULL */
 };
 
 static void not_run(json_t *planned, const char *why)
@@ -599,6 +601,8 @@ static int finish(const char *folder, const char *journal, const struct ending *
 {
 	int rc = read_journal(journal, ending, shelf, written, error);
 
+	if (rc == 0 && ending->base != NULL)
+		json_object_set_new(*written, "baseline", baseline_compare(ending->base, *written));
 	if (rc == 0)
 		rc = results_write(folder, *written, shelf, error);
 	if (rc == 0 && ending->complete)
@@ -712,10 +716,10 @@ int results_resume(struct results **out, const char *folder, json_t **header, st
 	return rc;
 }
 
-int results_close(struct results *results, bool complete, struct shelf *shelf, json_t **written,
-                  struct error *error)
+int results_close(struct results *results, bool complete, const json_t *base, struct shelf *shelf,
+                  json_t **written, struct error *error)
 {
-	struct ending ending = {!results->resumed, complete, clock_wall_ns(), NOT_RUN};
+	struct ending ending = {!results->resumed, complete, clock_wall_ns(), NOT_RUN, base};
 	int rc = results_sync(results, error);
 
 	if (rc == 0 && shelf != NULL)

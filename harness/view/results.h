@@ -78,11 +78,12 @@ int results_sync(struct results *results, struct error *error);
  * Ends the run and writes the reports. Planned cells that have not been added become "skip", with
  * the reason "not-run"; `complete` says whether the run came to its own end: if not, the journal
  * stays for results_resume. Frees `results` in any case; on failure the journal stays too, for
- * results_recover. *written becomes what was written, the caller's, with the cells on `shelf`; NULL
+ * results_recover. With `base`, other results or NULL, what became of its cells is put into the
+ * reports as "baseline" (verdict/baseline.h). *written becomes what was written, the caller's, with the cells on `shelf`; NULL
  * on failure. Both may be NULL.
  */
-int results_close(struct results *results, bool complete, struct shelf *shelf, json_t **written,
-                  struct error *error);
+int results_close(struct results *results, bool complete, const json_t *base, struct shelf *shelf,
+                  json_t **written, struct error *error);
 
 /*
  * The same, for the journal that a process which died left in `folder`; the run counts as not

@@ -79,7 +79,7 @@ class Daemon(Lab):
         run.wait_for_cells(2)
         return run
 
-    def resume(self, out: Path) -> Run:
+    def start_again(self, out: Path) -> Run:
         run = Run([SHAKEDOWN, "run", "--resume", str(out)], self.env, self.folder, private=False)
         self.addCleanup(run.give_up)
         return run
@@ -163,7 +163,7 @@ class Shared(Daemon):
         self.assertEqual(done.status, 3)
         self.assertRegex(done.complaint, r"^the run was cancelled by \w+; the report of what was done is in ")
         self.wait_until_free()
-        self.assertEqual(self.resume(self.outs[0]).finish().status, 0)
+        self.assertEqual(self.start_again(self.outs[0]).finish().status, 0)
         self.check_whole(self.outs[0], N_LONG)
 
     def test_many_boards_at_once(self) -> None:
@@ -208,7 +208,7 @@ class Turns(Daemon):
         done = first.finish()
         self.assertEqual(done.status, 3)
         self.assertIn("the run was cut short: the run's process was ended by signal 9", done.complaint)
-        resumed = self.resume(self.outs[0])
+        resumed = self.start_again(self.outs[0])
         self.assertEqual(resumed.finish().status, 0)
         self.check_whole(self.outs[0], N_LONG)
         ran = first.cells() + resumed.cells()
@@ -300,7 +300,7 @@ class Deaths(Daemon):
         until("the run's process is gone", lambda: process(worker) is None)
         self.end_daemon()
         self.keep(virtual("a"), virtual("b", "openssl"))
-        resumed = self.resume(self.outs[0])
+        resumed = self.start_again(self.outs[0])
         self.assertEqual(resumed.finish().status, 1)
         self.check_whole(self.outs[0], 2 * N_CASES)
 

@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	rc = results_resume(&results, folder, &header, &done, &error);
 	CHECK(rc == 0 || rc == ERR_INPUT);
 	if (rc == 0)
-		rc = results_close(results, false, NULL, NULL, &error);
+		rc = results_close(results, false, NULL, NULL, NULL, &error);
 	CHECK(rc == 0 || rc == ERR_INPUT);
 	json_decref(header);
 	buf_fini(&done);

@@ -135,6 +135,23 @@ static const json_t *cell_at(const json_t *results, size_t i)
 	return json_array_get(json_object_get(results, "cells"), i);
 }
 
+static void comparison_stands_in_the_reports_when_they_are_written(void **state)
+{
+	json_t *run = story_run(), *after;
+	struct results *results = opened(run);
+	struct error error;
+
+	(void)state;
+	for (size_t i = 0; i < json_array_size(json_object_get(run, "cells")); i++)
+		add(results, run, i);
+	assert_int_equal(results_close(results, true, run, NULL, NULL, &error), 0);
+	after = written();
+	assert_int_equal(json_number(json_object_get(after, "baseline"), "same"),
+	                 json_array_size(json_object_get(run, "cells")));
+	json_decref(run);
+	json_decref(after);
+}
+
 static void run_ends_with_its_cells_in_the_order_of_the_plan(void **state)
 {
 	json_t *run = story_run(), *after;
@@ -147,7 +164,7 @@ static void run_ends_with_its_cells_in_the_order_of_the_plan(void **state)
 		add(results, run, i);
 	assert_true(exists("journal.jsonl"));
 	assert_false(exists("results.json"));
-	assert_int_equal(results_close(results, true, NULL, NULL, &error), 0);
+	assert_int_equal(results_close(results, true, NULL, NULL, NULL, &error), 0);
 	assert_false(exists("journal.jsonl"));
 	assert_true(exists("junit.xml") && exists("summary.md") && exists("index.html"));
 	after = written();
@@ -180,7 +197,7 @@ static void diagnoses_are_confirmed_at_the_end(void **state)
 	results = opened(run);
 	for (i = 0; i < json_array_size(json_object_get(run, "cells")); i++)
 		add(results, run, i);
-	assert_int_equal(results_close(results, true, NULL, NULL, &error), 0);
+	assert_int_equal(results_close(results, true, NULL, NULL, NULL, &error), 0);
 	after = written();
 	diagnosis = json_array_get(json_object_get(cell_at(after, 0), "diagnosis"), 0);
 	assert_string_equal(json_text(diagnosis, "confidence"), "confirmed");
@@ -198,7 +215,7 @@ static void board_that_tells_its_version_later_is_in_the_results(void **state)
 
 	(void)state;
 	assert_int_equal(results_board(results, board, &error), 0);
-	assert_int_equal(results_close(results, false, NULL, NULL, &error), 0);
+	assert_int_equal(results_close(results, false, NULL, NULL, NULL, &error), 0);
 	after = written();
 	assert_int_equal(json_array_size(json_object_get(after, "boards")), 4);
 	assert_string_equal(
@@ -218,7 +235,7 @@ static void notice_of_the_run_stands_in_every_report(void **state)
 
 	(void)state;
 	assert_int_equal(results_notice(results, "Something was odd.", &error), 0);
-	assert_int_equal(results_close(results, true, NULL, NULL, &error), 0);
+	assert_int_equal(results_close(results, true, NULL, NULL, NULL, &error), 0);
 	for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++) {
 		struct buf text = {0};
 
@@ -237,7 +254,7 @@ static void folder_that_holds_a_run_is_not_written_over(void **state)
 	struct error error = {0};
 
 	(void)state;
-	assert_int_equal(results_close(results, true, NULL, NULL, &error), 0);
+	assert_int_equal(results_close(results, true, NULL, NULL, NULL, &error), 0);
 	assert_int_equal(results_open(&results, folder, header, &error), ERR_INPUT);
 	assert_non_null(strstr(error.text, "holds a run already (results.json)"));
 	json_decref(header);
@@ -256,7 +273,7 @@ static void cell_with_a_zero_byte_in_its_log_is_kept(void **state)
 	json_object_set_new(board, "log", json_stringn("boot\0\x1b", 6));
 	results = opened(run);
 	add(results, run, 0);
-	assert_int_equal(results_close(results, false, NULL, NULL, &error), 0);
+	assert_int_equal(results_close(results, false, NULL, NULL, NULL, &error), 0);
 	after = written();
 	board = json_object_get(json_object_get(cell_at(after, 0), "witnesses"), "board");
 	assert_int_equal(json_string_length(json_object_get(board, "log")), 6);
@@ -326,14 +343,14 @@ static void run_that_was_cut_short_goes_on_where_it_was(void **state)
 	(void)state;
 	add(results, run, 3);
 	add(results, run, 0);
-	assert_int_equal(results_close(results, false, NULL, NULL, &error), 0);
+	assert_int_equal(results_close(results, false, NULL, NULL, NULL, &error), 0);
 	assert_int_equal(results_resume(&results, folder, &header, &done, &error), 0);
 	assert_string_equal(buf_string(&done), "1001");
 	assert_string_equal(json_text(json_object_get(header, "run"), "id"), "r");
 	for (size_t i = 0; i < n; i++)
 		if (i != 0 && i != 3)
 			add(results, run, i);
-	assert_int_equal(results_close(results, true, NULL, NULL, &error), 0);
+	assert_int_equal(results_close(results, true, NULL, NULL, NULL, &error), 0);
 	after = written();
 	assert_int_equal(json_array_size(json_object_get(after, "cells")), n);
 	for (size_t i = 0; i < n; i++)
@@ -357,14 +374,14 @@ static void half_a_line_is_forgotten_when_a_run_goes_on(void **state)
 
 	(void)state;
 	add(results, run, 0);
-	assert_int_equal(results_close(results, false, NULL, NULL, &error), 0);
+	assert_int_equal(results_close(results, false, NULL, NULL, NULL, &error), 0);
 	journal = fopen(in_folder("journal.jsonl"), "a");
 	fputs("{\"index\": 1, \"cell\": {\"id\"", journal);
 	fclose(journal);
 	assert_int_equal(results_resume(&results, folder, &header, &done, &error), 0);
 	assert_string_equal(buf_string(&done), "1");
 	add(results, run, 1);
-	assert_int_equal(results_close(results, false, NULL, NULL, &error), 0);
+	assert_int_equal(results_close(results, false, NULL, NULL, NULL, &error), 0);
 	after = written();
 	assert_string_equal(json_text(cell_at(after, 1), "outcome"),
 	                    json_text(cell_at(run, 1), "outcome"));
@@ -409,7 +426,7 @@ static void cell_of_a_wrong_shape_in_a_journal_is_left_out_and_said(void **state
 	assert_int_equal(results_resume(&results, folder, &header, &done, &error), 0);
 	assert_string_equal(buf_string(&done), "10001");
 	add(results, run, 1);
-	assert_int_equal(results_close(results, false, NULL, NULL, &error), 0);
+	assert_int_equal(results_close(results, false, NULL, NULL, NULL, &error), 0);
 	after = written();
 	assert_string_equal(json_text(cell_at(after, 1), "reason"),
 	                    json_text(cell_at(run, 1), "reason"));
@@ -457,7 +474,7 @@ static void captures_lie_below_their_folder_alone(void **state)
 	unlink(in_folder("cells/s/a.pcapng"));
 	rmdir(in_folder("cells/s"));
 	rmdir(in_folder("cells"));
-	assert_int_equal(results_close(results, true, NULL, NULL, &error), 0);
+	assert_int_equal(results_close(results, true, NULL, NULL, NULL, &error), 0);
 	json_decref(run);
 }
 
@@ -485,7 +502,7 @@ static void full_disk_loses_nothing_that_was_written(void **state)
 	limit_files((rlim_t)status.st_size + 100);
 	assert_int_equal(try_to_add(results, run, 1, &error), ERR_ENVIRONMENT);
 	assert_non_null(strstr(error.text, "journal.jsonl: File too large (this process may not"));
-	assert_int_equal(results_close(results, false, NULL, NULL, &error), ERR_ENVIRONMENT);
+	assert_int_equal(results_close(results, false, NULL, NULL, NULL, &error), ERR_ENVIRONMENT);
 	assert_true(exists("journal.jsonl"));
 	assert_false(exists("results.json"));
 	limit_files(0);
@@ -541,7 +558,7 @@ static void journal_of_another_run_is_not_overwritten(void **state)
 	assert_non_null(strstr(error.text, "goes on: wait for its end; or name another folder"));
 	assert_int_equal(results_recover(folder, &error), ERR_INPUT);
 	assert_non_null(strstr(error.text, "goes on"));
-	assert_int_equal(results_close(results, false, NULL, NULL, &error), 0);
+	assert_int_equal(results_close(results, false, NULL, NULL, NULL, &error), 0);
 	json_decref(run);
 	json_decref(header);
 }
@@ -573,7 +590,7 @@ static void run_that_goes_on_shows_what_it_has_and_nothing_is_written(void **sta
 	                       json_object_get(cell_at(run, 1), "witnesses")));
 	json_decref(whole);
 	assert_false(exists("results.json"));
-	assert_int_equal(results_close(results, false, NULL, NULL, &error), 0);
+	assert_int_equal(results_close(results, false, NULL, NULL, NULL, &error), 0);
 	shelf_free(shelf);
 	assert_false(results_are_growing(folder));
 	json_decref(by_now);
