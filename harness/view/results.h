@@ -79,8 +79,8 @@ int results_sync(struct results *results, struct error *error);
  * the reason "not-run"; `complete` says whether the run came to its own end: if not, the journal
  * stays for results_resume. Frees `results` in any case; on failure the journal stays too, for
  * results_recover. With `base`, other results or NULL, what became of its cells is put into the
- * reports as "baseline" (verdict/baseline.h). *written becomes what was written, the caller's, with the cells on `shelf`; NULL
- * on failure. Both may be NULL.
+ * reports as "baseline" (verdict/baseline.h). *written becomes what was written, the caller's, with
+ * the cells on `shelf`; NULL on failure. `shelf` and `written` may both be NULL.
  */
 int results_close(struct results *results, bool complete, const json_t *base, struct shelf *shelf,
                   json_t **written, struct error *error);
