@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,6 +40,23 @@ static int create_in_folder(const char *path, int *fd, struct error *error)
 	return *fd >= 0 ? 0 : file_cannot_write(path, error);
 }
 
+/* It takes its name when all of it is there. */
+static int write_draft(const char *path, struct bytes capture, int *fd, struct error *error)
+{
+	char *draft = NULL;
+	int rc;
+
+	CHECK(asprintf(&draft, "%s" CAPTURES_DRAFT, path) > 0);
+	rc = create_in_folder(draft, fd, error);
+	if (rc == 0 && (file_write_all(*fd, capture) != 0 || rename(draft, path) != 0)) {
+		rc = file_cannot_write(path, error);
+		unlink(draft);
+		close(*fd);
+	}
+	free(draft);
+	return rc;
+}
+
 int captures_write(struct captures *captures, const char *path, struct bytes capture,
                    struct error *error)
 {
@@ -46,15 +64,9 @@ int captures_write(struct captures *captures, const char *path, struct bytes cap
 	int fd;
 
 	if (rc == 0)
-		rc = create_in_folder(path, &fd, error);
+		rc = write_draft(path, capture, &fd, error);
 	if (rc != 0)
 		return rc;
-	if (file_write_all(fd, capture) != 0) {
-		rc = file_cannot_write(path, error);
-		unlink(path);
-		close(fd);
-		return rc;
-	}
 	captures->open[captures->n_open].fd = fd;
 	captures->open[captures->n_open].path = strdup(path);
 	CHECK(captures->open[captures->n_open++].path != NULL);

@@ -1,8 +1,9 @@
 /*
  * captures.h: the captures of a run's cells on their way to the disk. Layer: view.
  *
- * Each is a file of its own from its first byte on, so that it costs little; what a process that
- * was killed left of one belongs to no cell that counts, and gives way when the cell is run again.
+ * Each is a file of its own from its first byte on, so that it costs little, and has its name when
+ * it is whole. What a process that was killed left belongs to no cell that counts, and gives way
+ * when the cell is run again.
  * Those of several cells are made safe against a loss of power together, before the cells are.
  */
 #ifndef SHAKEDOWN_VIEW_CAPTURES_H
@@ -14,6 +15,7 @@
 #include <stddef.h>
 
 #define CAPTURES_MODE 0600   /* they hold the secrets that decrypt them */
+#define CAPTURES_DRAFT ".part" /* after the name of one that is not whole */
 #define CAPTURES_OPEN_MAX 64 /* files that wait to be made safe; more are not kept waiting */
 
 /* Zero-initialised storage has none. */
@@ -27,7 +29,7 @@ struct captures {
 
 /*
  * Writes the file `path`, for its user alone, and makes its folder if need be. A file of that name
- * goes. ERR_ENVIRONMENT with the system's reason: then there is no such file.
+ * goes. ERR_ENVIRONMENT with the system's reason: then there is none that is new.
  */
 int captures_write(struct captures *captures, const char *path, struct bytes capture,
                    struct error *error);

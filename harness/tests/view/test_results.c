@@ -452,6 +452,35 @@ static void journal_of_boards_that_are_none_is_refused_and_kept(void **state)
 	json_decref(run);
 }
 
+/* As on a full disk: no file grows beyond a limit. What a killed process left is in the way. */
+static void capture_has_its_name_only_when_it_is_whole(void **state)
+{
+	struct captures captures = {0};
+	char *path = strdup(in_folder("a.pcapng"));
+	FILE *draft = fopen(in_folder("a.pcapng" CAPTURES_DRAFT), "w");
+	uint8_t large[4096] = {0};
+	struct rlimit before, small;
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(fclose(draft), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = (struct rlimit){.rlim_cur = sizeof(large) / 2, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(captures_write(&captures, path, (struct bytes){large, sizeof(large)},
+	                                &error), ERR_ENVIRONMENT);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_false(exists("a.pcapng") || exists("a.pcapng" CAPTURES_DRAFT));
+	assert_int_equal(captures_write(&captures, path, (struct bytes){large, sizeof(large)},
+	                                &error), 0);
+	assert_true(exists("a.pcapng") && !exists("a.pcapng" CAPTURES_DRAFT));
+	captures_fini(&captures);
+	unlink(path);
+	free(path);
+}
+
 static void captures_lie_below_their_folder_alone(void **state)
 {
 	static const char *const bad[] = {"cells/../../x.pcapng", "/etc/x", "cells/.x",
@@ -470,6 +499,7 @@ static void captures_lie_below_their_folder_alone(void **state)
 	assert_int_equal(stat(in_folder("cells/s/a.pcapng"), &status), 0);
 	assert_int_equal(status.st_size, bytes.len);
 	assert_int_equal(status.st_mode & 0777, CAPTURES_MODE);
+	assert_false(exists("cells/s/a.pcapng" CAPTURES_DRAFT));
 	add(results, run, 0);
 	unlink(in_folder("cells/s/a.pcapng"));
 	rmdir(in_folder("cells/s"));
@@ -776,6 +806,7 @@ int main(int argc, char **argv)
 		IN_FOLDER(half_a_line_is_forgotten_when_a_run_goes_on),
 		IN_FOLDER(cell_of_a_wrong_shape_in_a_journal_is_left_out_and_said),
 		IN_FOLDER(journal_of_boards_that_are_none_is_refused_and_kept),
+		IN_FOLDER(capture_has_its_name_only_when_it_is_whole),
 		IN_FOLDER(captures_lie_below_their_folder_alone),
 		IN_FOLDER(results_of_another_format_are_refused),
 		IN_FOLDER(notice_of_the_run_stands_in_every_report),
