@@ -37,11 +37,6 @@
 #else
 #define LOWEST "1.3"
 #endif
-#if defined(MBEDTLS_SSL_SERVER_NAME_INDICATION)
-#define CAP_SNI ",sni"
-#else
-#define CAP_SNI ""
-#endif
 #if defined(MBEDTLS_SSL_ALPN)
 #define CAP_ALPN ",alpn"
 #else
@@ -503,7 +498,7 @@ static void describe(void *context)
 
 const struct stack stack_mbedtls = {
 	.name = "mbedtls",
-	.caps = "ca,cert,key,min,max" CAP_SNI CAP_ALPN CAP_PSK CAP_RESUME,
+	.caps = "ca,cert,key,sni,min,max" CAP_ALPN CAP_PSK CAP_RESUME,
 	.lowest = LOWEST,
 	.highest = HIGHEST,
 	.help = "  Mbed TLS as it was built, TLS " LOWEST " to " HIGHEST ".\n",

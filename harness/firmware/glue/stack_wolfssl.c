@@ -25,11 +25,6 @@ struct session {
 static struct session the_session;
 
 /* What the library was built with. A RUN that asks for more is refused, by the key's name. */
-#if defined(HAVE_SNI)
-#define CAP_SNI ",sni"
-#else
-#define CAP_SNI ""
-#endif
 #if defined(HAVE_ALPN)
 #define CAP_ALPN ",alpn"
 #else
@@ -393,7 +388,7 @@ static void describe(void *context)
 
 const struct stack stack_wolfssl = {
 	.name = "wolfssl",
-	.caps = "ca,cert,key,min,max" CAP_SNI CAP_ALPN CAP_PSK CAP_RESUME,
+	.caps = "ca,cert,key,sni,min,max" CAP_ALPN CAP_PSK CAP_RESUME,
 	.lowest = LOWEST,
 	.highest = HIGHEST,
 	.help = "  wolfSSL as it was built, TLS " LOWEST " to " HIGHEST ".\n",
