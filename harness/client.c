@@ -413,7 +413,7 @@ static void converse(struct client *client)
 			continue;
 		}
 		settle(client);
-		child_bury_orphans(client->daemon);
+		child_bury_orphans(&client->daemon, 1);
 		if (rc == 0 && poll(ready, 2, -1) > 0 && ready[1].revents != 0)
 			cancel(client);
 	}

@@ -224,6 +224,19 @@ static void on_job_message(void *context, json_t *message, struct bytes attached
 	}
 }
 
+/* Of runs; the runs' own processes are waited for by the loop. */
+static void bury_orphans(const struct keeper *keeper)
+{
+	pid_t own[VISITORS_MAX];
+	const struct job *job;
+	size_t n = 0;
+
+	TAILQ_FOREACH(job, &keeper->jobs, others)
+		if (job->child != NULL && n < VISITORS_MAX)
+			own[n++] = job->session;
+	child_bury_orphans(own, n);
+}
+
 static void on_job_exited(void *context, const char *why)
 {
 	struct job *job = context;
@@ -233,6 +246,7 @@ static void on_job_exited(void *context, const char *why)
 	job->n_looks = 0;
 	snprintf(job->why, sizeof(job->why), "%s", why);
 	uv_timer_start(&job->bury, on_bury, 0, BURY_MS);
+	bury_orphans(keeper_of(job->visitor)); /* those that stood behind it */
 }
 
 static const struct child_events job_events = {.message = on_job_message, .exited = on_job_exited};
@@ -659,12 +673,8 @@ static void list_boards(struct keeper *keeper)
 
 static void on_child(uv_signal_t *handle, int number)
 {
-	struct keeper *keeper = handle->data;
-	struct job *job;
-
 	(void)number;
-	TAILQ_FOREACH(job, &keeper->jobs, others)
-		child_bury_orphans(job->session);
+	bury_orphans(handle->data);
 }
 
 static void watch_signal(struct keeper *keeper, uv_signal_t *handle, int number, uv_signal_cb take)

@@ -31,13 +31,20 @@ struct child {
 	char chunk[CHUNK];
 };
 
-void child_bury_orphans(pid_t leader)
+static bool is_one_of(pid_t pid, const pid_t list[], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i] == pid)
+			return true;
+	return false;
+}
+
+void child_bury_orphans(const pid_t own[], size_t n_own)
 {
 	siginfo_t end = {0};
 
-	while (leader > 0 &&
-	       waitid(P_PGID, (id_t)leader, &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-	       end.si_pid != 0 && end.si_pid != leader)
+	while (waitid(P_ALL, 0, &end, WEXITED | WNOHANG | WNOWAIT) == 0 && end.si_pid != 0 &&
+	       !is_one_of(end.si_pid, own, n_own))
 		waitpid(end.si_pid, NULL, 0);
 }
 

@@ -25,11 +25,12 @@
 struct child;
 
 /*
- * Looks after what has ended in the process group of `leader`: children of what died come to the
- * nearest process that asked for them (PR_SET_CHILD_SUBREAPER), which calls this. The leader itself
- * is left to whoever waits for it. Nothing for a `leader` of 0.
+ * Looks after what has ended and was another's: children of what died come to the nearest process
+ * that asked for them (PR_SET_CHILD_SUBREAPER), which calls this. Its `own` children are left to
+ * whoever waits for them; what ended after one that nobody has waited for yet is left for the next
+ * call.
  */
-void child_bury_orphans(pid_t leader);
+void child_bury_orphans(const pid_t own[], size_t n_own);
 
 struct child_events {
 	/* A message came. Both are borrowed for the call. */

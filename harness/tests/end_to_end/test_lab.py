@@ -110,6 +110,11 @@ class Daemon(Lab):
     def children(self) -> list[str]:
         return [one.name for one in processes() if one.parent == self.daemon.pid]
 
+    def offspring(self) -> list[str]:
+        """The daemon's children, and those that nobody has waited for."""
+        pid = self.daemon.pid
+        return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+
     def worker(self) -> int:
         """The process of the run that is at work."""
         return until("the run has a process", lambda: next(
@@ -288,6 +293,18 @@ class Deaths(Daemon):
         self.assertIsNotNone(process(worker))
         os.kill(board.pid, signal.SIGCONT)
         self.assertEqual(first.finish().status, 3)
+
+    def test_runner_that_is_killed_leaves_no_zombie(self) -> None:
+        self.end_daemon()
+        self.keep({"name": "a", "profile": "openssl-s-client"})  # its programs are in sessions of their own
+        first = self.long_run("a")
+        runner = until("the runner is there", lambda: next(
+            (one for one in processes() if one.name == "runner" and one.session == self.worker()), None))
+        os.kill(runner.pid, signal.SIGKILL)
+        until("all that it left is buried", lambda: self.offspring() == [str(self.worker())])
+        os.kill(first.child.pid, signal.SIGINT)
+        first.finish()
+        until("nothing is left of the run", lambda: not self.offspring())
 
     def test_daemon_that_is_killed_leaves_a_run_that_goes_on(self) -> None:
         first = self.client("a", "b")
