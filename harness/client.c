@@ -339,7 +339,6 @@ static void settle(struct client *client)
 static void on_finished(struct client *client, const json_t *event, struct bytes attached)
 {
 	(void)attached;
-	clear_line(client);
 	client->status = (int)json_number(event, "status");
 	client->begun = json_flag(event, "begun");
 	client->complete = json_flag(event, "complete");
@@ -418,6 +417,7 @@ static void converse(struct client *client)
 			cancel(client);
 	}
 	settle(client);
+	clear_line(client); /* the last cells may have come with the end */
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
