@@ -32,6 +32,7 @@ N_CASES = 40
 N_BOARDS = 32
 N_CLIENTS = 4
 N_LONG = 200
+N_LOOKS = 30  # at something that stays
 
 
 class Daemon(Lab):
@@ -237,6 +238,7 @@ class Turns(Daemon):
 class Deaths(Daemon):
     def setUp(self) -> None:
         super().setUp()
+        self.seen: dict[int, int] = {}
         self.keep(virtual("a"), virtual("b", "openssl"))
 
     def test_client_that_is_killed_frees_its_boards(self) -> None:
@@ -276,6 +278,12 @@ class Deaths(Daemon):
         self.wait_until_free()
         self.assertIsNone(process(board.pid))
 
+    def waiting_case(self, server: int) -> Optional[int]:
+        """The process of a case that has begun: the one before may still be about to end."""
+        cases = [one.pid for one in processes() if one.parent == server]
+        self.seen = {pid: self.seen.get(pid, 0) + 1 for pid in cases}
+        return next((pid for pid, n in self.seen.items() if n > N_LOOKS), None)
+
     def test_orphans_of_a_run_are_buried_while_it_goes_on(self) -> None:
         first = self.client("a")
         first.wait_for_cells(1)
@@ -284,12 +292,11 @@ class Deaths(Daemon):
         board = next(one for one in members if one.name == "shakedown-board")
         server = next(one for one in members if one.name == "shakedown-server" and one.parent == worker)
         os.kill(board.pid, signal.SIGSTOP)
-        case = until("a server waits for the board", lambda: next(
-            (one for one in processes() if one.parent == server.pid), None))
+        case = until("a server waits for the board", lambda: self.waiting_case(server.pid))
         os.kill(server.pid, signal.SIGSTOP)  # it does not look after its children any more
-        os.kill(case.pid, signal.SIGKILL)
+        os.kill(case, signal.SIGKILL)
         os.kill(server.pid, signal.SIGKILL)
-        until("the orphan is buried", lambda: not Path(f"/proc/{case.pid}").exists())
+        until("the orphan is buried", lambda: not Path(f"/proc/{case}").exists())
         self.assertIsNotNone(process(worker))
         os.kill(board.pid, signal.SIGCONT)
         self.assertEqual(first.finish().status, 3)
