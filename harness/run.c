@@ -115,16 +115,16 @@ static const json_t *board_of(const struct seat *seat)
 
 static void tell_cell(struct run *run, size_t index, const json_t *cell)
 {
-	char *text = json_dumps(cell, JSON_COMPACT | JSON_REALS);
+	struct buf text = {0};
 
-	CHECK(text != NULL);
+	json_put(&text, cell, JSON_COMPACT);
 	tell_with(run,
 	          json_pack("{s:s, s:I, s:O, s:O, s:O}", "event", "cell", "index",
 	                    (json_int_t)index, "id", json_object_get(cell, "id"), "outcome",
 	                    json_object_get(cell, "outcome"), "reason",
 	                    json_object_get(cell, "reason")),
-	          (struct bytes){(const uint8_t *)text, strlen(text)});
-	free(text);
+	          buf_view(&text));
+	buf_fini(&text);
 }
 
 /* The next cell of the board, from its present one on, that is to be run. */

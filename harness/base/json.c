@@ -132,9 +132,9 @@ static int put_piece(const char *piece, size_t len, void *out)
 
 void json_put(struct buf *out, const json_t *value, size_t flags)
 {
-	bool chosen = (flags & JSON_REAL_PRECISION(31)) != 0;
-
-	CHECK(json_dump_callback(value, put_piece, out, chosen ? flags : flags | JSON_REALS) == 0);
+	if ((flags & JSON_REAL_PRECISION(31)) == 0)
+		flags |= JSON_REAL_PRECISION(15);
+	CHECK(json_dump_callback(value, put_piece, out, flags) == 0);
 }
 
 json_t *json_made(json_t *value)

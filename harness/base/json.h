@@ -15,7 +15,6 @@
 #include <stdbool.h>
 
 #define JSON_FILE_MAX (64u << 20) /* bytes; larger files are refused */
-#define JSON_REALS JSON_REAL_PRECISION(15) /* 2.382, not 2.3820000000000001 */
 #define JSON_PATH_MAX 256         /* longer paths are cut in complaints */
 
 struct json_node {
@@ -62,8 +61,8 @@ json_t *json_find(const json_t *list, const char *key, const char *text);
 json_t *json_merge_patched(const json_t *target, const json_t *patch);
 
 /*
- * Appends `value` as text, as json_dumps does with these flags; reals with JSON_REALS where they
- * tell no precision.
+ * Appends `value` as text, as json_dumps does with these flags; reals in 15 digits where they tell
+ * no precision: 2.382, not 2.3820000000000001.
  */
 void json_put(struct buf *out, const json_t *value, size_t flags);
 

@@ -83,12 +83,6 @@ int message_next(struct message_reader *reader, json_t **message, struct bytes *
 	return 1;
 }
 
-static int dump_piece(const char *piece, size_t len, void *out)
-{
-	buf_add(out, piece, len);
-	return 0;
-}
-
 void message_put(struct buf *out, const json_t *message, struct bytes attached)
 {
 	json_t *copy = NULL;
@@ -98,8 +92,7 @@ void message_put(struct buf *out, const json_t *message, struct bytes attached)
 		CHECK(copy != NULL);
 		json_object_set_new(copy, "attached", json_integer((json_int_t)attached.len));
 	}
-	message = copy != NULL ? copy : message;
-	CHECK(json_dump_callback(message, dump_piece, out, JSON_COMPACT | JSON_REALS) == 0);
+	json_put(out, copy != NULL ? copy : message, JSON_COMPACT);
 	buf_char(out, '\n');
 	buf_bytes(out, attached);
 	json_decref(copy);

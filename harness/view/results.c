@@ -88,14 +88,12 @@ static int append(struct results *results, const char *kind, const json_t *value
                   struct error *error)
 {
 	json_t *entry = json_made(json_pack("{s:O}", kind, (json_t *)value));
-	char *text = json_dumps(entry, JSON_COMPACT | JSON_REALS);
 	struct buf line = {0};
 	int rc;
 
-	CHECK(text != NULL);
-	buf_printf(&line, "%s\n", text);
+	json_put(&line, entry, JSON_COMPACT);
+	buf_char(&line, '\n');
 	rc = append_lines(results, buf_view(&line), error);
-	free(text);
 	json_decref(entry);
 	buf_fini(&line);
 	return rc;

@@ -57,14 +57,13 @@ static void put_baseline(struct buf *out, const json_t *baseline)
 {
 	json_t *head = json_made(json_copy((json_t *)baseline));
 	const json_t *cell;
-	char *text;
 	size_t i;
 
 	json_object_del(head, "cells");
-	text = json_dumps(head, JSON_COMPACT | JSON_REALS);
-	CHECK(text != NULL);
-	buf_printf(out, ",\n\"baseline\": %.*s, \"cells\": [", (int)(strlen(text) - 1), text);
-	free(text);
+	buf_text(out, ",\n\"baseline\": ");
+	json_put(out, head, JSON_COMPACT);
+	out->len--; /* its closing brace comes behind the cells */
+	buf_text(out, ", \"cells\": [");
 	json_array_foreach(json_object_get(baseline, "cells"), i, cell)
 		put_cell(out, cell, NULL, i == 0);
 	buf_text(out, "\n]}");
