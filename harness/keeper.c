@@ -176,9 +176,23 @@ static void settle_job(struct keeper *keeper, struct job *job)
 		snprintf(text, sizeof(text), "the run was cut short: %s",
 		         job->yielded ? "its next part was cancelled" : job->why);
 		visitor_finish(visitor, ERR_ENVIRONMENT, true, text);
+	} else {
+		visitor_dismiss(visitor);
 	}
-	visitor_dismiss(visitor);
 	forget_job(keeper, job);
+}
+
+/* Of runs; the runs' own processes are waited for by the loop. */
+static void bury_orphans(const struct keeper *keeper)
+{
+	pid_t own[VISITORS_MAX];
+	const struct job *job;
+	size_t n = 0;
+
+	TAILQ_FOREACH(job, &keeper->jobs, others)
+		if (job->child != NULL && n < VISITORS_MAX)
+			own[n++] = job->session;
+	child_bury_orphans(own, n);
 }
 
 /* Orphans of the run come to us: see keeper_serve. */
@@ -188,8 +202,7 @@ static void on_bury(uv_timer_t *bury)
 	struct keeper *keeper = keeper_of(job->visitor);
 	bool patient = ++job->n_looks * BURY_MS < CHILD_GRACE_MS;
 
-	while (waitpid(-job->session, NULL, WNOHANG) > 0)
-		;
+	bury_orphans(keeper);
 	if (kill(-job->session, patient ? 0 : SIGKILL) == 0 || errno != ESRCH)
 		return;
 	uv_timer_stop(bury);
@@ -222,19 +235,6 @@ static void on_job_message(void *context, json_t *message, struct bytes attached
 	} else if (strcmp(event, "finished") == 0) {
 		job->finished = true;
 	}
-}
-
-/* Of runs; the runs' own processes are waited for by the loop. */
-static void bury_orphans(const struct keeper *keeper)
-{
-	pid_t own[VISITORS_MAX];
-	const struct job *job;
-	size_t n = 0;
-
-	TAILQ_FOREACH(job, &keeper->jobs, others)
-		if (job->child != NULL && n < VISITORS_MAX)
-			own[n++] = job->session;
-	child_bury_orphans(own, n);
 }
 
 static void on_job_exited(void *context, const char *why)
