@@ -66,6 +66,9 @@ def longest_message:
    | select(.from == "server" and (.type | IN("application_data", "alert", "change_cipher_spec") | not))]
   | max_by(.length // 0) // {};
 def faultless: (.server.faults // []) == [];
+# Bytes of the server's first ticket; a long one may not fit into the buffers of a small board.
+def ticket_length: message("server"; "new_session_ticket").length // 0;
+def ticket_is_long: ticket_length > 1024;
 # The chain goes on past the root that the board is to trust.
 def is_cross_signed: any(server_certificates[]; startswith("cross-signed-root") or startswith("cross-signed-by-"));
 # The certificates that a side sent, its own first.
