@@ -24,6 +24,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from cells import handshakes
 from plot import Chart, Series, draw
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -36,8 +37,6 @@ BOARDS = (1, 8, 32)
 BOARDS_CELLS = 960
 USUAL_BOARDS = 4
 LOOK_S = 0.02  # between looks at the memory of processes
-HANDSHAKES_S = 1.0  # of the yardstick
-CERTIFICATES = ROOT / "certs/out"
 
 
 class Figures(NamedTuple):
@@ -126,9 +125,8 @@ def boards(folder: Path, n: int) -> list[str]:
 
 
 def handshake_ms(build: Path) -> float:
-    done = subprocess.run([build / "tests/bench/handshakes", CERTIFICATES, str(HANDSHAKES_S)],
-                          capture_output=True, text=True, check=True)
-    return float(done.stdout.split()[1])
+    cost = handshakes(build)
+    return cost.processor_s * 1000 / cost.n
 
 
 def run(build: Path, folder: Path, cells: int, n_boards: int, begin_only: bool = False) -> Figures:
