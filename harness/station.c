@@ -27,7 +27,8 @@ struct station {
 	char *why_down;   /* NULL while the board is up */
 	bool wrong_profile;     /* it went down for what its profile says */
 	bool port_down;         /* it went down for its port, */
-	uint64_t since_ns;      /* and a real one is gone since then */
+	char *why_gone;         /* and a real one is gone: what was said first, or NULL, */
+	uint64_t gone_ns;       /* and since when */
 	bool stopping;
 	unsigned n_restarts; /* since a cell was finished */
 	unsigned n_silences; /* since the board gave a result */
@@ -46,6 +47,7 @@ static void on_pause_closed(uv_handle_t *pause)
 
 	json_decref(station->identity);
 	free(station->why_down);
+	free(station->why_gone);
 	free(station);
 }
 
@@ -67,18 +69,27 @@ static void on_pause_over(uv_timer_t *pause)
 	board_restart(station->board);
 }
 
-/* A port that is gone may come back, when the board is plugged in again or has restarted. */
+/*
+ * A port that is gone may come back, when the board is plugged in again or has restarted. If it does
+ * not, what was said when it went tells more than that it cannot be opened.
+ */
 static bool waits_for_port(struct station *station)
 {
 	uint64_t patience_ms = (uint64_t)json_number(station->profile, "return_timeout_ms");
 	uint64_t now_ns = clock_steady_ns();
 
-	if (station->since_ns == 0) {
-		station->since_ns = now_ns;
+	if (station->why_gone == NULL) {
+		station->gone_ns = now_ns;
+		station->why_gone = strdup(station->why_down);
+		CHECK(station->why_gone != NULL);
 		station->events->notice(station->context, station->why_down);
 	}
-	if (now_ns - station->since_ns >= patience_ms * 1000000u)
+	if (now_ns - station->gone_ns >= patience_ms * 1000000u) {
+		free(station->why_down);
+		station->why_down = station->why_gone;
+		station->why_gone = NULL;
 		return false;
+	}
 	uv_timer_start(&station->pause, on_pause_over, RETURN_STEP_MS, 0);
 	return true;
 }
@@ -133,7 +144,8 @@ static void on_ready(void *context, const json_t *info)
 {
 	struct station *station = context;
 
-	station->since_ns = 0;
+	free(station->why_gone);
+	station->why_gone = NULL;
 	if (station->identity == NULL)
 		station->identity = json_made(json_deep_copy(info));
 	station_go_on(station);
