@@ -33,14 +33,16 @@ static void look_at_credential(struct choice *choice, const struct sides *sides,
 	json_decref(usable);
 }
 
-static bool authenticates(const SSL_CIPHER *suite, enum key key)
+static bool authenticates(const SSL_CIPHER *suite, const struct means_certificate *certificate)
 {
+	enum key key = certificate->key;
+
 	switch (SSL_CIPHER_get_auth_nid(suite)) {
 	case NID_auth_rsa:
 		return key == KEY_RSA ||
 		       (key == KEY_RSA_PSS && SSL_CIPHER_get_kx_nid(suite) != NID_kx_rsa);
 	case NID_auth_ecdsa:
-		return key == KEY_EC || key == KEY_ED25519;
+		return (key == KEY_EC || key == KEY_ED25519) && !certificate->only_in_13;
 	case NID_auth_null:
 		return true;
 	default:
@@ -54,7 +56,7 @@ static bool could_serve(const struct choice *choice, const struct choice_credent
 {
 	int exchange = SSL_CIPHER_get_kx_nid(suite);
 
-	return authenticates(suite, credential->certificate->key) &&
+	return authenticates(suite, credential->certificate) &&
 	       (exchange == NID_kx_rsa || credential->signs) &&
 	       (exchange != NID_kx_ecdhe || choice->has_group);
 }

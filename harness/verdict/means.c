@@ -10,14 +10,16 @@
 
 /* The certificates that Shakedown makes (certs/recipes.json), and their keys. */
 static const struct means_certificate certificates[] = {
-	{"rsa-2048", KEY_RSA, NULL},
-	{"rsa-3072", KEY_RSA, NULL},
-	{"rsa-4096", KEY_RSA, NULL},
-	{"rsa-pss-2048", KEY_RSA_PSS, NULL},
-	{"ecdsa-p256", KEY_EC, "secp256r1"},
-	{"ecdsa-p384", KEY_EC, "secp384r1"},
-	{"ecdsa-p521", KEY_EC, "secp521r1"},
-	{"ed25519", KEY_ED25519, NULL},
+	{"rsa-2048", KEY_RSA, NULL, false},
+	{"rsa-3072", KEY_RSA, NULL, false},
+	{"rsa-4096", KEY_RSA, NULL, false},
+	{"rsa-pss-2048", KEY_RSA_PSS, NULL, false},
+	{"ecdsa-p256", KEY_EC, "secp256r1", false},
+	{"ecdsa-p384", KEY_EC, "secp384r1", false},
+	{"ecdsa-p521", KEY_EC, "secp521r1", false},
+	{"ed25519", KEY_ED25519, NULL, false},
+	{"wrong-key-usage", KEY_EC, "secp256r1", true},
+	{"key-agreement-only", KEY_EC, "secp256r1", true},
 };
 
 /* Those that are otherwise odd, and have the keys of these. */
@@ -39,9 +41,8 @@ static const char *const with_p256[] = {
 	"issuer-has-no-basic-constraints", "issuer-must-not-sign", "path-length-exceeded",
 	"name-not-permitted", "name-excluded", "unknown-critical-extension",
 	"issuer-has-unknown-critical-extension", "broken-signature", "issuer-has-broken-signature",
-	"algorithms-differ", "wrong-extended-key-usage", "wrong-key-usage", "key-agreement-only",
-	"sha1-signature", "malformed-date", "malformed-names", "duplicate-extension", "not-der",
-	"negative-serial",
+	"algorithms-differ", "wrong-extended-key-usage", "sha1-signature", "malformed-date",
+	"malformed-names", "duplicate-extension", "not-der", "negative-serial",
 };
 static const char *const with_rsa[] = {
 	"rsa-1024", "expired-rsa", "wrong-dns-name-rsa", "unknown-root-rsa", "self-signed-rsa",

@@ -19,6 +19,7 @@ struct means_certificate {
 	const char *name;
 	enum key key;
 	const char *curve; /* "secp256r1"; NULL but for KEY_EC */
+	bool only_in_13;   /* its keyUsage forbids to sign, where OpenSSL looks at that */
 };
 
 /* The certificate that has the key of the one of this name; NULL if it is not known here. */

@@ -88,6 +88,10 @@ static const char *const servers[] = {
 	" 'signature_algorithms': 'ECDSA+SHA256'}",
 	"{'versions': ['1.2', '1.3'], 'certificate': ['ecdsa-p256'], 'alpn': ['mqtt']}",
 	"{'versions': ['1.1'], 'certificate': ['rsa-2048']}",
+	"{'versions': ['1.3'], 'certificate': ['wrong-key-usage']}",
+	"{'versions': ['1.2'], 'certificate': ['key-agreement-only', 'rsa-2048']}",
+	"{'versions': ['1.2'], 'certificate': ['wrong-key-usage-rsa']}",
+	"{'versions': ['1.2'], 'certificate': ['encipherment-only-rsa']}",
 };
 
 /* Servers that can serve nobody in their version, with what they lack themselves. */
@@ -103,6 +107,8 @@ static const struct {
 	 "cipher_list"},
 	{"{'versions': ['1.2'], 'certificate': ['ecdsa-p256'],"
 	 " 'signature_algorithms': 'RSA+SHA256'}", "cipher_list"},
+	{"{'versions': ['1.2'], 'certificate': ['wrong-key-usage']}", "cipher_list"},
+	{"{'versions': ['1.2'], 'certificate': ['key-agreement-only']}", "cipher_list"},
 };
 
 static char *certificates;
