@@ -17,6 +17,7 @@
 #define USUAL_SUITE "field" /* what is asked if the user names no suite */
 #define CASES_NAMED_MAX 4   /* of those that have one cause in common */
 #define CHANGES_MAX 6       /* that are told, of each kind */
+#define FEW_PART 10         /* fewer than this part of the servers asked: the captured one is unusual */
 
 enum { EXPLAIN_FILE, EXPLAIN_SUITE, EXPLAIN_KEYLOG, EXPLAIN_KEY, EXPLAIN_RULES, EXPLAIN_JSON };
 
@@ -127,12 +128,28 @@ static size_t n_fitting(const json_t *answers, const json_t *connection)
 	return n;
 }
 
+/*
+ * A client's alert is about what it was sent, and that is in the capture. For a server's one has to
+ * know how that is set up, which is guessed.
+ */
+static const char *how_certain(const json_t *connection, const json_t *answers)
+{
+	if (infer_client_refused(connection) || n_fitting(answers, connection) == 0 ||
+	    json_object_get(connection, "server_hello") != NULL)
+		return "Cause";
+	if (n_fitting(answers, connection) * FEW_PART < json_array_size(answers))
+		return "Possible";
+	return "Likely";
+}
+
 /* Nothing of this is seen in the capture: it says so, and from what it follows. */
 static void put_inference(struct explanation *explanation, const json_t *cause,
                           const json_t *connection, const json_t *answers)
 {
 	const json_t *fitting = json_object_get(cause, "answers");
 
+	if (json_array_size(fitting) == 0 || infer_client_refused(connection))
+		return;
 	buf_printf(&explanation->text,
 	           "A capture does not show how the server is set up. Of %zu OpenSSL servers that "
 	           "were asked %zu give the captured answer, and with %zu of them this is the "
@@ -140,7 +157,10 @@ static void put_inference(struct explanation *explanation, const json_t *cause,
 	           json_array_size(answers), n_fitting(answers, connection),
 	           json_array_size(fitting));
 	add_cases(&explanation->text, fitting);
-	buf_char(&explanation->text, '.');
+	buf_text(&explanation->text, strcmp(how_certain(connection, answers), "Possible") == 0
+	                                     ? ". So few answer like that that the captured one is "
+	                                       "set up in an unusual way, perhaps in another."
+	                                     : ".");
 	put(explanation, "Inferred");
 }
 
@@ -218,6 +238,8 @@ static json_t *changes_of(const struct explanation *explanation, const struct he
 {
 	json_t *changes = json_made(json_array());
 
+	if (json_array_size(json_object_get(cause, "answers")) == 0)
+		return changes;
 	add_tries(explanation, hello, cause, changes);
 	infer_changes(json_object_get(cause, "answers"), answers, changes);
 	return changes;
@@ -249,7 +271,8 @@ static void put_cause(struct explanation *explanation, const struct hello *hello
 {
 	const json_t *diagnosis = json_object_get(cause, "diagnosis");
 
-	put_text(explanation, "Cause", json_text(diagnosis, "title"));
+	put_text(explanation, how_certain(hello->connection, answers),
+	         json_text(diagnosis, "title"));
 	put_text(explanation, "", json_text(diagnosis, "cause"));
 	put_inference(explanation, cause, hello->connection, answers);
 	put_evidence(explanation, diagnosis);
@@ -273,8 +296,10 @@ static void put_causes(struct explanation *explanation, const struct hello *hell
 	json_array_foreach(causes, i, cause) {
 		if (i == 0)
 			continue;
-		buf_printf(&explanation->text, "%s, with ",
-		           json_text(json_object_get(cause, "diagnosis"), "title"));
+		buf_text(&explanation->text,
+		         json_text(json_object_get(cause, "diagnosis"), "title"));
+		if (json_array_size(json_object_get(cause, "answers")) > 0)
+			buf_text(&explanation->text, ", with ");
 		add_cases(&explanation->text, json_object_get(cause, "answers"));
 		put(explanation, "Or else");
 	}

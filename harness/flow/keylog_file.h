@@ -14,8 +14,8 @@
 
 /*
  * Adds the secrets of the file `path` ("-": standard input) to `keylog`. Lines of another form are
- * passed over; how many there were is one line in `notes`. ERR_INPUT, with one sentence, if the
- * file cannot be read or holds no secret that opens TLS.
+ * passed over; how many there were is one line in `notes`, as is that there are no secrets.
+ * ERR_INPUT, with one sentence, if the file cannot be read or has lines of other forms alone.
  */
 int keylog_file_read(struct keylog *keylog, const char *path, FILE *notes, struct error *error);
 

@@ -5,6 +5,7 @@
 #include "verdict/offer.h"
 #include "verdict/witness.h"
 
+#include <math.h>
 #include <string.h>
 
 /* --- which servers fit ------------------------------------------------------------------------ */
@@ -21,14 +22,34 @@ static const json_t *first_alert(const json_t *connection, const char *from)
 	return NULL;
 }
 
-bool infer_failed(const json_t *connection)
-{
-	return first_alert(connection, NULL) != NULL;
-}
-
 static bool has(const json_t *connection, const char *member)
 {
 	return json_object_get(connection, member) != NULL;
+}
+
+/* Whether the first that came from the server was no record. */
+static bool server_speaks_no_tls(const json_t *connection)
+{
+	const json_t *faults = json_object_get(connection, "faults"), *fault;
+	size_t i;
+
+	if (json_find(json_object_get(connection, "messages"), "from", "server") != NULL)
+		return false;
+	json_array_foreach(faults, i, fault)
+		if (strcmp(json_text(fault, "from"), "server") == 0 &&
+		    strcmp(json_text(fault, "where"), "record") == 0)
+			return true;
+	return false;
+}
+
+bool infer_failed(const json_t *connection)
+{
+	return first_alert(connection, NULL) != NULL || server_speaks_no_tls(connection);
+}
+
+bool infer_client_refused(const json_t *connection)
+{
+	return strcmp(json_text(first_alert(connection, NULL), "from"), "client") == 0;
 }
 
 /* True also where one of the two does not say. */
@@ -94,15 +115,17 @@ static json_t *cell_of(const json_t *answer, const json_t *connection)
 {
 	json_t *server = json_object_get(answer, "server");
 	const json_t *alert = first_alert(connection, NULL);
+	const char *from = json_text(alert, "from");
+	const char *reason = from[0] == '\0'               ? "board-error"
+	                     : strcmp(from, "server") == 0 ? "alert-from-server"
+	                                                   : "alert-from-board";
 
-	return json_made(json_pack(
-		"{s:O, s:{}, s:s, s:s, s:s, s:o, s:O, s:{s:o, s:O, s:n}}", "server", server,
-		"client", "outcome", "fail", "reason",
-		strcmp(json_text(alert, "from"), "server") == 0 ? "alert-from-server"
-	                                                        : "alert-from-board",
-		"detail", "", "missing", offer_missing(server, connection, alert), "alert", alert,
-		"witnesses", "server", server_testimony(answer, connection), "wire", connection,
-		"board"));
+	return json_made(json_pack("{s:O, s:{}, s:s, s:s, s:s, s:b, s:o, s:O*, s:{s:o, s:O, s:n}}",
+	                           "server", server, "client", "outcome", "fail", "reason", reason,
+	                           "detail", "", "inferred", 1, "missing",
+	                           offer_missing(server, connection, alert), "alert", alert,
+	                           "witnesses", "server", server_testimony(answer, connection),
+	                           "wire", connection, "board"));
 }
 
 /* What these witnesses did not say is no evidence. */
@@ -141,6 +164,7 @@ static json_t *bare_reason(const json_t *answer)
 static void add_cause(json_t *causes, json_t *diagnosis, json_t *answer)
 {
 	bool explained = strcmp(json_text(diagnosis, "confidence"), "none") != 0;
+	bool stands_in = json_object_get(answer, "answer") != NULL;
 	json_t *told = explained ? json_incref(diagnosis) : bare_reason(answer), *cause;
 
 	if (told == NULL)
@@ -153,28 +177,45 @@ static void add_cause(json_t *causes, json_t *diagnosis, json_t *answer)
 			forget_witness(told, "server");
 		json_array_append_new(causes, cause);
 	}
-	json_array_append(json_object_get(cause, "answers"), answer);
+	if (stands_in)
+		json_array_append(json_object_get(cause, "answers"), answer);
 	json_decref(told);
 }
 
+static void add_causes(json_t *causes, struct rules *rules, const json_t *connection,
+                       json_t *answer)
+{
+	json_t *cell = cell_of(answer, connection), *board = json_made(json_object());
+	json_t *diagnosis;
+	size_t i;
+
+	rules_diagnose(rules, cell, board);
+	json_array_foreach(json_object_get(cell, "diagnosis"), i, diagnosis)
+		add_cause(causes, diagnosis, answer);
+	json_decref(board);
+	json_decref(cell);
+}
+
+/* Where no server stands in, the rules have what the wire shows. */
 json_t *infer_causes(struct rules *rules, const json_t *connection, const json_t *answers)
 {
-	json_t *causes = json_made(json_array()), *board = json_made(json_object());
-	json_t *answer, *diagnosis;
-	size_t i, k;
+	json_t *causes = json_made(json_array()), *unknown, *answer;
+	bool any = false;
+	size_t i;
 
+	if (!infer_failed(connection))
+		return causes;
 	json_array_foreach(answers, i, answer) {
-		json_t *cell;
-
-		if (!infer_failed(connection) || !infer_fits(answer, connection))
+		if (!infer_fits(answer, connection))
 			continue;
-		cell = cell_of(answer, connection);
-		rules_diagnose(rules, cell, board);
-		json_array_foreach(json_object_get(cell, "diagnosis"), k, diagnosis)
-			add_cause(causes, diagnosis, answer);
-		json_decref(cell);
+		add_causes(causes, rules, connection, answer);
+		any = true;
 	}
-	json_decref(board);
+	if (any)
+		return causes;
+	unknown = json_made(json_pack("{s:{}}", "server"));
+	add_causes(causes, rules, connection, unknown);
+	json_decref(unknown);
 	return causes;
 }
 
@@ -274,12 +315,15 @@ static void add_first_word(const json_t *connection, struct buf *out)
 		           json_text(connection, "group"));
 }
 
-static void add_alerts(const json_t *connection, struct buf *out)
+/* Those after `from_ms` and up to `to_ms`. */
+static void add_alerts(const json_t *connection, double from_ms, double to_ms, struct buf *out)
 {
 	const json_t *alert;
 	size_t i;
 
 	json_array_foreach(json_object_get(connection, "alerts"), i, alert) {
+		if (t_ms(alert) <= from_ms || t_ms(alert) > to_ms)
+			continue;
 		buf_printf(out, "The %s sends ", json_text(alert, "from"));
 		witness_alert(alert, out);
 		buf_printf(out, ", %.1f ms after the connection's first packet%s.\n", t_ms(alert),
@@ -315,21 +359,89 @@ static void add_end(const json_t *connection, struct buf *out)
 	}
 	buf_printf(out, "The %s %s the connection first, after %.1f ms.\n", first,
 	           reset ? "resets" : "closes", t_ms(close));
-	if (is_silent(connection))
+	if (is_silent(connection) && !server_speaks_no_tls(connection))
 		buf_printf(out, "Nobody sent an alert: only the log of the %s can tell why.\n",
 		           first);
 }
 
+/*
+ * What came in TLS 1.3 after the ServerHello and is closed to the reader: the length tells an alert
+ * (RFC 8446 section 6), which no message of a handshake is as short as.
+ */
+static bool is_alert_by_length(const json_t *connection, const json_t *message)
+{
+	bool short_tag = strstr(json_text(connection, "cipher_suite"), "_CCM_8_") != NULL;
+
+	return json_number(message, "length") == 2 + 1 + (short_tag ? 8 : 16);
+}
+
+/* The next closed record from message `*i` on, of whichever side; NULL if there is none. */
+static const json_t *next_closed(const json_t *messages, size_t *i)
+{
+	while (*i < json_array_size(messages)) {
+		const json_t *message = json_array_get(messages, (*i)++);
+
+		if (strcmp(json_text(message, "type"), "encrypted") == 0)
+			return message;
+	}
+	return NULL;
+}
+
+/* Passes over closed records of this side: the first of the other. */
+static const json_t *first_after(const json_t *messages, size_t *i, const char *from)
+{
+	const json_t *message = next_closed(messages, i);
+
+	while (message != NULL && strcmp(json_text(message, "from"), from) == 0)
+		message = next_closed(messages, i);
+	return message;
+}
+
+/*
+ * The client's alert in the place of its Finished; or the server's, once the client is done: where
+ * all is well it sends tickets or data before it closes, or closes after the client.
+ */
+static void add_closed_alert(const json_t *connection, struct buf *out)
+{
+	const json_t *messages = json_object_get(connection, "messages"), *of_client, *of_server;
+	size_t i = 0;
+
+	while (i < json_array_size(messages) &&
+	       strcmp(json_text(json_array_get(messages, i), "type"), "server_hello") != 0)
+		i++;
+	of_client = first_after(messages, &i, "server");
+	if (of_client != NULL && is_alert_by_length(connection, of_client)) {
+		buf_text(out, "Where the client's Finished is due comes a record with the length "
+		              "of an alert: most likely it refuses what the server sent, its "
+		              "certificate above all.\n");
+		return;
+	}
+	of_server = first_after(messages, &i, "client");
+	if (of_server != NULL && is_alert_by_length(connection, of_server) &&
+	    strcmp(json_text(json_object_get(connection, "close"), "first"), "server") == 0)
+		buf_text(out, "The server's first record after the client's last flight has the "
+		              "length of an alert: most likely it refuses the client, whose "
+		              "certificate it may have asked for.\n");
+}
+
 void infer_course(const json_t *connection, struct buf *out)
 {
+	const json_t *close = json_object_get(connection, "close");
+	double end_ms = json_text(close, "first")[0] != '\0' ? t_ms(close) : INFINITY;
+
 	add_first_word(connection, out);
 	if (has_message(connection, "application_data"))
 		buf_text(out, "Application data follow.\n");
 	if (has_message(connection, "encrypted"))
 		buf_text(out, "What follows is encrypted; a key log (--keylog) opens it.\n");
-	add_alerts(connection, out);
-	if (!has(connection, "server_hello") && !has(connection, "hello_retry_request") &&
-	    first_alert(connection, NULL) == NULL)
+	if (strcmp(json_text(connection, "version"), "TLS 1.3") == 0)
+		add_closed_alert(connection, out);
+	if (server_speaks_no_tls(connection))
+		buf_text(out, "What the server answers is no TLS.\n");
+	else if (!has(connection, "server_hello") && !has(connection, "hello_retry_request") &&
+	         first_alert(connection, "server") == NULL)
 		buf_text(out, "No answer of the server is in the capture.\n");
+	add_alerts(connection, -INFINITY, end_ms, out);
 	add_end(connection, out);
+	add_alerts(connection, end_ms, INFINITY, out);
 }

@@ -16,8 +16,14 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* Whether `connection` (connection.schema.json) shows a fatal alert that could be read. */
+/*
+ * Whether `connection` (connection.schema.json) shows a fatal alert that could be read, or a server
+ * that does not speak TLS.
+ */
 bool infer_failed(const json_t *connection);
+
+/* Whether the first fatal alert is the client's: what it refuses is in the capture. */
+bool infer_client_refused(const json_t *connection);
 
 /* Whether the server of `answer` would have given the first answer that `connection` shows. */
 bool infer_fits(const json_t *answer, const json_t *connection);
@@ -26,9 +32,11 @@ bool infer_fits(const json_t *answer, const json_t *connection);
  * What the rules say of `connection`, for each server of `answers` that fits: a new list, in the
  * order of the answers, the commonest servers first:
  *   [{"diagnosis": as of rules_diagnose, "answers": [those whose servers it was found with]}]
+ * If no server fits, they are asked with the capture alone, and "answers" is empty; the cell that
+ * they see has "inferred": true in any case.
  * Statements of a board, of which there is none, are left out of the evidence. Where no rule
  * explains a refusal, "diagnosis" has OpenSSL's reason as its title, and the confidence "none".
- * Empty if nothing fits, or the connection did not fail.
+ * Empty if no rule explains it, or the connection did not fail.
  */
 json_t *infer_causes(struct rules *rules, const json_t *connection, const json_t *answers);
 

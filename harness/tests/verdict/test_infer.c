@@ -129,6 +129,101 @@ static void connection_without_a_fatal_alert_has_no_cause(void **state)
 	json_decref(causes);
 }
 
+/* The commonest servers would not have chosen so, or there is none that speaks TLS. */
+static void what_the_wire_shows_needs_no_server_to_stand_in(void **state)
+{
+	static const struct {
+		const char *connection, *id;
+	} seen[] = {
+		{"{'messages': [{'from': 'client', 'type': 'client_hello'}], 'alerts': [],"
+		 " 'faults': [{'from': 'server', 'where': 'record',"
+		 " 'text': 'the stream does not begin with TLS: 48 54 54 50 (HTTP)'}]}",
+		 "server-speaks-no-tls"},
+		{"{'server_hello': {}, 'version': 'TLS 1.2', 'cipher_suite': 'S', 'messages': [],"
+		 " 'start': '2026-02-01T00:00:00Z', 'certificates': [{'from': 'server', 'chain':"
+		 " [{'subject': 'CN=a', 'issuer': 'CN=b', 'not_after': '2026-01-01T00:00:00Z'}]}],"
+		 " 'alerts': [{'from': 'client', 'level': 'fatal', 'number': 42,"
+		 " 'description': 'bad_certificate'}]}",
+		 "certificate-expired"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++) {
+		json_t *causes = causes_of(seen[i].connection, "[{'answer': 'server_hello',"
+		                           " 'version': '1.3', 'server': {}}]");
+		const json_t *cause = json_array_get(causes, 0);
+
+		assert_string_equal(json_text(json_object_get(cause, "diagnosis"), "id"),
+		                    seen[i].id);
+		assert_int_equal(json_array_size(json_object_get(cause, "answers")), 0);
+		json_decref(causes);
+	}
+}
+
+static char *course_of(const char *connection)
+{
+	json_t *parts = parsed(connection);
+	struct buf course = {0};
+	char *text;
+
+	infer_course(parts, &course);
+	text = strdup(buf_string(&course));
+	assert_non_null(text);
+	buf_fini(&course);
+	json_decref(parts);
+	return text;
+}
+
+static void events_are_told_in_their_order(void **state)
+{
+	char *course = course_of(
+		"{'messages': [], 'alerts': [{'from': 'client', 'level': 'fatal', 't_ms': 4,"
+		" 'number': 40, 'description': 'handshake_failure'}],"
+		" 'close': {'first': 'server', 'server': 'fin', 't_ms': 2}}");
+
+	(void)state;
+	assert_string_equal(course, "No answer of the server is in the capture.\n"
+	                            "The server closes the connection first, after 2.0 ms.\n"
+	                            "The client sends handshake_failure (40), 4.0 ms after the "
+	                            "connection's first packet.\n");
+	free(course);
+}
+
+#define CLOSED(from, length) \
+	"{'from': '" from "', 'type': 'encrypted', 'length': " length "}"
+#define COURSE(suite, messages) \
+	"{'server_hello': {}, 'version': 'TLS 1.3', 'cipher_suite': '" suite "', 'alerts': []," \
+	" 'messages': [" CLOSED("client", "19") ", {'from': 'server', 'type': 'server_hello'}, " \
+	CLOSED("server", "900") ", " messages "], 'close': {'first': 'server'}}"
+
+static bool course_has(const char *connection, const char *words)
+{
+	char *course = course_of(connection);
+	bool has = strstr(course, words) != NULL;
+
+	free(course);
+	return has;
+}
+
+static void alert_of_tls13_shows_by_its_length(void **state)
+{
+	static const char of_client[] = "Where the client's Finished is due";
+	static const char of_server[] = "The server's first record after the client's last flight";
+
+	(void)state;
+	assert_true(course_has(COURSE("S", CLOSED("client", "19")), of_client));
+	assert_true(course_has(COURSE("TLS_AES_128_CCM_8_SHA256", CLOSED("client", "11")),
+	                       of_client));
+	assert_false(course_has(COURSE("TLS_AES_128_CCM_8_SHA256", CLOSED("client", "19")),
+	                        of_client));
+	assert_false(course_has(COURSE("S", CLOSED("client", "53") ", " CLOSED("client", "19")),
+	                        of_client));
+	assert_true(course_has(COURSE("S", CLOSED("client", "53") ", " CLOSED("server", "19")),
+	                       of_server));
+	assert_false(course_has(COURSE("S", CLOSED("client", "53") ", " CLOSED("server", "255")
+	                               ", " CLOSED("server", "19")), of_server));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +232,9 @@ int main(void)
 		cmocka_unit_test(changes_are_of_one_key_and_told_once),
 		cmocka_unit_test(refusal_without_a_rule_keeps_the_reason_of_openssl),
 		cmocka_unit_test(connection_without_a_fatal_alert_has_no_cause),
+		cmocka_unit_test(what_the_wire_shows_needs_no_server_to_stand_in),
+		cmocka_unit_test(events_are_told_in_their_order),
+		cmocka_unit_test(alert_of_tls13_shows_by_its_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,6 +66,10 @@ def longest_message:
    | select(.from == "server" and (.type | IN("application_data", "alert", "change_cipher_spec") | not))]
   | max_by(.length // 0) // {};
 def faultless: (.server.faults // []) == [];
+# "48 54 54 50 (HTTP)" if what came from the server did not begin with TLS; else "".
+def stray_from_server:
+  [.witnesses.wire.faults[]? | select(.from == "server" and .where == "record").text
+   | select(startswith("the stream does not begin with TLS: ")) | sub("^[^:]*: "; "")][0] // "";
 # Bytes of the server's first ticket; a long one may not fit into the buffers of a small board.
 def ticket_length: message("server"; "new_session_ticket").length // 0;
 def ticket_is_long: ticket_length > 1024;
