@@ -67,20 +67,25 @@ static void results_free(struct results *results)
 
 /* --- the journal ------------------------------------------------------------------------------ */
 
+/* The journal as it was when it had this length; for what errno tells. */
+static int take_back(struct results *results, off_t length, struct error *error)
+{
+	int rc = file_cannot_write(results->path, error);
+
+	if (ftruncate(results->fd, length) == 0)
+		lseek(results->fd, length, SEEK_SET);
+	results->length = length;
+	return rc;
+}
+
 /* What did not get in whole is taken back. */
 static int append_lines(struct results *results, struct bytes lines, struct error *error)
 {
-	int rc;
-
-	if (file_write_all(results->fd, lines) == 0) {
-		results->length += (off_t)lines.len;
-		results->synced = false;
-		return 0;
-	}
-	rc = file_cannot_write(results->path, error);
-	if (ftruncate(results->fd, results->length) == 0)
-		lseek(results->fd, results->length, SEEK_SET);
-	return rc;
+	if (file_write_all(results->fd, lines) != 0)
+		return take_back(results, results->length, error);
+	results->length += (off_t)lines.len;
+	results->synced = false;
+	return 0;
 }
 
 /* One line {"<kind>": value}. */
@@ -251,13 +256,15 @@ int results_capture(struct results *results, const char *name, struct bytes capt
 
 int results_sync(struct results *results, struct error *error)
 {
+	off_t before = results->length;
 	int rc = captures_sync(&results->captures, error);
 
 	if (rc == 0 && results->waiting.len > 0)
 		rc = append_lines(results, buf_view(&results->waiting), error);
 	buf_idle(&results->waiting, WAITING_KEPT);
-	if (!results->synced)
-		results->synced = fdatasync(results->fd) == 0;
+	if (rc == 0 && !results->synced && fdatasync(results->fd) != 0)
+		rc = take_back(results, before, error); /* network file systems tell it here */
+	results->synced |= rc == 0;
 	return rc;
 }
 

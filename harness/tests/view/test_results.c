@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -545,6 +547,43 @@ static void full_disk_loses_nothing_that_was_written(void **state)
 	json_decref(after);
 }
 
+/* Only a child can get on without that call's word for the rest of its life. */
+static int add_where_syncing_fails(struct results *results, const json_t *run)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	struct error error = {0};
+
+	if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(EDQUOT), SCMP_SYS(fdatasync), 0) != 0 ||
+	    seccomp_load(filter) != 0)
+		return 1;
+	if (try_to_add(results, run, 1, &error) != ERR_ENVIRONMENT)
+		return 2;
+	return strstr(error.text, "journal.jsonl: Disk quota exceeded") != NULL ? 0 : 3;
+}
+
+static void disk_that_is_full_when_it_is_synced_is_told(void **state)
+{
+	json_t *run = story_run();
+	struct results *results = opened(run);
+	struct error error = {0};
+	struct stat before, after;
+	int status;
+	pid_t child;
+
+	(void)state;
+	add(results, run, 0);
+	assert_int_equal(stat(in_folder("journal.jsonl"), &before), 0);
+	child = fork();
+	if (child == 0)
+		_exit(add_where_syncing_fails(results, run));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(stat(in_folder("journal.jsonl"), &after), 0);
+	assert_int_equal(after.st_size, before.st_size);
+	assert_int_equal(results_close(results, true, NULL, NULL, NULL, &error), 0);
+	json_decref(run);
+}
+
 /* The system kills the process as it writes more than that into one file. */
 static void run_killed_while_it_writes_its_reports_leaves_none_by_half(void **state)
 {
@@ -794,6 +833,7 @@ int main(int argc, char **argv)
 		IN_FOLDER(cell_with_a_zero_byte_in_its_log_is_kept),
 		IN_FOLDER(crashed_run_is_recovered_with_what_was_whole),
 		IN_FOLDER(full_disk_loses_nothing_that_was_written),
+		IN_FOLDER(disk_that_is_full_when_it_is_synced_is_told),
 		IN_FOLDER(run_killed_while_it_writes_its_reports_leaves_none_by_half),
 		IN_FOLDER(journal_of_another_run_is_not_overwritten),
 		IN_FOLDER(run_that_goes_on_shows_what_it_has_and_nothing_is_written),
