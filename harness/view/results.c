@@ -104,11 +104,20 @@ static int append(struct results *results, const char *kind, const json_t *value
 	return rc;
 }
 
+/*
+ * The lock of those who read a journal: it keeps runs away, not other readers. NFS gives the one of
+ * runs to nobody who has the file open for reading alone.
+ */
+static bool is_held_against_readers(int fd)
+{
+	return flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
 /* Whether the journal `path` is held by a run at work. */
 static bool is_held(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	bool held = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0;
+	bool held = fd >= 0 && is_held_against_readers(fd);
 
 	if (fd >= 0)
 		close(fd);
@@ -293,6 +302,13 @@ static json_t *parse_line(struct bytes line)
 	                  JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
 }
 
+/* That reading ended with the file, and not before it: what could not be read is not gone. */
+static int check_end(FILE *file, const char *path, struct error *error)
+{
+	return feof(file) ? 0
+	                  : error_system(error, ERR_ENVIRONMENT, errno, "cannot read %s", path);
+}
+
 static void take_board(struct reading *reading, json_t *board)
 {
 	const json_t *known;
@@ -390,6 +406,7 @@ static int take_lines(struct reading *reading, const char *path, struct error *e
 	char *line = NULL;
 	size_t size = 0;
 	ssize_t n;
+	int rc;
 
 	if (file == NULL)
 		return error_system(error, ERR_INPUT, errno, "cannot open %s", path);
@@ -398,9 +415,10 @@ static int take_lines(struct reading *reading, const char *path, struct error *e
 		take_line(reading, (struct bytes){(const uint8_t *)line, (size_t)n});
 		reading->offset += n;
 	}
+	rc = check_end(file, path, error);
 	free(line);
 	fclose(file);
-	return 0;
+	return rc;
 }
 
 /* How the reading of a journal ends. */
@@ -647,15 +665,16 @@ static void mark_done(struct buf *done, struct inspection *inspection, const jso
 }
 
 /*
- * Reads line by line, so that a large journal takes no room. *length is that of whole lines. Whether
- * there is a header that a run can go on with.
+ * Reads line by line, so that a large journal takes no room. *length is that of whole lines.
+ * ERR_INPUT if there is no header that a run can go on with.
  */
-static bool read_progress(FILE *file, struct inspection *inspection, json_t **header,
-                          struct buf *done, off_t *length)
+static int read_progress(FILE *file, struct inspection *inspection, json_t **header,
+                         struct buf *done, off_t *length, struct error *error)
 {
 	char *line = NULL;
 	size_t size = 0;
 	ssize_t n;
+	int rc;
 
 	while ((n = getline(&line, &size, file)) > 0 && line[n - 1] == '\n') {
 		json_t *entry = parse_line((struct bytes){(const uint8_t *)line, (size_t)n});
@@ -666,9 +685,12 @@ static bool read_progress(FILE *file, struct inspection *inspection, json_t **he
 		*length += n;
 		json_decref(entry);
 	}
+	rc = check_end(file, inspection->path, error);
 	free(line);
-	return json_is_object(json_object_get(*header, "run")) &&
-	       json_is_object(json_object_get(*header, "request"));
+	if (rc == 0 && (!json_is_object(json_object_get(*header, "run")) ||
+	                !json_is_object(json_object_get(*header, "request"))))
+		rc = error_set(error, ERR_INPUT, "%s is not the journal of a run", inspection->path);
+	return rc;
 }
 
 static int take_up(struct results *results, json_t **header, struct buf *done, struct error *error)
@@ -689,8 +711,8 @@ static int take_up(struct results *results, json_t **header, struct buf *done, s
 	if (file == NULL)
 		return error_system(error, ERR_INPUT, errno, "cannot read %s", results->path);
 	rc = inspection_init(&inspection, results->path, error);
-	if (rc == 0 && !read_progress(file, &inspection, header, done, &results->length))
-		rc = error_set(error, ERR_INPUT, "%s is not the journal of a run", results->path);
+	if (rc == 0)
+		rc = read_progress(file, &inspection, header, done, &results->length, error);
 	inspection_fini(&inspection);
 	fclose(file);
 	if (rc != 0)
@@ -756,7 +778,7 @@ int results_recover(const char *folder, struct error *error)
 
 	if (ending_of(fd, &ending) != 0)
 		rc = error_system(error, ERR_INPUT, errno, "there is no run to recover: %s", path);
-	else if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+	else if (is_held_against_readers(fd))
 		rc = error_set(error, ERR_INPUT, "the run in %s goes on: wait for its end", folder);
 	else
 		rc = finish_alone(folder, path, &ending, error);

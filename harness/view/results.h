@@ -39,7 +39,8 @@ int results_open(struct results **results, const char *folder, const json_t *hea
  * Takes up a run that was cut short: *header is as it was given to results_open, the caller's to
  * release, and `done` (empty before) gets a character for each cell of the plan up to the last one
  * that ran: '1' for those that did, '0' for the rest. A last line that is torn is forgotten.
- * ERR_INPUT if there is no such run, or it goes on, or its header is no run's.
+ * ERR_INPUT if there is no such run, or it goes on, or its header is no run's; ERR_ENVIRONMENT, and
+ * the journal is as it was, if it cannot be read to its end.
  */
 int results_resume(struct results **results, const char *folder, json_t **header, struct buf *done,
                    struct error *error);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -547,18 +548,89 @@ static void full_disk_loses_nothing_that_was_written(void **state)
 	json_decref(after);
 }
 
-/* Only a child can get on without that call's word for the rest of its life. */
-static int add_where_syncing_fails(struct results *results, const json_t *run)
+/* For children: a process gets on without that call's word for the rest of its life. */
+static bool let_fail(int call, uint32_t with, const struct scmp_arg_cmp *where)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+	return seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(with), call, where != NULL, where) ==
+	               0 &&
+	       seccomp_load(filter) == 0;
+}
+
+static int add_where_syncing_fails(struct results *results, const json_t *run)
+{
 	struct error error = {0};
 
-	if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(EDQUOT), SCMP_SYS(fdatasync), 0) != 0 ||
-	    seccomp_load(filter) != 0)
+	if (!let_fail(SCMP_SYS(fdatasync), EDQUOT, NULL))
 		return 1;
 	if (try_to_add(results, run, 1, &error) != ERR_ENVIRONMENT)
 		return 2;
 	return strstr(error.text, "journal.jsonl: Disk quota exceeded") != NULL ? 0 : 3;
+}
+
+/* A network file system gives the lock of a writer to writers alone. */
+static int recover_where_readers_may_not_lock(void)
+{
+	struct scmp_arg_cmp exclusively = SCMP_A1(SCMP_CMP_EQ, LOCK_EX | LOCK_NB);
+	struct error error = {0};
+
+	if (!let_fail(SCMP_SYS(flock), EBADF, &exclusively))
+		return 1;
+	if (results_are_growing(folder))
+		return 2;
+	return results_recover(folder, &error) == 0 ? 0 : 3;
+}
+
+static void run_that_was_cut_short_is_not_at_work_on_any_file_system(void **state)
+{
+	json_t *run = story_run();
+	pid_t child;
+	int status;
+
+	(void)state;
+	crash(run);
+	child = fork();
+	if (child == 0)
+		_exit(recover_where_readers_may_not_lock());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	json_decref(run);
+}
+
+static int resume_where_reading_fails(void)
+{
+	struct scmp_arg_cmp by_lines = SCMP_A2(SCMP_CMP_LT, 65536); /* not the schema */
+	struct results *results = NULL;
+	struct error error = {0};
+	json_t *header = NULL;
+	struct buf done = {0};
+
+	if (!let_fail(SCMP_SYS(read), EIO, &by_lines))
+		return 1;
+	if (results_resume(&results, folder, &header, &done, &error) != ERR_ENVIRONMENT)
+		return 2;
+	return strstr(error.text, "journal.jsonl: Input/output error") != NULL ? 0 : 3;
+}
+
+static void what_cannot_be_read_of_a_journal_stays_in_it(void **state)
+{
+	json_t *run = story_run();
+	struct stat before, after;
+	pid_t child;
+	int status;
+
+	(void)state;
+	crash(run);
+	assert_int_equal(stat(in_folder("journal.jsonl"), &before), 0);
+	child = fork();
+	if (child == 0)
+		_exit(resume_where_reading_fails());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(stat(in_folder("journal.jsonl"), &after), 0);
+	assert_int_equal(after.st_size, before.st_size);
+	json_decref(run);
 }
 
 static void disk_that_is_full_when_it_is_synced_is_told(void **state)
@@ -833,6 +905,8 @@ int main(int argc, char **argv)
 		IN_FOLDER(cell_with_a_zero_byte_in_its_log_is_kept),
 		IN_FOLDER(crashed_run_is_recovered_with_what_was_whole),
 		IN_FOLDER(full_disk_loses_nothing_that_was_written),
+		IN_FOLDER(run_that_was_cut_short_is_not_at_work_on_any_file_system),
+		IN_FOLDER(what_cannot_be_read_of_a_journal_stays_in_it),
 		IN_FOLDER(disk_that_is_full_when_it_is_synced_is_told),
 		IN_FOLDER(run_killed_while_it_writes_its_reports_leaves_none_by_half),
 		IN_FOLDER(journal_of_another_run_is_not_overwritten),
