@@ -17,6 +17,23 @@
 
 enum { MERGE_FOLDERS, MERGE_OUT };
 
+/* Whoever wrote the results named these files: nothing is read or written but captures. */
+static int check_evidence(const struct merge_part *part, struct error *error)
+{
+	const json_t *cell, *name;
+	const char *kind;
+	size_t i;
+
+	json_array_foreach(json_object_get(part->results, "cells"), i, cell)
+		json_object_foreach(json_object_get(cell, "evidence"), kind, name)
+			if (json_is_string(name) && !captures_may_be_named(json_string_value(name)))
+				return error_set(error, ERR_INPUT,
+				                 "%s: $.cells[%zu].evidence.%s: %s is no file of a "
+				                 "run: the results were changed after it",
+				                 part->folder, i, kind, json_string_value(name));
+	return 0;
+}
+
 static int load_parts(const struct option_words *folders, struct shelf *shelf,
                       struct merge_part *parts, struct error *error)
 {
@@ -31,6 +48,8 @@ static int load_parts(const struct option_words *folders, struct shelf *shelf,
 			rc = command_results_of_run("merge", folders->words[i], shelf, &results,
 			                            error);
 		parts[i].results = results;
+		if (rc == 0)
+			rc = check_evidence(&parts[i], error);
 	}
 	return rc;
 }

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/file.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -10,6 +11,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define FOLDER "cells/"
+
+bool captures_may_be_named(const char *name)
+{
+	const char *c = name + strlen(FOLDER);
+
+	if (strncmp(name, FOLDER, strlen(FOLDER)) != 0)
+		return false;
+	for (; *c != '\0'; c++)
+		if (!isalnum((unsigned char)*c) && strchr("._+=,~/-", *c) == NULL)
+			return false;
+	return strstr(name, "/.") == NULL;
+}
 
 /* A file that nobody has yet. */
 static int create(const char *path)

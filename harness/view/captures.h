@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/reader.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define CAPTURES_MODE 0600   /* they hold the secrets that decrypt them */
@@ -26,6 +27,9 @@ struct captures {
 	} open[CAPTURES_OPEN_MAX];
 	size_t n_open;
 };
+
+/* Whether `name`, which somebody else tells, is a path below cells/ that leads nowhere else. */
+bool captures_may_be_named(const char *name);
 
 /*
  * Writes the file `path`, for its user alone, and makes its folder if need be. A file of that name

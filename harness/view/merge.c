@@ -42,6 +42,11 @@ static int check_plan(const struct merging *merging, const struct merge_part *pa
 		return error_set(merging->error, ERR_INPUT,
 		                 "%s is no shard: merge takes the folders of runs with --shard",
 		                 part->folder);
+	if (!json_flag(run_of(part), "complete"))
+		return error_set(merging->error, ERR_INPUT,
+		                 "%s was cut short: `shakedown run --resume %s` goes on with it; "
+		                 "merge the shards when all have come to their end",
+		                 part->folder, part->folder);
 	if (strcmp(json_text(shard_of(part), "plan"), json_text(shard_of(first), "plan")) != 0)
 		return error_set(merging->error, ERR_INPUT,
 		                 "%s and %s are not of one plan: their suites or boards differ; run "
@@ -206,8 +211,6 @@ static void widen(json_t *run, const json_t *other)
 		json_object_set(run, "started", json_object_get(other, "started"));
 	if (strcmp(json_text(other, "finished"), json_text(run, "finished")) > 0)
 		json_object_set(run, "finished", json_object_get(other, "finished"));
-	if (!json_flag(other, "complete"))
-		json_object_set_new(run, "complete", json_false());
 }
 
 static void add_notices(json_t *notices, const struct merge_part *part, size_t index)

@@ -22,10 +22,10 @@ struct merge_part {
  *
  * Sets *merged, new, to the results of a run `id` that has the cells of all parts in the order of
  * the plan, as one run would have left them: it began with the first part and ended with the last,
- * is complete if all were, and its cells prove each other's diagnoses. "run" gets "shards", a list
+ * and its cells prove each other's diagnoses. "run" gets "shards", a list
  * of {"index", "id", "started", "finished"}.
  *
- * ERR_INPUT if a part is no shard, if parts are of differing plans, if two are the same shard, or
+ * ERR_INPUT if a part is no shard or was cut short, if parts are of differing plans, if two are the same shard, or
  * if shards are missing: which, and what to do.
  */
 int merge_results(const struct merge_part *parts, size_t n_parts, struct shelf *shelf,

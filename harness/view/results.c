@@ -13,7 +13,6 @@
 #include "view/captures.h"
 #include "view/inspection.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,7 +24,6 @@
 
 #define JOURNAL "journal.jsonl"
 #define INDEX_MAX 100000000 /* of a cell: no plan is as large */
-#define CAPTURES "cells/"
 #define WAITING_KEPT (1u << 20) /* bytes of storage for lines */
 #define NOT_RUN "The run ended before it came to this cell."
 #define NOT_RUN_YET "The run goes on, and has not come to this cell yet."
@@ -236,26 +234,13 @@ int results_add(struct results *results, size_t index, struct bytes cell, struct
 	return 0;
 }
 
-/* A relative path below cells/ that leads nowhere else. */
-static bool is_name_of_capture(const char *name)
-{
-	const char *c = name + strlen(CAPTURES);
-
-	if (strncmp(name, CAPTURES, strlen(CAPTURES)) != 0)
-		return false;
-	for (; *c != '\0'; c++)
-		if (!isalnum((unsigned char)*c) && strchr("._+=,~/-", *c) == NULL)
-			return false;
-	return strstr(name, "/.") == NULL;
-}
-
 int results_capture(struct results *results, const char *name, struct bytes capture,
                     struct error *error)
 {
 	char *path;
 	int rc;
 
-	if (!is_name_of_capture(name))
+	if (!captures_may_be_named(name))
 		return error_set(error, ERR_ENVIRONMENT, "%s is no name of a capture", name);
 	path = file_join(results->folder, name);
 	rc = captures_write(&results->captures, path, capture, error);

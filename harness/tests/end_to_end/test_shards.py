@@ -71,6 +71,34 @@ class Shards(Lab):
                "suites, boards and version"))
         self.assertFalse((self.folder / "merged").exists())
 
+    def change(self, results: Path, name: str, value: Any) -> None:
+        whole = json.loads(results.read_text())
+        (whole["run"] if name == "complete" else whole["cells"][0])[name] = value
+        results.write_text(json.dumps(whole))
+
+    def test_shard_that_was_cut_short_is_no_part_of_a_whole(self) -> None:
+        folders = [self.folder_of(index) for index in range(1, N_SHARDS + 1)]
+        for index in range(1, N_SHARDS + 1):
+            self.run_shard(index)
+        self.change(Path(folders[1]) / "results.json", "complete", False)
+        done = self.merge(*folders)
+        self.assertEqual((done.status, done.complaint), (
+            2, f"{folders[1]} was cut short: `shakedown run --resume {folders[1]}` goes on with it; merge the shards when "
+               "all have come to their end"))
+        self.assertFalse((self.folder / "merged").exists())
+
+    def test_no_file_but_captures_is_copied(self) -> None:
+        self.options = ["--shard", "1/1"]
+        self.run_suite("story", "netx-fixed")
+        deep = self.folder / "deep"
+        deep.mkdir()
+        self.write("secret", "s")
+        self.change(self.out / "results.json", "evidence", {"capture": "../secret"})
+        done = self.shakedown("merge", str(self.out), "--out", str(deep / "merged"))
+        self.assertEqual((done.status, done.complaint), (
+            2, f"{self.out}: $.cells[0].evidence.capture: ../secret is no file of a run: the results were changed after it"))
+        self.assertEqual(list(deep.iterdir()), [])
+
     def test_wrong_shards(self) -> None:
         for options, complaint in (
             (["--shard", "4/3"], "--shard takes K/N, the part K of N, such as 1/4: 1 <= K <= N <= 10000; it was given \"4/3\""),
