@@ -158,16 +158,11 @@ static void settle(struct seat *seat, json_t *cell)
 	json_decref(cell);
 }
 
-/*
- * The cells that a board which was given up does not come to are in the report, with the reason;
- * that they were asked for and not run is nothing that anybody expected.
- */
+/* The cells that a board which was given up does not come to are in the report, with the reason. */
 static void skip_the_rest(struct seat *seat, const char *why)
 {
 	size_t n_cells = plan_n_cells(&seat->run->agenda.plan);
 
-	if (seat->next < n_cells && seat->run->status == 0)
-		seat->run->status = 1;
 	while (seat->next < n_cells && !seat->run->ending) {
 		json_t *cell = plan_cell(&seat->run->agenda.plan, seat->next);
 
@@ -665,11 +660,17 @@ static bool is_all_done(const struct run *run)
 	return strchr(run->agenda.done, '0') == NULL;
 }
 
+/* Whether the run ends to make way, with more to do. */
+static bool is_making_way(const struct run *run)
+{
+	return run->yielding && run->trouble.code == 0 && !is_all_done(run);
+}
+
 static void tell_end(struct run *run)
 {
 	bool complete = run->trouble.code == 0;
 
-	if (run->yielding && complete && !is_all_done(run)) {
+	if (is_making_way(run)) {
 		tell(run, json_pack("{s:s, s:s}", "event", "yielded", "done", run->agenda.done));
 		return;
 	}
@@ -702,7 +703,7 @@ static void finish_when_all_is_gone(struct run *run)
 
 void run_cancel(struct run *run, const char *why)
 {
-	if (run->ending) /* by itself: nothing is cut short any more */
+	if (run->ending && !is_making_way(run)) /* nothing is cut short any more */
 		return;
 	error_set(&run->trouble, ERR_ENVIRONMENT, "%s", why);
 	run->cancelled = true;

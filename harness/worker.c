@@ -164,6 +164,8 @@ static void finish(struct worker *worker, const json_t *event, bool yielded)
 	worker->over = true;
 	if (!yielded)
 		send_client(worker, event, (struct bytes){0});
+	else if (worker->client.open) /* what it says from now on is for the keeper */
+		uv_read_stop((uv_stream_t *)&worker->client.pipe);
 	tell_keeper(worker, yielded ? json_incref((json_t *)event)
 	                            : json_pack("{s:s}", "event", "finished"));
 	begin_watching(worker);
@@ -240,7 +242,7 @@ static void take_from_client(struct worker *worker, const json_t *message)
 static void on_client_gone(struct worker *worker)
 {
 	lose_client(worker, "the client is gone");
-	if (worker->run == NULL && !worker->over && !worker->has_keeper)
+	if (worker->run == NULL && !worker->over)
 		leave(worker);
 }
 

@@ -794,6 +794,14 @@ int results_so_far(const char *folder, struct shelf *shelf, json_t **results, st
 	return rc;
 }
 
+/* That a cell was asked for and not run, its board being given up, is nothing that was expected. */
+static int exit_status_of(const json_t *cell)
+{
+	int status = outcome_exit_status(outcome_named(json_text(cell, "outcome")));
+
+	return status == 0 && strcmp(json_text(cell, "reason"), "skipped") == 0 ? 1 : status;
+}
+
 int results_exit_status(const json_t *results)
 {
 	const json_t *cell;
@@ -801,7 +809,7 @@ int results_exit_status(const json_t *results)
 	size_t i;
 
 	json_array_foreach(json_object_get(results, "cells"), i, cell) {
-		int own = outcome_exit_status(outcome_named(json_text(cell, "outcome")));
+		int own = exit_status_of(cell);
 
 		status = own > status ? own : status;
 	}

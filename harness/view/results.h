@@ -125,7 +125,7 @@ int results_load(const char *path, const char *schema, struct shelf *shelf, json
 int results_write(const char *folder, const json_t *results, const struct shelf *shelf,
                   struct error *error);
 
-/* The highest exit status that an outcome of `results` asks for (outcome.h). */
+/* The highest exit status that a cell of `results` asks for: by its outcome (outcome.h), or 1. */
 int results_exit_status(const json_t *results);
 
 #endif

@@ -14,7 +14,7 @@ from typing import Any, Optional
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lab import BUILD, DEADLINE_S, SHAKEDOWN, Lab, Run, outcomes, process, processes, until  # noqa: E402
+from lab import BUILD, DEADLINE_S, ROOT, SHAKEDOWN, Lab, Run, outcomes, process, processes, until  # noqa: E402
 
 
 
@@ -233,6 +233,67 @@ class Turns(Daemon):
         self.assertFalse(first.finish().status == 0)
         os.kill(worker, signal.SIGCONT)
         self.assertEqual(second.finish().status, 1)
+
+
+class Worker(Lab):
+    """The process of a run, with the test as its keeper and its client."""
+
+    def work(self) -> socket.socket:
+        """Starts the process, whose request is to come; the client's end."""
+        own, client = socket.socketpair()
+        with client:
+            self.worker = subprocess.Popen(
+                ["sh", "-c", f"exec {BUILD}/shakedownd --run-for-lab 3<&{client.fileno()}"], env=self.env, cwd=self.folder,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[client.fileno()])
+        self.addCleanup(self.worker.communicate)
+        self.addCleanup(self.worker.kill)
+        own.settimeout(DEADLINE_S)
+        self.addCleanup(own.close)
+        return own
+
+    def order(self, **message: Any) -> None:
+        """What the keeper says."""
+        assert self.worker.stdin
+        self.worker.stdin.write(json.dumps(message).encode() + b"\n")
+        self.worker.stdin.flush()
+
+    def request(self) -> dict[str, Any]:
+        file = ROOT / "scenarios/boards/netx-fixed.json"
+        profile = {"driver": "agent", "address": "127.0.0.1", "timeout_ms": 5000, **json.loads(file.read_text())}
+        suites = [{"file": "some.json", "json": SUITE}]
+        profiles = [{"file": str(file), "json": profile, "local": True}]
+        version = self.shakedown("--version").out.split()[1].rstrip(",")
+        return {"version": version, "suites": suites, "profiles": profiles, "control": "never", "tries": 0, "attempts": 1}
+
+    def children(self, name: str) -> list[int]:
+        return [one.pid for one in processes() if one.parent == self.worker.pid and one.name == name]
+
+    def hear(self, client: socket.socket, event: str) -> str:
+        """What the client is told, until this event comes."""
+        told = b""
+        while f'"event":"{event}"'.encode() not in told:
+            news = client.recv(1 << 16)
+            self.assertNotEqual(news, b"", told[-1000:])
+            told += news
+        return told.decode(errors="replace")
+
+    def test_process_whose_client_is_gone_before_it_begins_holds_no_board(self) -> None:
+        self.work().close()
+        self.assertEqual(self.worker.wait(DEADLINE_S), 0)
+
+    def test_run_that_is_stopped_while_it_makes_way_does_not_wait_again(self) -> None:
+        client = self.work()
+        self.order(op="run", **self.request())
+        self.hear(client, "cell")
+        [server] = self.children("shakedown-server")
+        os.kill(server, signal.SIGSTOP)  # so that it takes its time to end
+        self.order(op="yield")
+        until("the board is released", lambda: not self.children("runner"))
+        until("the apparatus goes too", lambda: not self.children("shakedown-sniffer"))
+        client.sendall(b'{"op":"cancel"}\n')
+        self.assertIn("the run was stopped", self.hear(client, "finished"))
+        assert self.worker.stdout
+        self.assertNotIn(b"yielded", self.worker.stdout.read())
 
 
 class Deaths(Daemon):

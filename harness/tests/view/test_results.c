@@ -864,6 +864,8 @@ static void exit_status_is_the_worst_of_all_cells(void **state)
 		{"[{\"outcome\":\"pass\"},{\"outcome\":\"skip\"},{\"outcome\":\"unsupported\"},"
 		 "{\"outcome\":\"xfail\"}]", 0},
 		{"[{\"outcome\":\"pass\"},{\"outcome\":\"inconclusive\"}]", 1},
+		{"[{\"outcome\":\"skip\",\"reason\":\"unable\"}]", 0},
+		{"[{\"outcome\":\"skip\",\"reason\":\"skipped\"}]", 1},
 		{"[{\"outcome\":\"fail\"},{\"outcome\":\"pass\"}]", 1},
 		{"[{\"outcome\":\"xpass\"}]", 1},
 		{"[{\"outcome\":\"error\"},{\"outcome\":\"fail\"}]", 3},
