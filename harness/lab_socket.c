@@ -37,14 +37,24 @@ char *lab_socket_path(const char *named, int to_listen)
 	return copy_of(SYSTEM_PATH);
 }
 
+int lab_socket_check_path(const char *path, struct error *error)
+{
+	const size_t max = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+
+	if (strlen(path) <= max)
+		return 0;
+	return error_set(error, ERR_ENVIRONMENT,
+	                 "the path %s is too long for a Unix socket: name one of %zu bytes at most",
+	                 path, max);
+}
+
 int lab_socket_connect(const char *path, struct error *error)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd;
 
-	if (strlen(path) >= sizeof(address.sun_path))
-		return error_set(error, ERR_ENVIRONMENT,
-		                 "the path %s is too long for a Unix socket", path);
+	if (lab_socket_check_path(path, error) != 0)
+		return error->code;
 	strcpy(address.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	CHECK(fd >= 0);

@@ -15,6 +15,9 @@
  */
 char *lab_socket_path(const char *named, int to_listen);
 
+/* ERR_ENVIRONMENT if no socket can have this path: the system would cut it. */
+int lab_socket_check_path(const char *path, struct error *error);
+
 /* A connection to the daemon at `path`: a descriptor of the caller's, or ERR_ENVIRONMENT. */
 int lab_socket_connect(const char *path, struct error *error);
 

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/message_stream.h"
+#include "lab_socket.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -213,26 +214,55 @@ static int give_to_group(const char *path, const char *name, struct error *error
 	return 0;
 }
 
+/* Removes the socket that a daemon which was killed left; what else is there is somebody's. */
+static int make_room(const char *path, struct error *error)
+{
+	struct stat there;
+
+	if (lab_socket_check_path(path, error) != 0)
+		return error->code;
+	if (lstat(path, &there) != 0)
+		return 0;
+	if (!S_ISSOCK(there.st_mode))
+		return error_set(error, ERR_INPUT,
+		                 "cannot listen on %s: it is there already, and no socket; name "
+		                 "another path by --socket",
+		                 path);
+	unlink(path);
+	return 0;
+}
+
+static int listen_at(struct door *door, const char *path, struct error *error)
+{
+	mode_t before = umask(0177);
+	int rc = uv_pipe_bind(&door->listener, path);
+
+	umask(before);
+	if (rc == 0)
+		rc = uv_listen((uv_stream_t *)&door->listener, BACKLOG, on_visitor);
+	if (rc == 0)
+		return 0;
+	return error_set(error, ERR_ENVIRONMENT, "cannot listen on %s: %s", path, uv_strerror(rc));
+}
+
 int door_open(struct door *door, uv_loop_t *loop, const char *path, const char *group,
               const struct door_events *events, void *context, struct error *error)
 {
-	mode_t before;
-	int rc;
+	int rc = make_room(path, error);
 
+	if (rc != 0)
+		return rc;
 	*door = (struct door){.events = events, .context = context, .for_group = group != NULL};
 	TAILQ_INIT(&door->visitors);
 	CHECK(uv_pipe_init(loop, &door->listener, 0) == 0);
 	door->listener.data = door;
-	unlink(path);
-	before = umask(0177);
-	rc = uv_pipe_bind(&door->listener, path);
-	umask(before);
-	if (rc == 0)
-		rc = uv_listen((uv_stream_t *)&door->listener, BACKLOG, on_visitor);
-	if (rc != 0)
-		return error_set(error, ERR_ENVIRONMENT, "cannot listen on %s: %s", path,
-		                 uv_strerror(rc));
-	return group != NULL ? give_to_group(path, group, error) : 0;
+	rc = listen_at(door, path, error);
+	if (rc == 0 && group != NULL) {
+		rc = give_to_group(path, group, error);
+		if (rc != 0)
+			unlink(path);
+	}
+	return rc;
 }
 
 void door_close(struct door *door)

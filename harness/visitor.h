@@ -49,7 +49,10 @@ struct visitor {
 struct door_events {
 	/* A whole message, borrowed. None comes while the visitor is not heard. */
 	void (*said)(struct visitor *visitor, const json_t *message);
-	/* All that has come is taken. If it is `leaving`, this is the last event of it. */
+	/*
+	 * All that has come is taken. If it is `leaving`, this is the last event of it; but none
+	 * comes if it was closed while it was told something, and not heard.
+	 */
 	void (*paused)(struct visitor *visitor);
 };
 
@@ -66,7 +69,7 @@ struct door {
  * Listens at `path`, in place of what a daemon that was killed left there; one at work must have
  * been excluded before. The keeper's user and root come in, and with `group` (else NULL) all who
  * may open the socket, which is given to that group. `events` must outlive the door. ERR_INPUT: no
- * such group; ERR_ENVIRONMENT.
+ * such group, or what is at `path` is no socket; ERR_ENVIRONMENT.
  */
 int door_open(struct door *door, uv_loop_t *loop, const char *path, const char *group,
               const struct door_events *events, void *context, struct error *error);
@@ -89,7 +92,10 @@ bool visitor_is_amid_words(const struct visitor *visitor);
 /* Its socket, which stays the visitor's. */
 int visitor_fd(const struct visitor *visitor);
 
-/* Tells it `event`, which is taken. One that leaves too much unread is closed instead. */
+/*
+ * Tells it `event`, which is taken. One that leaves too much unread is closed instead: whoever tells
+ * it something outside of the door's events looks afterwards whether it is `leaving`.
+ */
 void visitor_tell(struct visitor *visitor, json_t *event);
 
 /* The last word has been said: closed when it has been read, or is not. */

@@ -449,12 +449,35 @@ class Strange(Daemon):
         self.assertEqual(stuck.finish().status, 1)
         self.check_whole(self.outs[0], N_CASES)
 
-    def test_second_daemon_at_the_same_socket_is_refused(self) -> None:
-        done = subprocess.run(
-            [str(BUILD / "shakedownd"), "--lab", str(self.folder / "lab.json"), "--socket", self.socket],
+    def refused(self, path: str, *options: str) -> subprocess.CompletedProcess[str]:
+        """A second daemon, which comes to nothing."""
+        return subprocess.run(
+            [str(BUILD / "shakedownd"), "--lab", str(self.folder / "lab.json"), "--socket", path, *options],
             env=self.env, cwd=self.folder, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+
+    def test_second_daemon_at_the_same_socket_is_refused(self) -> None:
+        done = self.refused(self.socket)
         self.assertEqual(done.returncode, 3)
         self.assertIn("is in use by another Shakedown", done.stderr)
+
+    def test_file_that_is_no_socket_is_not_removed(self) -> None:
+        lab = self.folder / "lab.json"
+        done = self.refused(str(lab))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(f"cannot listen on {lab}: it is there already, and no socket", done.stderr)
+        self.assertTrue(lab.is_file())
+
+    def test_path_that_no_socket_can_have_is_not_cut(self) -> None:
+        done = self.refused(str(self.folder / ("s" * 108)))
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("is too long for a Unix socket", done.stderr)
+        self.assertEqual([path for path in self.folder.iterdir() if path.name.startswith("ss")], [])
+
+    def test_socket_of_a_group_that_is_none_is_not_left(self) -> None:
+        path = self.folder / "of-group"
+        done = self.refused(str(path), "--group", "no-such-group")
+        self.assertEqual(done.returncode, 2)
+        self.assertFalse(path.exists())
 
     def test_socket_is_for_its_user_alone(self) -> None:
         self.assertEqual(os.stat(self.socket).st_mode & 0o777, 0o600)
