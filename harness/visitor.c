@@ -6,9 +6,11 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <libgen.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -214,6 +216,25 @@ static int give_to_group(const char *path, const char *name, struct error *error
 	return 0;
 }
 
+/* libuv calls it a lack of rights, too, if there is no such folder. */
+static int check_folder(const char *path, struct error *error)
+{
+	char *copy = strdup(path);
+	const char *folder;
+	int rc = 0;
+
+	CHECK(copy != NULL);
+	folder = dirname(copy);
+	if (access(folder, W_OK) != 0) {
+		rc = error_system(error, ERR_ENVIRONMENT, errno,
+		                  "cannot listen on %s: nothing can be made in the folder %s", path,
+		                  folder);
+		error_append(error, "; name another path by --socket");
+	}
+	free(copy);
+	return rc;
+}
+
 /* Removes the socket that a daemon which was killed left; what else is there is somebody's. */
 static int make_room(const char *path, struct error *error)
 {
@@ -222,12 +243,14 @@ static int make_room(const char *path, struct error *error)
 	if (lab_socket_check_path(path, error) != 0)
 		return error->code;
 	if (lstat(path, &there) != 0)
-		return 0;
+		return check_folder(path, error);
 	if (!S_ISSOCK(there.st_mode))
 		return error_set(error, ERR_INPUT,
 		                 "cannot listen on %s: it is there already, and no socket; name "
 		                 "another path by --socket",
 		                 path);
+	if (check_folder(path, error) != 0)
+		return error->code;
 	unlink(path);
 	return 0;
 }

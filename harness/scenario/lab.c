@@ -99,6 +99,9 @@ int lab_load(struct lab *lab, const char *path, struct error *error)
 	list = json_member(&root, "boards");
 	rc = load_boards(lab, &list, error);
 	json_decref(json);
+	/* A profile may be complained of for what stands in the lab file alone. */
+	if (rc != 0 && error != NULL && strncmp(error->text, path, strlen(path)) != 0)
+		error_prefix(error, "%s", path);
 	if (rc != 0)
 		lab_fini(lab);
 	return rc;

@@ -473,6 +473,31 @@ class Strange(Daemon):
         self.assertIn("is too long for a Unix socket", done.stderr)
         self.assertEqual([path for path in self.folder.iterdir() if path.name.startswith("ss")], [])
 
+    def test_folder_that_is_absent_is_named(self) -> None:
+        path = self.folder / "absent/sock"
+        done = self.refused(str(path))
+        self.assertEqual((done.returncode, done.stderr), (
+            3, f"shakedownd: cannot listen on {path}: nothing can be made in the folder {path.parent}: No such file or "
+            "directory; name another path by --socket\n"))
+
+    def test_wrong_words_are_named(self) -> None:
+        for words, complaint in (
+            (("--colour", "red"), "there is no option --colour (shakedownd --help)"),
+            (("--turn", "soon"), "--turn takes seconds, from 0 to 86400, not soon"),
+            (("--turn",), "--turn takes seconds, from 0 to 86400, not nothing"),
+            (("--group",), "--group needs the name of a group"),
+            (("--group", "no-such-group"), "--group no-such-group: there is no such group"),
+        ):
+            with self.subTest(words):
+                done = self.refused(str(self.folder / "other"), *words)
+                self.assertEqual((done.returncode, done.stderr), (2, f"shakedownd: {complaint}\n"))
+        for words, status, out, err in (
+            ((), 2, "", "shakedownd: name the boards by --lab and the file of a lab (docs/lab.md)\n"),
+            (("--help",), 0, "usage: shakedownd --lab FILE", ""),
+        ):
+            bare = subprocess.run([str(BUILD / "shakedownd"), *words], capture_output=True, text=True, check=False)
+            self.assertEqual((bare.returncode, bare.stdout[:len(out)], bare.stderr), (status, out, err))
+
     def test_socket_of_a_group_that_is_none_is_not_left(self) -> None:
         path = self.folder / "of-group"
         done = self.refused(str(path), "--group", "no-such-group")

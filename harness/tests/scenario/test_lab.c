@@ -126,6 +126,7 @@ static void faulty_labs_are_refused_with_the_place(void **state)
 		struct lab lab;
 
 		assert_int_equal(load(&lab, cases[i].entries, &error), ERR_INPUT);
+		assert_non_null(strstr(error.text, "lab.json: "));
 		if (strstr(error.text, cases[i].sentence) == NULL)
 			fail_msg("says \"%s\", not \"%s\"", error.text, cases[i].sentence);
 	}
