@@ -16,6 +16,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define QUEUE_FIRST 1024 /* packets for which there is room at first */
 #define TEXT_MAX (256u << 10) /* bytes that are written at once, or one connection's */
@@ -302,8 +303,36 @@ static int check_fields(const char *paths, struct error *error)
 	return rc;
 }
 
+static bool is_same_file(const char *path, const char *other)
+{
+	struct stat a, b;
+
+	return stat(path, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
+/* The new capture would take the place of what it is made of, and may be a part of it only. */
+static int check_written(const struct decode_request *request, struct error *error)
+{
+	const char *read = NULL;
+
+	if (is_same_file(request->write, request->path))
+		read = request->path;
+	else if (request->keylog != NULL && is_same_file(request->write, request->keylog))
+		read = request->keylog;
+	for (size_t i = 0; read == NULL && i < request->n_private_keys; i++)
+		if (is_same_file(request->write, request->private_keys[i]))
+			read = request->private_keys[i];
+	if (read == NULL)
+		return 0;
+	return error_set(error, ERR_INPUT,
+	                 "--write: %s is read, and would be overwritten: name a new file", read);
+}
+
 static int check(const struct decode_request *request, struct error *error)
 {
+	if (request->write != NULL && check_written(request, error) != 0)
+		return error->code;
 	if (request->keylog != NULL && strcmp(request->keylog, "-") == 0 &&
 	    strcmp(request->path, "-") == 0)
 		return error_set(error, ERR_INPUT, "the capture and --keylog cannot both come from "

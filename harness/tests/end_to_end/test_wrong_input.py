@@ -316,6 +316,18 @@ class Captures(Lab):
                      "takes 77 bytes; what came before was read")
         self.assertIn("ja3: 0fe05bb12fd3c7ca77de173a4deb6eae", self.shakedown("decode", str(path)).out.lower())
 
+    def test_new_capture_in_the_place_of_what_is_read(self) -> None:
+        for name, content in (("in.pcap", CAPTURE.read_bytes()), ("keys.log", b"# none\n")):
+            (self.folder / name).write_bytes(content)
+        (self.folder / "link.pcap").symlink_to("in.pcap")
+        for new, read in (("in.pcap", "in.pcap"), ("./link.pcap", "in.pcap"), ("keys.log", "keys.log")):
+            before = tree(self.folder)
+            done = self.shakedown("decode", "in.pcap", "--keylog", "keys.log", "--write", new)
+            self.assertEqual((done.complaint, done.status, done.out), (
+                f"--write: {read} is read, and would be overwritten: name a new file", 2, ""))
+            self.assertEqual(tree(self.folder), before)
+        self.assertEqual((self.folder / "in.pcap").read_bytes(), CAPTURE.read_bytes())
+
     def test_standard_input(self) -> None:
         done = self.shakedown("decode", "-", "--json", stdin=CAPTURE.read_bytes())
         self.assertEqual((done.status, done.err), (0, ""))
