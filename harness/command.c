@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "base/words.h"
 #include "scenario/lineup.h"
 #include "view/results.h"
@@ -80,6 +81,22 @@ int command_sort(char **arguments, struct option_words *options, struct error *e
 			current = options;
 	}
 	return 0;
+}
+
+int command_check_name(const char *name, struct error *error)
+{
+	return utf8_is_valid(name)
+	               ? 0
+	               : error_set(error, ERR_INPUT, "the name %s is not UTF-8", name);
+}
+
+int command_check_names(char **arguments, struct error *error)
+{
+	int rc = 0;
+
+	for (; rc == 0 && *arguments != NULL; arguments++)
+		rc = command_check_name(*arguments, error);
+	return rc;
 }
 
 const char *command_word(const struct option_words *option)

@@ -17,6 +17,8 @@
 #include <stddef.h>
 
 #define COMMAND_WORDS_MAX 256 /* words of one option */
+#define COMMAND_TRIES_MAX 100 /* what --tries takes */
+#define COMMAND_ATTEMPTS_MAX 20 /* what --attempts takes */
 
 /* What stands after the subcommand: plain words, and words after --NAME. */
 struct option_words {
@@ -36,6 +38,10 @@ struct option_words {
  * the option that is unknown or lacks its word.
  */
 int command_sort(char **arguments, struct option_words *options, struct error *error);
+
+/* ERR_INPUT if the name, or one of the arguments, is not UTF-8: it will stand in JSON. */
+int command_check_name(const char *name, struct error *error);
+int command_check_names(char **arguments, struct error *error);
 
 /* The last word of an option that takes one; NULL without any. */
 const char *command_word(const struct option_words *option);

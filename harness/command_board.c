@@ -392,9 +392,12 @@ int command_board(char **arguments, struct error *error)
 		{0},
 	};
 	const char *deed = arguments[0] != NULL ? arguments[0] : "";
-	json_t *known = json_made(json_array());
 	struct buf sentence = {0};
+	json_t *known;
 
+	if (command_check_names(arguments, error) != 0)
+		return -error->code;
+	known = json_made(json_array());
 	for (size_t i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++) {
 		json_array_append_new(known, json_made(json_string(deeds[i].name)));
 		if (strcmp(deed, deeds[i].name) != 0)

@@ -478,6 +478,9 @@ int command_explain(char **arguments, struct error *error)
 
 	if (rc == 0 && options[EXPLAIN_FILE].n != 1)
 		rc = error_set(error, ERR_INPUT, "explain takes one capture, before its options");
+	if (rc == 0 && options[EXPLAIN_SUITE].given && options[EXPLAIN_SUITE].n == 0)
+		rc = error_set(error, ERR_INPUT,
+		               "--suite needs at least one suite: a file, or a name such as story");
 	request.path = command_word(&options[EXPLAIN_FILE]);
 	request.keylog = command_word(&options[EXPLAIN_KEYLOG]);
 	request.private_keys = options[EXPLAIN_KEY].words;

@@ -3,7 +3,6 @@
 #include "base/assert.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "base/utf8.h"
 #include "base/version.h"
 #include "ci.h"
 #include "client.h"
@@ -20,8 +19,6 @@
 #include <unistd.h>
 
 #define TRIES_DEFAULT 6 /* one-factor changes that a failing cell may cost */
-#define TRIES_MAX 100
-#define ATTEMPTS_MAX 20
 
 enum {
 	RUN_SUITES,
@@ -90,18 +87,23 @@ static int put_files(const struct option_words *option, const char *key, json_t 
 }
 
 /* Paths are made absolute: the run may go on from another folder. */
-static json_t *name_boards(const struct option_words *option)
+static int put_boards(const struct option_words *option, json_t *request, struct error *error)
 {
 	json_t *names = json_made(json_array());
+	int rc = 0;
 
-	for (size_t i = 0; i < option->n; i++) {
+	for (size_t i = 0; rc == 0 && i < option->n; i++) {
 		const char *name = option->words[i];
 		char *path = shipped_is_path(name) ? realpath(name, NULL) : NULL;
 
-		json_array_append_new(names, json_made(json_string(path != NULL ? path : name)));
+		name = path != NULL ? path : name;
+		rc = command_check_name(name, error); /* with the folders above it */
+		if (rc == 0)
+			json_array_append_new(names, json_made(json_string(name)));
 		free(path);
 	}
-	return names;
+	json_object_set_new(request, "boards", names);
+	return rc;
 }
 
 /* Adds what each case of a former run took on its boards: {"<id of the case>": milliseconds}. */
@@ -156,23 +158,25 @@ static json_t *make_request(const struct option_words *options, struct error *er
 	const char *control = command_word(&options[RUN_CONTROL]);
 	json_t *request = NULL;
 	long n_tries, n_attempts;
-	int rc = command_number(&options[RUN_TRIES], 0, TRIES_MAX, TRIES_DEFAULT, &n_tries, error);
+	int rc = command_number(&options[RUN_TRIES], 0, COMMAND_TRIES_MAX, TRIES_DEFAULT, &n_tries, error);
 
 	if (rc == 0)
-		rc = command_number(&options[RUN_ATTEMPTS], 1, ATTEMPTS_MAX, 1, &n_attempts, error);
+		rc = command_number(&options[RUN_ATTEMPTS], 1, COMMAND_ATTEMPTS_MAX, 1, &n_attempts,
+		                    error);
 	if (rc == 0 && options[RUN_KNOWN].n > 1)
 		rc = error_set(error, ERR_INPUT, "--known takes one file");
 	if (rc != 0)
 		return NULL;
-	request = json_made(json_pack("{s:s, s:s, s:o, s:o, s:s, s:I, s:I, s:s*}", "op", "run",
-	                              "version", SHAKEDOWN_VERSION, "boards",
-	                              name_boards(&options[RUN_BOARDS]), "cases",
+	request = json_made(json_pack("{s:s, s:s, s:o, s:s, s:I, s:I, s:s*}", "op", "run",
+	                              "version", SHAKEDOWN_VERSION, "cases",
 	                              command_words(&options[RUN_CASES]), "control",
 	                              control != NULL ? control : "on-failure", "tries",
 	                              (json_int_t)n_tries, "attempts",
 	                              (json_int_t)n_attempts, "shard",
 	                              command_word(&options[RUN_SHARD])));
-	rc = put_suites(&options[RUN_SUITES], request, error);
+	rc = put_boards(&options[RUN_BOARDS], request, error);
+	if (rc == 0)
+		rc = put_suites(&options[RUN_SUITES], request, error);
 	if (rc == 0)
 		rc = put_files(&options[RUN_RULES], "rules", request, error);
 	if (rc == 0)
@@ -256,8 +260,10 @@ static int show(struct shelf *shelf, const struct option_words *options, const c
 		print_ladders(results, shelf);
 	if (is_there(out, "index.html")) /* a disk may be full before it */
 		printf("\nReport: %s/index.html\n", out);
-	if (ci_end(ci, results, shelf, error) != 0)
+	if (ci_end(ci, results, shelf, error) != 0) {
+		error_append(error, "; `shakedown report %s --tap FILE` writes it elsewhere", out);
 		status = -ERR_ENVIRONMENT;
+	}
 	return status;
 }
 
@@ -346,15 +352,6 @@ static int resume(const struct option_words *options, const char *daemon, struct
 	return carry_out(&order, options, error);
 }
 
-/* All names of a run stand in its report, which is JSON. */
-static int refuse_foreign_bytes(char **arguments, struct error *error)
-{
-	for (; *arguments != NULL; arguments++)
-		if (!utf8_is_valid(*arguments))
-			return error_set(error, ERR_INPUT, "the name %s is not UTF-8", *arguments);
-	return 0;
-}
-
 static int begin(const struct option_words *options, const char *daemon, struct error *error)
 {
 	char *folder = NULL;
@@ -368,6 +365,9 @@ static int begin(const struct option_words *options, const char *daemon, struct 
 		return -error_set(
 			error, ERR_INPUT,
 			"run needs --board and at least one board: a profile's file or name");
+	if (options[RUN_CASES].given && options[RUN_CASES].n == 0)
+		return -error_set(error, ERR_INPUT,
+		                  "--case needs the name of a case: `shakedown plan SUITE` lists them");
 	if (options[RUN_OUT].given && options[RUN_OUT].n != 1)
 		return -error_set(error, ERR_INPUT, "--out takes one folder");
 	if (!options[RUN_OUT].given)
@@ -406,7 +406,7 @@ int command_run(char **arguments, struct error *error)
 		[RUN_BASELINE] = {.name = "--baseline", .one = "the folder of an earlier run"},
 		{0},
 	};
-	int status = -refuse_foreign_bytes(arguments, error);
+	int status = -command_check_names(arguments, error);
 	char *daemon = NULL;
 
 	if (status == 0)

@@ -6,15 +6,25 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Foreign words shall not drive the terminal. U+0080 to U+009F begin with the byte c2. */
+static void disarm(char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f ||
+		    ((unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0))
+			*text = '?'; /* what is left of two bytes is repaired */
+}
+
 /*
- * The sentence will stand in JSON, and parts of it may be foreign, or cut in the middle of a
- * letter.
+ * The sentence will stand in JSON and on terminals, and parts of it may be foreign, or cut in the
+ * middle of a letter.
  */
 static void append_va(struct error *error, const char *format, va_list arguments)
 {
 	size_t used = strlen(error->text);
 
 	vsnprintf(error->text + used, sizeof(error->text) - used, format, arguments);
+	disarm(error->text + used);
 	utf8_repair(error->text + used);
 }
 

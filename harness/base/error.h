@@ -4,7 +4,7 @@
  * A function that can fail takes a `struct error *`, returns 0 or one of the negative codes below,
  * and on failure has written a sentence that a stranger can act on: what was tried, on what, what
  * the system said, what to do. The struct is the caller's; nothing in it is allocated. The sentence
- * is UTF-8 whatever went into it: bytes that are none show as '?'.
+ * is one line of UTF-8 whatever went into it: other bytes, and control bytes, show as '?'.
  */
 #ifndef SHAKEDOWN_BASE_ERROR_H
 #define SHAKEDOWN_BASE_ERROR_H

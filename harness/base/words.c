@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/json.h"
+#include "base/utf8.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -71,13 +72,16 @@ const char *words_nearest(const char *word, const json_t *known)
 void words_unknown(struct buf *out, const char *what, const char *word, const json_t *known)
 {
 	const char *nearest = words_nearest(word, known);
-	json_t *shown = json_made(json_string(word));
-	json_t *name;
+	char *repaired = strdup(word); /* words of a command line may be in any encoding */
+	json_t *shown, *name;
 	size_t start, i;
 
+	CHECK(repaired != NULL);
+	shown = json_made(json_string(utf8_repair(repaired)));
 	buf_printf(out, "unknown %s ", what);
 	words_show(out, shown);
 	json_decref(shown);
+	free(repaired);
 	if (nearest != NULL)
 		buf_printf(out, " (did you mean \"%s\"?)", nearest);
 	buf_text(out, "; known are ");

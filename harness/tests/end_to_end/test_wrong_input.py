@@ -400,10 +400,46 @@ class Usage(Lab):
     def test_out_without_folder(self) -> None:
         self.refused("--out takes one folder", "run", "story", "--board", "mbedtls", "--out")
 
+    def test_options_without_what_they_need(self) -> None:
+        self.refused("--case needs the name of a case: `shakedown plan SUITE` lists them",
+                     "run", "story", "--board", "mbedtls", "--case")
+        self.refused("--suite needs at least one suite: a file, or a name such as story",
+                     "explain", str(CAPTURE), "--suite")
+
     def test_name_that_no_report_can_hold(self) -> None:
         latin1 = os.fsdecode(b"caf\xe9")
         self.refused("the name caf? is not UTF-8", "run", latin1, "--board", "mbedtls")
         self.refused("the name caf? is not UTF-8", "run", "story", "--board", "mbedtls", "--out", latin1)
+        self.refused("the name caf? is not UTF-8", "board", "try", "at-modem", "--port", latin1)
+
+    def test_folder_whose_name_no_report_can_hold(self) -> None:
+        profile_file = Path(self.write("own.json", profile("own", virtual=["shakedown-board"])))
+        foreign = self.folder / os.fsdecode(b"caf\xe9")
+        foreign.mkdir()
+        profile_file.rename(foreign / "own.json")
+        done = subprocess.run([SHAKEDOWN, "run", "story", "--board", "./own.json"], cwd=foreign, env=self.env,
+                              capture_output=True, check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertTrue(done.stderr.decode().endswith("/caf?/own.json is not UTF-8\n"), done.stderr)
+
+    def test_names_in_any_bytes_are_only_unknown(self) -> None:
+        latin1 = os.fsdecode(b"caf\xe9")
+        for words in (("plan", latin1), ("explain", str(CAPTURE), "--suite", latin1),
+                      ("whatif", str(CAPTURE), "--suite", latin1)):
+            done = self.shakedown(*words)
+            self.assertEqual((done.status, done.out), (2, ""))
+            self.assertIn('unknown suite "caf?"', done.err)
+        done = self.shakedown("decode", str(CAPTURE), "--fields", latin1)
+        self.assertEqual(done.status, 2)
+        self.assertIn('unknown member "caf?"', done.err)
+
+    def test_foreign_bytes_do_not_drive_the_terminal(self) -> None:
+        path = self.write("escape.json", "\x1b[31m")
+        self.assertEqual(self.shakedown("plan", path).complaint,
+                         f"{path} is not JSON: line 1, column 1: invalid token near '?'")
+        Path(path).unlink()
+        self.refused("cannot open ./a?[31m??: No such file or directory",
+                     "decode", "./a\x1b[31m\x9b")
 
     def test_report_of_nothing(self) -> None:
         self.refused("report takes the folder of one run", "report")
