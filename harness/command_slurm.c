@@ -5,6 +5,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "scenario/suite.h"
+#include "verdict/known.h"
+#include "verdict/rules.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -242,6 +244,59 @@ static int check_words(struct submission *submission, struct error *error)
 	return rc != 0 ? rc : read_shards(submission, n_cases, error);
 }
 
+static int check_known(const char *path, struct error *error)
+{
+	const char *root = file_data_root(error);
+	struct known *known = NULL;
+	json_t *json = NULL;
+	char *schema;
+	int rc;
+
+	if (root == NULL)
+		return error->code;
+	schema = file_join(root, "scenarios/schema/known.schema.json");
+	rc = json_load_path(path, &json, error); /* there it must be */
+	if (rc == 0)
+		rc = known_load(&known, path, schema, error);
+	known_free(known);
+	json_decref(json);
+	free(schema);
+	return rc;
+}
+
+static int check_durations(const char *folder, struct error *error)
+{
+	struct shelf *shelf = shelf_new();
+	json_t *former = NULL;
+	int rc = command_results_of_run("--durations", folder, shelf, &former, error);
+
+	json_decref(former);
+	shelf_free(shelf);
+	return rc;
+}
+
+/* Here, and not by tasks that have waited long for their boards. The daemon checks --control. */
+static int check_passed(const struct option_words *options, struct error *error)
+{
+	const char *known = command_word(&options[SLURM_KNOWN]);
+	const char *durations = command_word(&options[SLURM_DURATIONS]);
+	json_t *own = command_words(&options[SLURM_RULES]);
+	struct rules *rules = NULL;
+	long number;
+	int rc = command_number(&options[SLURM_TRIES], 0, COMMAND_TRIES_MAX, 0, &number, error);
+
+	if (rc == 0)
+		rc = command_number(&options[SLURM_ATTEMPTS], 1, COMMAND_ATTEMPTS_MAX, 1, &number,
+		                    error);
+	if (rc == 0)
+		rc = rules_load_shipped(&rules, own, error);
+	rules_free(rules);
+	json_decref(own);
+	if (rc == 0 && known != NULL)
+		rc = check_known(known, error);
+	return rc == 0 && durations != NULL ? check_durations(durations, error) : rc;
+}
+
 static int find_places(struct submission *submission, struct error *error)
 {
 	const char *out = command_word(&submission->options[SLURM_OUT]);
@@ -338,6 +393,12 @@ static unsigned long call_sbatch(char *const arguments[], const char *folder, st
 
 /* --- submitting ------------------------------------------------------------------------------- */
 
+static int refuse_folder(const struct submission *submission, struct error *error)
+{
+	return error_set(error, ERR_INPUT,
+	                 "%s holds a run already: name another folder with --out", submission->out);
+}
+
 static int write_script(const struct submission *submission, const char *name,
                         const struct buf *script, struct error *error)
 {
@@ -345,13 +406,24 @@ static int write_script(const struct submission *submission, const char *name,
 	int rc = 0;
 
 	if (access(path, F_OK) == 0)
-		rc = error_set(error, ERR_INPUT,
-		               "%s holds a run already: name another folder with --out",
-		               submission->out);
+		rc = refuse_folder(submission, error);
 	if (rc == 0)
 		rc = file_write(path, buf_view(script), 0777, error);
 	free(path);
 	return rc;
+}
+
+static void remove_scripts(const struct submission *submission)
+{
+	static const char *const names[] = {SHARD_SCRIPT, MERGE_SCRIPT};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char *path = file_join(submission->out, names[i]);
+
+		unlink(path);
+		free(path);
+	}
+	rmdir(submission->out); /* unless it holds something else */
 }
 
 static int submit(const struct submission *submission, struct error *error)
@@ -361,8 +433,10 @@ static int submit(const struct submission *submission, struct error *error)
 	char *const second[] = {"sbatch", "--parsable", dependency, MERGE_SCRIPT, NULL};
 	unsigned long shards = call_sbatch(first, submission->out, error), merge;
 
-	if (shards == 0)
+	if (shards == 0) {
+		remove_scripts(submission); /* nothing was begun: it may be tried again */
 		return error->code;
+	}
 	snprintf(dependency, sizeof(dependency), "--dependency=afterany:%lu", shards);
 	merge = call_sbatch(second, submission->out, error);
 	if (merge == 0) {
@@ -378,8 +452,14 @@ static int submit(const struct submission *submission, struct error *error)
 
 static int carry_out(const struct submission *submission, struct error *error)
 {
-	int rc;
+	char *results = file_join(submission->out, "results.json");
+	int rc = 0;
 
+	if (access(results, F_OK) == 0)
+		rc = refuse_folder(submission, error);
+	free(results);
+	if (rc != 0)
+		return rc;
 	if (submission->options[SLURM_DRY_RUN].given) {
 		printf("# %s/%s\n%s\n# %s/%s\n%s", submission->out, SHARD_SCRIPT,
 		       buf_string((struct buf *)&submission->shard), submission->out,
@@ -415,7 +495,11 @@ int command_slurm(char **arguments, struct error *error)
 	int rc = command_sort(arguments, options, error);
 
 	if (rc == 0)
+		rc = command_check_names(arguments, error);
+	if (rc == 0)
 		rc = check_words(&submission, error);
+	if (rc == 0)
+		rc = check_passed(options, error);
 	if (rc == 0)
 		rc = find_places(&submission, error);
 	if (rc == 0) {

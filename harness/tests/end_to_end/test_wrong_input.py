@@ -406,6 +406,31 @@ class Usage(Lab):
         self.refused("--suite needs at least one suite: a file, or a name such as story",
                      "explain", str(CAPTURE), "--suite")
 
+    def test_shards_that_would_all_be_refused_are_not_submitted(self) -> None:
+        for words, complaint in (
+            (("--tries", "many"), "--tries takes a number from 0 to 100, not many"),
+            (("--attempts", "0"), "--attempts takes a number from 1 to 20, not 0"),
+            (("--rules", "absent.json"), "cannot open absent.json: No such file or directory"),
+            (("--known", "absent.json"), "cannot open absent.json: No such file or directory"),
+            (("--known", str(CAPTURE)), f"{CAPTURE} is not JSON: line 1, column 1: invalid token near 'M'"),
+            (("--durations", "absent"), "cannot open absent/results.json: No such file or directory; --durations takes "
+             "the folder that a run names at its end"),
+        ):
+            self.refused(complaint, "slurm", "submit", "story", "--boards", "a", "--shards", "2", "--dry-run", *words)
+
+    def test_what_slurm_did_not_take_can_be_submitted_again(self) -> None:
+        sbatch = Path(self.write("sbatch", "#!/bin/sh\necho 'sbatch: error: no partition' >&2\nexit 1\n"))
+        sbatch.chmod(0o755)
+        self.env["PATH"] = f"{self.folder}:{self.env['PATH']}"
+        (self.folder / "kept").mkdir()
+        self.write("kept/notes.txt", "mine")
+        for out in ("new", "new", "kept"):
+            done = self.shakedown("slurm", "submit", "story", "--boards", "a", "--shards", "2", "--out", out)
+            self.assertEqual((done.complaint, done.status),
+                             ("Slurm did not take the job: sbatch: error: no partition", 3))
+        self.assertFalse((self.folder / "new").exists())
+        self.assertEqual(tree(self.folder / "kept"), ["notes.txt"])
+
     def test_name_that_no_report_can_hold(self) -> None:
         latin1 = os.fsdecode(b"caf\xe9")
         self.refused("the name caf? is not UTF-8", "run", latin1, "--board", "mbedtls")
