@@ -43,8 +43,8 @@ static const struct judge_row rows[] = {
 	 "After this case the board no longer connects to a server without the flaw, as it did"
 	 " before: {twin}"},
 	{MUST_REFUSE | UNNOTICED, 0, "fail", "fault-unnoticed",
-	 "The board went on as if nothing were wrong{flaw}; it stopped only when its keys did not"
-	 " fit what followed."},
+	 "The board went on as if nothing were wrong{flaw}; it stopped only when its answer or its"
+	 " keys did not fit."},
 
 	{MUST_REFUSE | HELLO | BOARD_DIED, TWIN_FAILED | UNAPPLIED, "fail", "reboot",
 	 "The board's program ended when it met what it must refuse{flaw}: {failed}."},
