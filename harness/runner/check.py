@@ -90,6 +90,8 @@ def check(
         told = f": {info['stack']}" if info.get("stack") else ""
         if passive:
             _tell("note", f"{name} connects by itself and is asked nothing: a run tells whether it does")
+        elif not port:
+            _tell("ok", f"the program of {name} is here{told}; `shakedown board try` tells whether it connects")
         else:
             _tell("ok", f"{name} answers{told}")
         return well

@@ -77,6 +77,12 @@ class BoardCommand(Lab):
         done = self.shakedown("board", "check", self.at_port("serial-number:0037"))
         self.assertIn("no   no adapter with the serial number 0037 is there; plugged in are:", done.out)
 
+    def test_check_of_a_program_says_that_it_is_here_and_no_more(self) -> None:
+        own = {"name": "own", "why": "w", "stack": "x", "driver": "exec", "exec": {"command": ["true"]}}
+        done = self.shakedown("board", "check", self.write("own.json", own))
+        self.assertEqual((done.status, done.out), (
+            0, "ok   the program of own is here; `shakedown board try` tells whether it connects\n"))
+
     def test_check_names_the_program_that_has_the_port(self) -> None:
         port = SerialPort()
         self.addCleanup(port.close)
