@@ -83,7 +83,7 @@ int command_report(char **arguments, struct error *error)
 	json_t *results = NULL, *base = NULL;
 	struct ci ci = {0};
 	bool growing = false;
-	int rc = command_sort(arguments, options, error);
+	int rc = command_sort(arguments, options, error), unwritten = 0;
 
 	ci.github = options[REPORT_GITHUB].given;
 	ci.tap = command_word(&options[REPORT_TAP]);
@@ -100,13 +100,14 @@ int command_report(char **arguments, struct error *error)
 	if (rc == 0 && options[REPORT_RULES].given)
 		rc = explain_anew(results, shelf, &options[REPORT_RULES], error);
 	if (rc == 0 && !growing) /* else the run itself will */
-		rc = results_write(options[0].words[0], results, shelf, error);
+		unwritten = results_write(options[0].words[0], results, shelf, error);
 	if (rc == 0)
-		command_print(results, shelf);
+		command_print(results, shelf); /* also for one who may only read the folder */
 	if (rc == 0)
 		rc = ci_end(&ci, results, shelf, error);
 	else
 		ci_end(&ci, NULL, NULL, error);
+	rc = rc == 0 ? unwritten : rc;
 	json_decref(results);
 	json_decref(base);
 	shelf_free(shelf);

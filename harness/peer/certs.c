@@ -282,8 +282,8 @@ int certs_make_at(const char *recipes, const char *out, time_t now, struct certs
 	int lock = -1;
 	int rc = recipes_load(&making.recipes, recipes, error);
 
-	if (rc == 0)
-		rc = file_make_folder(out, error);
+	if (rc == 0 && (rc = file_make_folder(out, error)) != 0)
+		error_append(error, "; SHAKEDOWN_STATE names another place for certificates");
 	if (rc == 0)
 		rc = lock_folder(out, &lock, error);
 	if (rc == 0)

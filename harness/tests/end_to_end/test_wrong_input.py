@@ -202,6 +202,19 @@ class Folders(WrongInput):
         self.assertEqual({name: (self.out / name).read_bytes() for name in before}, before)
 
 
+    def test_report_of_a_folder_that_is_not_writable_is_printed(self) -> None:
+        self.run_suite(self.suite, *self.boards)
+        self.out.chmod(0o555)
+        bound = ("setpriv", "--bounding-set", "-all", "--inh-caps", "-all") if os.geteuid() == 0 else ()
+        done = subprocess.run([*bound, SHAKEDOWN, "report", str(self.out)], capture_output=True, text=True,
+                              env=self.env, check=False)
+        self.out.chmod(0o755)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("ecdsa-certificate-in-tls-1.2", done.stdout)
+        self.assertEqual(done.stderr,
+                         f"shakedown: cannot create {self.out}/results.json: Permission denied\n")
+
+
 @unittest.skipUnless(NAMESPACES, "unprivileged namespaces are not allowed here")
 class FullDisk(Lab):
     def fill(self, size: str) -> tuple[int, str, list[str], dict[str, Any]]:
