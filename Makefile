@@ -231,7 +231,9 @@ accuracy: all certs
 PREFIX   ?= /usr/local
 LIBEXEC  := $(DESTDIR)$(PREFIX)/libexec/shakedown
 SHARE    := $(DESTDIR)$(PREFIX)/share/shakedown
-INSTALLED_TREES := scenarios/schema scenarios/boards harness/runner harness/verdict/rules
+INSTALLED_TREES := scenarios/schema scenarios/boards harness/runner harness/verdict/rules docs \
+	harness/firmware/glue
+READ_ALONE := README.md LICENSE certs/README.md harness/firmware/agent.c harness/firmware/agent.h
 MANUALS  := man/shakedown.1 man/shakedownd.8 man/shakedown-suite.5
 
 install: all
@@ -241,6 +243,7 @@ install: all
 	install -m 644 certs/recipes.json $(SHARE)/certs
 	install -m 644 scenarios/*.json $(SHARE)/scenarios
 	find $(INSTALLED_TREES) -type f ! -name '*.pyc' -exec install -m 644 -D {} $(SHARE)/{} \;
+	for file in $(READ_ALONE); do install -m 644 -D $$file $(SHARE)/$$file; done
 	$(PYTHON) -m compileall -q -s "$(DESTDIR)" $(SHARE)/harness/runner
 	for page in $(MANUALS); do \
 		install -m 644 -D $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/}; done

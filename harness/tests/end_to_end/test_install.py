@@ -26,6 +26,13 @@ class Manual(Lab):
         self.assertEqual(set(re.findall(r"(?m)^\.TP\n\.B ([a-z]+)$", listed)), commands)
 
 
+    def test_every_option_of_run_has_its_entry(self) -> None:
+        options = set(re.findall(r"--[a-z]+", self.shakedown("run", "--help").out))
+        page = (ROOT / "man/shakedown.1").read_text(encoding="utf-8")
+        listed = page.partition(".SH OPTIONS OF RUN\n")[2].partition(".SH ")[0].replace("\\-", "-")
+        self.assertEqual(options - set(re.findall(r"--[a-z]+", listed)), set())
+
+
 class Installed(Lab):
     def setUp(self) -> None:
         super().setUp()
@@ -54,6 +61,12 @@ class Installed(Lab):
         self.assertIn("tls13-rsa-cert-no-pss", (self.out / "results.json").read_text())
         self.assertTrue(self.results()["run"]["complete"])
         self.assertFalse((self.prefix / "share/shakedown/certs/out").exists())
+
+    def test_what_sentences_name_can_be_read_there(self) -> None:
+        there = set(tree(self.prefix / "share/shakedown"))
+        named = {"README.md", "LICENSE", "docs/lab.md", "docs/porting.md", "docs/report.png", "certs/README.md",
+                 "harness/firmware/agent.c", "harness/firmware/agent.h", "harness/firmware/glue/port.h"}
+        self.assertEqual(named - there, set())
 
     def test_manuals_and_service_are_in_order(self) -> None:
         for page in MANUALS if shutil.which("man") else ():
