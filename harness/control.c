@@ -226,9 +226,9 @@ bool control_stop(struct control *control)
 	return false;
 }
 
-struct experiment *control_experiment(const struct control *control, const char *id)
+struct experiment *control_experiment(const struct control *control, const char *cell)
 {
-	return control->station != NULL ? station_experiment(control->station, id) : NULL;
+	return control->station != NULL ? station_experiment(control->station, cell) : NULL;
 }
 
 void control_lost(struct control *control, const char *who, const char *text)

@@ -45,8 +45,8 @@ void control_forget(struct control *control, size_t seat);
 /* Ends what is at work without `done`. True if `over` follows; false if it is freed already. */
 bool control_stop(struct control *control);
 
-/* The experiment at work on the cell `id`, or NULL. */
-struct experiment *control_experiment(const struct control *control, const char *id);
+/* The experiment at work if the server program calls it `cell`, or NULL. */
+struct experiment *control_experiment(const struct control *control, const char *cell);
 
 /* A part of the apparatus is gone: see experiment_lost. */
 void control_lost(struct control *control, const char *who, const char *text);

@@ -149,12 +149,17 @@ static const struct board_events board_events = {
 
 /* --- the server ------------------------------------------------------------------------------- */
 
+/* Whether the server program speaks of what is at work now. */
+static bool is_now(const struct rehearsal *rehearsal, const char *cell)
+{
+	return rehearsal->experiment != NULL && experiment_is(rehearsal->experiment, cell);
+}
+
 static void on_listening(void *context, const char *cell, int port)
 {
 	struct rehearsal *rehearsal = context;
 
-	(void)cell;
-	if (rehearsal->experiment != NULL)
+	if (is_now(rehearsal, cell))
 		experiment_listening(rehearsal->experiment, port);
 }
 
@@ -168,8 +173,7 @@ static void on_testimony(void *context, const char *cell, json_t *message, struc
 {
 	struct rehearsal *rehearsal = context;
 
-	(void)cell;
-	if (rehearsal->experiment != NULL)
+	if (is_now(rehearsal, cell))
 		experiment_testimony(rehearsal->experiment, message, attached);
 }
 

@@ -21,7 +21,6 @@ struct station {
 	void *context;
 	struct board *board;
 	struct experiment *experiment; /* NULL between cells */
-	const json_t *cell;
 	json_t *identity; /* NULL until the board was ready once */
 	uv_timer_t pause; /* before a restart */
 	char *why_down;   /* NULL while the board is up */
@@ -240,7 +239,6 @@ void station_begin(struct station *station, const json_t *cell)
 	struct experiment_plan plan = {
 		.cell = cell, .profile = station->profile, .board = station->board};
 
-	station->cell = cell;
 	station->experiment = experiment_start(station->apparatus, &plan, on_done, station);
 }
 
@@ -258,9 +256,9 @@ void station_stop(struct station *station)
 	board_stop(station->board);
 }
 
-struct experiment *station_experiment(const struct station *station, const char *id)
+struct experiment *station_experiment(const struct station *station, const char *cell)
 {
-	if (station->experiment == NULL || strcmp(json_text(station->cell, "id"), id) != 0)
+	if (station->experiment == NULL || !experiment_is(station->experiment, cell))
 		return NULL;
 	return station->experiment;
 }

@@ -53,8 +53,8 @@ void station_go_on(struct station *station);
 /* Ends the cell at work, without `done`, and releases the board. */
 void station_stop(struct station *station);
 
-/* The experiment at work on the cell `id`, or NULL: to pass on what the server says of it. */
-struct experiment *station_experiment(const struct station *station, const char *id);
+/* The experiment at work if the server program calls it `cell`, or NULL. */
+struct experiment *station_experiment(const struct station *station, const char *cell);
 
 /* A part of the apparatus is gone: see experiment_lost. */
 void station_lost(struct station *station, const char *who, const char *text);

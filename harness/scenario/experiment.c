@@ -34,7 +34,7 @@ struct experiment {
 	struct experiment_plan plan;
 	void (*done)(void *context, struct observation *observation);
 	void *context;
-	const char *id; /* borrowed from the plan's cell */
+	char *id; /* of its case, for the server program */
 	enum phase phase;
 	uv_timer_t timer;
 	uint64_t due_ms; /* when it is to come, by the loop's clock */
@@ -99,6 +99,7 @@ static void note_board_failure(struct experiment *experiment, const char *kind, 
 static void late_listen(struct experiment *experiment)
 {
 	note_trouble(experiment, "server", "the server program did not open a port in time");
+	server_end_case(experiment->apparatus->server, experiment->id);
 	enter(experiment, PHASE_DONE);
 }
 
@@ -153,6 +154,7 @@ static void free_when_unused(struct experiment *experiment)
 	json_decref(experiment->trouble);
 	json_decref(experiment->timings_ms);
 	free(experiment->keylog);
+	free(experiment->id);
 	buf_fini(&experiment->capture);
 	buf_fini(&experiment->tapped);
 	buf_fini(&experiment->tap_capture);
@@ -391,7 +393,8 @@ struct experiment *experiment_start(struct apparatus *apparatus,
 	experiment->plan = *plan;
 	experiment->done = done;
 	experiment->context = context;
-	experiment->id = json_text(plan->cell, "id");
+	CHECK(asprintf(&experiment->id, "%s#%u", json_text(plan->cell, "id"),
+	               ++apparatus->n_experiments) > 0);
 	experiment->sniffer = sniffer_number(apparatus);
 	experiment->trouble = json_made(json_array());
 	experiment->timings_ms = json_made(json_object());
@@ -542,6 +545,11 @@ static void connect_board(struct experiment *experiment)
 	experiment->board_ns = clock_wall_ns();
 	board_run(experiment->plan.board, run);
 	json_decref(run);
+}
+
+bool experiment_is(const struct experiment *experiment, const char *cell)
+{
+	return strcmp(experiment->id, cell) == 0;
 }
 
 void experiment_listening(struct experiment *experiment, int port)

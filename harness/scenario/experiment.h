@@ -38,7 +38,8 @@ struct apparatus {
 	bool sniffer_sees;   /* one of them had connections to tell of, */
 	unsigned n_unseen;   /* or this many that a server had, and it had not */
 	const char *certificates; /* the folder certs/out */
-	unsigned n_runs;          /* counts the boards' runs, whose ids must differ */
+	unsigned n_runs;          /* counts the boards' runs, whose ids must differ, */
+	unsigned n_experiments;   /* and the cases of servers, for the same reason */
 };
 
 /* The facts of one attempt at a cell. The JSON is the receiver's from here on. */
@@ -84,6 +85,12 @@ struct experiment *experiment_start(struct apparatus *apparatus,
  * that.
  */
 void experiment_cancel(struct experiment *experiment);
+
+/*
+ * Whether the server program means this one by `cell`. A cell may run several times in a row, and
+ * what comes late of one server is not another's.
+ */
+bool experiment_is(const struct experiment *experiment, const char *cell);
 
 /* What the server program says of this cell (peer/server.h). JSON is borrowed. */
 void experiment_listening(struct experiment *experiment, int port);

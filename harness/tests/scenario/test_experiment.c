@@ -34,15 +34,22 @@ struct lab {
 	json_t *board, *server, *trouble; /* what it observed */
 	const char *lost_when_listening;
 	bool cancelled_when_listening, server_gone;
-	int n_done;
+	bool once_more; /* the same cell, before the server program goes on */
+	int n_done, n_late; /* experiments that are over, and ports that came too late */
 };
+
+static void start(struct lab *lab);
 
 static void on_listening(void *context, const char *cell, int port)
 {
 	struct lab *lab = context;
 
-	assert_string_equal(cell, ID);
+	assert_memory_equal(cell, ID, strlen(ID));
 	assert_true(port > 0);
+	if (!experiment_is(lab->experiment, cell)) {
+		lab->n_late++;
+		return;
+	}
 	if (lab->cancelled_when_listening) {
 		experiment_cancel(lab->experiment);
 		lab->experiment = NULL;
@@ -65,8 +72,7 @@ static void on_testimony(void *context, const char *cell, json_t *message, struc
 {
 	struct lab *lab = context;
 
-	(void)cell;
-	if (lab->experiment != NULL)
+	if (lab->experiment != NULL && experiment_is(lab->experiment, cell))
 		experiment_testimony(lab->experiment, message, attached);
 }
 
@@ -98,8 +104,16 @@ static void on_done(void *context, struct observation *observation)
 	lab->trouble = observation->trouble;
 	json_decref(observation->witnesses);
 	json_decref(observation->timings_ms);
-	if (lab->apparatus.server != NULL)
+	if (lab->once_more) {
+		lab->once_more = false;
+		json_decref(lab->board);
+		json_decref(lab->server);
+		json_decref(lab->trouble);
+		start(lab);
+		uv_kill(server_pid(lab->apparatus.server), SIGCONT);
+	} else if (lab->apparatus.server != NULL) {
 		server_stop(lab->apparatus.server);
+	}
 }
 
 static int find_root(void **state)
@@ -287,6 +301,22 @@ static void lost_server_program_ends_the_cell_at_once(void **state)
 	finish(&lab);
 }
 
+/* The same cell runs again, as where it is tried at other servers. */
+static void port_that_comes_too_late_is_not_that_of_the_next_server(void **state)
+{
+	struct lab lab = {.lost_when_listening = "board", .once_more = true};
+
+	(void)state;
+	begin(&lab, "127.0.0.1");
+	uv_kill(server_pid(lab.apparatus.server), SIGSTOP);
+	live(&lab);
+	assert_int_equal(lab.n_done, 2);
+	assert_int_equal(lab.n_late, 1);
+	assert_string_equal(json_text(lab.board, "failed"), "board"); /* its own server came */
+	assert_string_equal(json_text(lab.server, "state"), "listening");
+	finish(&lab);
+}
+
 static void cancelled_experiment_hands_over_nothing(void **state)
 {
 	struct lab lab = {.cancelled_when_listening = true};
@@ -375,6 +405,7 @@ int main(void)
 		cmocka_unit_test(runner_that_ends_when_the_board_has_testified_is_no_trouble),
 		cmocka_unit_test(lost_runner_is_trouble_of_ours),
 		cmocka_unit_test(lost_server_program_ends_the_cell_at_once),
+		cmocka_unit_test(port_that_comes_too_late_is_not_that_of_the_next_server),
 		cmocka_unit_test(cancelled_experiment_hands_over_nothing),
 		cmocka_unit_test(experiment_that_was_over_can_be_cancelled),
 		cmocka_unit_test(trouble_with_a_lost_sniffer_says_how_it_ended),
