@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/message.h"
+#include "base/version.h"
 #include "lab_socket.h"
 #include "scenario/queue.h"
 #include "verdict/outcome.h"
@@ -504,6 +505,19 @@ static void take_signals(struct client *client)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* Another version's plan may have other cells, and its verdicts other reasons. */
+static int check_version(const struct client *client, struct error *error)
+{
+	const char *version = json_text(client->request, "version");
+
+	if (strcmp(version, SHAKEDOWN_VERSION) == 0)
+		return 0;
+	return error_set(error, ERR_INPUT,
+	                 "the run in %s was begun by Shakedown %s, and this is %s: go on with it by "
+	                 "the former",
+	                 client->out, version, SHAKEDOWN_VERSION);
+}
+
 /* What is asked for: a new run, or the rest of one. */
 static int prepare(struct client *client, const struct client_order *order, struct error *error)
 {
@@ -525,7 +539,7 @@ static int prepare(struct client *client, const struct client_order *order, stru
 	for (size_t i = 0; i < done.len; i++)
 		client->n_done += done.data[i] == '1';
 	buf_fini(&done);
-	return 0;
+	return check_version(client, error);
 }
 
 static void client_fini(struct client *client)

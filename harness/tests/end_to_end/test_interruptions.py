@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -162,6 +163,17 @@ class StoppedByTheUser(Interruption):
 
     def test_sighup_does_the_same(self) -> None:
         self.stop(signal.SIGHUP)
+
+    def test_run_of_another_version_does_not_go_on(self) -> None:
+        self.stop(signal.SIGINT)
+        journal = self.out / "journal.jsonl"
+        header, rest = journal.read_text().split("\n", 1)
+        entry = json.loads(header)
+        entry["header"]["request"]["version"], now = "0.0.1", entry["header"]["request"]["version"]
+        journal.write_text(json.dumps(entry) + "\n" + rest)
+        done = self.shakedown("run", "--resume", str(self.out))
+        self.assertEqual((done.status, done.complaint), (2, self.cut(
+            f"the run in {self.out} was begun by Shakedown 0.0.1, and this is {now}: go on with it by the former")))
 
     def test_ctrl_c_before_the_first_cell_leaves_a_report_too(self) -> None:
         run = self.start(self.suite, *BOARDS)
