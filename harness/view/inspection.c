@@ -28,6 +28,16 @@ void inspection_fini(struct inspection *inspection)
 	inspection->schema = NULL;
 }
 
+bool inspection_line(struct inspection *inspection, const json_t *entry)
+{
+	if (entry != NULL)
+		return true;
+	if (inspection->schema != NULL && inspection->n_left_out++ == 0)
+		error_set(&inspection->first, ERR_INPUT, "%s, line %zu: is not JSON",
+		          inspection->path, inspection->line);
+	return false;
+}
+
 static bool is_sound(struct inspection *inspection, const json_t *entry, const char *key,
                      const char *definition)
 {

@@ -27,6 +27,9 @@ struct inspection {
 int inspection_init(struct inspection *inspection, const char *path, struct error *error);
 void inspection_fini(struct inspection *inspection);
 
+/* Whether the line is JSON: `entry` is NULL if not. */
+bool inspection_line(struct inspection *inspection, const json_t *entry);
+
 /* Whether the line `entry` has a "cell", or a "board", that may be taken. */
 bool inspection_cell(struct inspection *inspection, const json_t *entry);
 bool inspection_board(struct inspection *inspection, const json_t *entry);

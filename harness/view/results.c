@@ -373,6 +373,8 @@ static void take_line(struct reading *reading, struct bytes line)
 	if (take_own_cell(reading, line))
 		return;
 	entry = parse_line(line);
+	if (!inspection_line(&reading->inspection, entry))
+		return;
 	if (json_object_get(entry, "header") != NULL && !reading->headed)
 		take_header(reading, json_object_get(entry, "header"));
 	if (inspection_board(&reading->inspection, entry))

@@ -9,7 +9,8 @@
  * that it can be searched and compared.
  *
  * Of a journal that another process wrote, each board and cell is held against the schema: one that
- * does not fit is left out, as if it had not been run, and run.notices says so with line and place.
+ * does not fit, or is not even JSON, is left out, as if it had not been run, and run.notices says so
+ * with line and place.
  */
 #ifndef SHAKEDOWN_VIEW_RESULTS_H
 #define SHAKEDOWN_VIEW_RESULTS_H

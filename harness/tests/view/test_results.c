@@ -440,6 +440,36 @@ static void cell_of_a_wrong_shape_in_a_journal_is_left_out_and_said(void **state
 	buf_fini(&done);
 }
 
+/* As a disk leaves it whose blocks were lost. */
+static void line_that_is_no_json_in_a_journal_is_left_out_and_said(void **state)
+{
+	json_t *run = story_run(), *after;
+	struct error error = {0};
+	const char *notice;
+	FILE *journal;
+
+	(void)state;
+	crash(run);
+	journal = fopen(in_folder("journal.jsonl"), "r+");
+	assert_non_null(journal);
+	while (fgetc(journal) != '\n') /* the header's */
+		;
+	fseek(journal, 0, SEEK_CUR);
+	fputs("lost", journal);
+	fclose(journal);
+	if (results_recover(folder, &error) != 0)
+		fail_msg("%s", error.text);
+	after = written();
+	notice = json_string_value(json_array_get(
+		json_object_get(json_object_get(after, "run"), "notices"), 0));
+	assert_non_null(strstr(notice, "journal.jsonl, line 2: is not JSON."));
+	assert_string_equal(json_text(cell_at(after, 0), "reason"), "not-run");
+	assert_string_equal(json_text(cell_at(after, 1), "reason"),
+	                    json_text(cell_at(run, 1), "reason"));
+	json_decref(after);
+	json_decref(run);
+}
+
 static void journal_of_boards_that_are_none_is_refused_and_kept(void **state)
 {
 	json_t *run = story_run();
@@ -921,6 +951,7 @@ int main(int argc, char **argv)
 		IN_FOLDER(run_that_was_cut_short_goes_on_where_it_was),
 		IN_FOLDER(half_a_line_is_forgotten_when_a_run_goes_on),
 		IN_FOLDER(cell_of_a_wrong_shape_in_a_journal_is_left_out_and_said),
+		IN_FOLDER(line_that_is_no_json_in_a_journal_is_left_out_and_said),
 		IN_FOLDER(journal_of_boards_that_are_none_is_refused_and_kept),
 		IN_FOLDER(capture_has_its_name_only_when_it_is_whole),
 		IN_FOLDER(captures_lie_below_their_folder_alone),
