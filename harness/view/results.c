@@ -126,9 +126,11 @@ static bool is_held(const char *path)
 static int check_not_at_work(const char *folder, bool *journal, bool *report, struct error *error)
 {
 	char *path = file_join(folder, JOURNAL), *results = file_join(folder, "results.json");
+	struct stat status;
 	int rc = 0;
 
-	*journal = access(path, F_OK) == 0;
+	/* Without a byte it is that of a run which was killed before it began. */
+	*journal = stat(path, &status) == 0 && status.st_size > 0;
 	*report = access(results, F_OK) == 0;
 	if (*journal && is_held(path))
 		rc = error_set(error, ERR_INPUT, "the run in %s goes on: wait for its end", folder);
@@ -170,6 +172,28 @@ int results_check_unused(const char *folder, struct error *error)
 	return rc;
 }
 
+/* Makes the journal, or takes an empty one over that is nobody's. */
+static int begin_journal(struct results *results, struct error *error)
+{
+	int fd = open(results->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+	struct stat status;
+	int rc = 0;
+
+	if (fd < 0)
+		return error_system(error, ERR_ENVIRONMENT, errno,
+		                    "cannot start the run's journal %s", results->path);
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot lock %s", results->path);
+	else if (fstat(fd, &status) != 0 || status.st_size > 0 || status.st_nlink == 0)
+		rc = error_set(error, ERR_ENVIRONMENT,
+		               "another run began in %s at the same moment", results->folder);
+	if (rc == 0)
+		results->fd = fd;
+	else
+		close(fd);
+	return rc;
+}
+
 int results_open(struct results **out, const char *folder, const json_t *header,
                  struct error *error)
 {
@@ -183,13 +207,8 @@ int results_open(struct results **out, const char *folder, const json_t *header,
 		return rc;
 	results = results_new(folder);
 	results->own_folder = own_folder;
-	results->fd = open(results->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (results->fd < 0)
-		rc = error_system(error, ERR_ENVIRONMENT, errno,
-		                  "cannot start the run's journal %s", results->path);
-	else if (flock(results->fd, LOCK_EX | LOCK_NB) != 0)
-		rc = error_system(error, ERR_ENVIRONMENT, errno, "cannot lock %s", results->path);
-	else
+	rc = begin_journal(results, error);
+	if (rc == 0)
 		rc = append(results, "header", header, error);
 	if (rc != 0) {
 		results_discard(results);
@@ -676,7 +695,9 @@ static int read_progress(FILE *file, struct inspection *inspection, json_t **hea
 	free(line);
 	if (rc == 0 && (!json_is_object(json_object_get(*header, "run")) ||
 	                !json_is_object(json_object_get(*header, "request"))))
-		rc = error_set(error, ERR_INPUT, "%s is not the journal of a run", inspection->path);
+		rc = error_set(error, ERR_INPUT,
+		               "%s is not the journal of a run: there is nothing to go on with",
+		               inspection->path);
 	return rc;
 }
 

@@ -768,6 +768,27 @@ static void run_that_goes_on_shows_what_it_has_and_nothing_is_written(void **sta
 	json_decref(run);
 }
 
+/* It was killed before its first word was written. */
+static void journal_without_a_byte_is_no_run(void **state)
+{
+	json_t *run = story_run(), *after;
+	struct error error = {0};
+	struct results *results;
+
+	(void)state;
+	assert_int_equal(file_write(in_folder("journal.jsonl"), (struct bytes){0}, 0644, &error),
+	                 0);
+	results = opened(run);
+	assert_true(results_are_growing(folder));
+	add(results, run, 0);
+	assert_int_equal(results_close(results, true, NULL, NULL, NULL, &error), 0);
+	after = written();
+	assert_string_equal(json_text(cell_at(after, 0), "outcome"),
+	                    json_text(cell_at(run, 0), "outcome"));
+	json_decref(after);
+	json_decref(run);
+}
+
 static void discarded_run_leaves_nothing(void **state)
 {
 	json_t *run = story_run(), *header = header_of(run);
@@ -943,6 +964,7 @@ int main(int argc, char **argv)
 		IN_FOLDER(run_killed_while_it_writes_its_reports_leaves_none_by_half),
 		IN_FOLDER(journal_of_another_run_is_not_overwritten),
 		IN_FOLDER(run_that_goes_on_shows_what_it_has_and_nothing_is_written),
+		IN_FOLDER(journal_without_a_byte_is_no_run),
 		IN_FOLDER(discarded_run_leaves_nothing),
 		IN_FOLDER(reports_of_cells_on_a_shelf_are_those_of_whole_ones),
 		IN_FOLDER(file_that_is_cut_while_it_is_on_a_shelf_is_said),
