@@ -227,6 +227,20 @@ static void add_notices(json_t *notices, const struct merge_part *part, size_t i
 	buf_fini(&text);
 }
 
+/* Nodes of a cluster may have differing libraries; the report tells one version. */
+static void note_versions(json_t *notices, const json_t *first, const json_t *own, size_t index)
+{
+	const json_t *versions = json_object_get(own, "versions");
+
+	if (!json_equal(versions, json_object_get(first, "versions")))
+		json_array_append_new(
+			notices,
+			json_made(json_sprintf("Shard %zu ran with Shakedown %s and OpenSSL %s, other "
+			                       "versions than shard 1, whose are told here.",
+			                       index, json_text(versions, "shakedown"),
+			                       json_text(versions, "openssl"))));
+}
+
 static json_t *join_runs(const struct merging *merging, const char *id)
 {
 	json_t *run = json_made(json_deep_copy(run_of(merging->shards[0])));
@@ -236,6 +250,7 @@ static json_t *join_runs(const struct merging *merging, const char *id)
 		const json_t *own = run_of(merging->shards[i]);
 
 		widen(run, own);
+		note_versions(notices, run_of(merging->shards[0]), own, i + 1);
 		add_notices(notices, merging->shards[i], i + 1);
 		json_array_append_new(
 			shards, json_made(json_pack("{s:I, s:O, s:O, s:O}", "index",

@@ -22,11 +22,11 @@ struct merge_part {
  *
  * Sets *merged, new, to the results of a run `id` that has the cells of all parts in the order of
  * the plan, as one run would have left them: it began with the first part and ended with the last,
- * and its cells prove each other's diagnoses. "run" gets "shards", a list
- * of {"index", "id", "started", "finished"}.
+ * and its cells prove each other's diagnoses. "run" gets "shards", a list of {"index", "id",
+ * "started", "finished"}, and a notice where they had differing versions.
  *
- * ERR_INPUT if a part is no shard or was cut short, if parts are of differing plans, if two are the same shard, or
- * if shards are missing: which, and what to do.
+ * ERR_INPUT if a part is no shard or was cut short, if parts are of differing plans, if two are the
+ * same shard, or if shards are missing: which, and what to do.
  */
 int merge_results(const struct merge_part *parts, size_t n_parts, struct shelf *shelf,
                   const char *id, json_t **merged, struct error *error);

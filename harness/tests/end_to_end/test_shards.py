@@ -73,10 +73,10 @@ class Shards(Lab):
 
     def change(self, results: Path, name: str, value: Any) -> None:
         whole = json.loads(results.read_text())
-        (whole["run"] if name == "complete" else whole["cells"][0])[name] = value
+        (whole["cells"][0] if name == "evidence" else whole["run"])[name] = value
         results.write_text(json.dumps(whole))
 
-    def test_shard_that_was_cut_short_is_no_part_of_a_whole(self) -> None:
+    def test_shard_that_was_cut_short_or_had_other_versions_is_told(self) -> None:
         folders = [self.folder_of(index) for index in range(1, N_SHARDS + 1)]
         for index in range(1, N_SHARDS + 1):
             self.run_shard(index)
@@ -86,6 +86,11 @@ class Shards(Lab):
             2, f"{folders[1]} was cut short: `shakedown run --resume {folders[1]}` goes on with it; merge the shards when "
                "all have come to their end"))
         self.assertFalse((self.folder / "merged").exists())
+        self.change(Path(folders[1]) / "results.json", "complete", True)
+        self.change(Path(folders[1]) / "results.json", "versions", {"shakedown": "0.1", "openssl": "3.9.9"})
+        self.merge(*folders)
+        self.assertEqual(self.results(self.folder / "merged")["run"]["notices"], [
+            "Shard 2 ran with Shakedown 0.1 and OpenSSL 3.9.9, other versions than shard 1, whose are told here."])
 
     def test_no_file_but_captures_is_copied(self) -> None:
         self.options = ["--shard", "1/1"]
