@@ -106,7 +106,10 @@ static int put_boards(const struct option_words *option, json_t *request, struct
 	return rc;
 }
 
-/* Adds what each case of a former run took on its boards: {"<id of the case>": milliseconds}. */
+/*
+ * What each case of a former run took on its boards: {"<id of the case>": milliseconds}. Of those
+ * that were not run nothing is known. New.
+ */
 static json_t *former_durations(const json_t *results)
 {
 	json_t *durations = json_made(json_object());
@@ -114,14 +117,18 @@ static json_t *former_durations(const json_t *results)
 	size_t i;
 
 	json_array_foreach(json_object_get(results, "cells"), i, cell) {
-		char *id = strdup(json_text(cell, "id")), *board = strrchr(id, '/');
-		double total = json_number_value(
-			json_object_get(json_object_get(cell, "timings_ms"), "total"));
+		const json_t *took = json_object_get(json_object_get(cell, "timings_ms"), "total");
+		char *id = strdup(json_text(cell, "id")), *board;
+		double others;
 
+		CHECK(id != NULL);
+		board = strrchr(id, '/');
 		if (board != NULL)
 			*board = '\0';
-		total += json_number_value(json_object_get(durations, id));
-		json_object_set_new(durations, id, json_made(json_real(total)));
+		others = json_number_value(json_object_get(durations, id));
+		if (took != NULL)
+			json_object_set_new(durations, id,
+			                    json_made(json_real(json_number_value(took) + others)));
 		free(id);
 	}
 	return durations;
