@@ -12,7 +12,8 @@ static int print_cases(const char *name, size_t *n_cases, struct error *error)
 
 	if (rc != 0)
 		return rc;
-	printf("%s: %zu cases\n", suite_name(suite), suite_n_cases(suite));
+	printf("%s: %zu %s\n", suite_name(suite), suite_n_cases(suite),
+	       suite_n_cases(suite) == 1 ? "case" : "cases");
 	for (size_t i = 0; i < suite_n_cases(suite); i++) {
 		json_t *of_suite = suite_case(suite, i);
 

@@ -680,7 +680,8 @@ static void tell_end(struct run *run)
 		run->status = -run->trouble.code;
 	else if (run->status == -ERR_ENVIRONMENT)
 		error_set(&run->trouble, ERR_ENVIRONMENT,
-		          "the harness itself failed in some cells: see those marked \"error\"");
+		          "in some cells Shakedown or its server failed, which tells nothing of the "
+		          "board: see those marked \"error\"");
 	tell(run, json_pack("{s:s, s:i, s:b, s:b, s:s}", "event", "finished", "status",
 	                    run->status, "begun", run->begun || run->cancelled, "complete",
 	                    complete, "error", run->trouble.text));

@@ -498,8 +498,8 @@ static void add_notes(const struct scene *scene, const struct judge_row *row, st
 	if (strcmp(row->outcome, "fail") == 0 && json_flag(scene->cell, "flaky"))
 		buf_text(out, " The case ran more than once on this board, and did not fail"
 		              " each time.");
-	if ((bits & NOT_OFFERED) != 0)
-		add_orders(scene, out);
+	if ((bits & NOT_OFFERED) != 0 && strstr(row->detail, "{control}") == NULL)
+		add_orders(scene, out); /* the control's own sentence has them */
 	if (strcmp(row->reason, "alert-from-server") == 0)
 		add_certificate(scene, out);
 	if ((bits & CONNECTED) != 0)

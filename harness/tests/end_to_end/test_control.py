@@ -41,6 +41,14 @@ class Control(Lab):
         self.assertNotIn("tries", cell)
         self.assertEqual(done.status, 3)
 
+    def test_what_a_suite_told_all_clients_is_said_once(self) -> None:
+        contradictory = suite(versions=["1.2"])
+        contradictory["scenarios"][0]["client"] = {"min": "1.3"}
+        self.run_suite(self.write("own.json", contradictory), "openssl")
+        cell = self.cells()["own/one/openssl"]
+        self.assertEqual((cell["outcome"], cell["reason"]), ("error", "control-failed"))
+        self.assertEqual(cell["detail"].count("The suite told it to offer at least TLS 1.3."), 1, cell["detail"])
+
     def test_without_control_it_is_a_failure_that_no_client_is_blamed_for(self) -> None:
         server = suite(versions=["1.3"], signature_algorithms="ecdsa_secp256r1_sha256")
         self.options = ["--control", "never", "--tries", "0"]
