@@ -59,11 +59,11 @@ static int take_results(const char *folder, bool *growing, struct shelf *shelf, 
                         struct error *error)
 {
 	struct error unmade = {0};
-	int rc;
+	bool made = results_recover(folder, &unmade) == 0;
+	int rc = command_results_by_now("report", folder, growing, shelf, results, error);
 
-	if (results_recover(folder, &unmade) == 0)
+	if (rc == 0 && made && !json_flag(json_object_get(*results, "run"), "complete"))
 		fputs("This run never came to its end; the report is of what was done.\n", stderr);
-	rc = command_results_by_now("report", folder, growing, shelf, results, error);
 	if (rc != 0 && !*growing && results_check_ended(folder, NULL) != 0)
 		*error = unmade;
 	return rc;

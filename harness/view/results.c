@@ -430,7 +430,8 @@ static int take_lines(struct reading *reading, const char *path, struct error *e
 /* How the reading of a journal ends. */
 struct ending {
 	bool own; /* this process wrote it: it is not inspected */
-	bool complete;
+	bool complete; /* whatever is missing; or */
+	bool complete_if_whole; /* if nothing is */
 	uint64_t finished_ns;
 	const char *not_run; /* why cells are missing */
 	const json_t *base; /* results to compare with, or NULL */
@@ -505,9 +506,9 @@ static void replan_fini(struct replan *again)
 	free(again->cases);
 }
 
-/* In the order of the plan; cells that no plan knows come last, as they came. */
+/* In the order of the plan; cells that no plan knows come last, as they came. Counts the missing. */
 static json_t *ordered_cells(const struct reading *reading, const struct plan *plan,
-                             const char *why_not_run)
+                             const char *why_not_run, size_t *n_missing)
 {
 	json_t *cells = json_made(json_array());
 	json_t *id;
@@ -523,6 +524,7 @@ static json_t *ordered_cells(const struct reading *reading, const struct plan *p
 			json_object_del(reading->cells, name);
 			json_decref(planned);
 		} else {
+			(*n_missing)++;
 			not_run(planned, why_not_run);
 			shelf_share_members(reading->shelf, planned);
 			json_array_append_new(cells, planned);
@@ -562,11 +564,14 @@ static json_t *frame_of(const struct reading *reading, const struct ending *endi
 static void put_cells(json_t *frame, struct reading *reading, const struct plan *plan,
                       const struct ending *ending)
 {
-	json_t *cells = ordered_cells(reading, plan, ending->not_run);
+	size_t n_missing = 0;
+	json_t *cells = ordered_cells(reading, plan, ending->not_run, &n_missing);
 
 	confirm_diagnoses(cells);
 	lint_cells(cells, witnesses_of, reading->shelf);
 	json_object_set_new(frame, "cells", cells);
+	if (ending->complete_if_whole && n_missing == 0)
+		json_object_set_new(reading->run, "complete", json_true());
 }
 
 static int assemble(json_t **results, struct reading *reading, const struct ending *ending,
@@ -634,7 +639,7 @@ static int finish(const char *folder, const char *journal, const struct ending *
 		json_object_set_new(*written, "baseline", baseline_compare(ending->base, *written));
 	if (rc == 0)
 		rc = results_write(folder, *written, shelf, error);
-	if (rc == 0 && ending->complete)
+	if (rc == 0 && json_flag(json_object_get(*written, "run"), "complete"))
 		unlink(journal);
 	if (rc != 0) {
 		json_decref(*written);
@@ -754,7 +759,11 @@ int results_resume(struct results **out, const char *folder, json_t **header, st
 int results_close(struct results *results, bool complete, const json_t *base, struct shelf *shelf,
                   json_t **written, struct error *error)
 {
-	struct ending ending = {!results->resumed, complete, clock_wall_ns(), NOT_RUN, base};
+	struct ending ending = {.own = !results->resumed,
+	                        .complete = complete,
+	                        .finished_ns = clock_wall_ns(),
+	                        .not_run = NOT_RUN,
+	                        .base = base};
 	int rc = results_sync(results, error);
 
 	if (rc == 0 && shelf != NULL)
@@ -774,6 +783,7 @@ static int ending_of(int journal, struct ending *ending)
 		return -1;
 	*ending = (struct ending){.finished_ns = (uint64_t)status.st_mtim.tv_sec * 1000000000u +
 	                                         (uint64_t)status.st_mtim.tv_nsec,
+	                          .complete_if_whole = true,
 	                          .not_run = NOT_RUN};
 	return 0;
 }

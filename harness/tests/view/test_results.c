@@ -686,6 +686,30 @@ static void disk_that_is_full_when_it_is_synced_is_told(void **state)
 	json_decref(run);
 }
 
+/* All of it was done, and no report could be written of it. */
+static void run_whose_report_found_no_room_is_complete_when_there_is(void **state)
+{
+	json_t *run = story_run(), *after;
+	size_t n = json_array_size(json_object_get(run, "cells"));
+	struct results *results = opened(run);
+	struct error error = {0};
+
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		add(results, run, i);
+	signal(SIGXFSZ, SIG_IGN);
+	limit_files(1000);
+	assert_int_equal(results_close(results, true, NULL, NULL, NULL, &error), ERR_ENVIRONMENT);
+	limit_files(0);
+	assert_true(exists("journal.jsonl"));
+	assert_int_equal(results_recover(folder, &error), 0);
+	after = written();
+	assert_true(json_flag(json_object_get(after, "run"), "complete"));
+	assert_false(exists("journal.jsonl"));
+	json_decref(run);
+	json_decref(after);
+}
+
 /* The system kills the process as it writes more than that into one file. */
 static void run_killed_while_it_writes_its_reports_leaves_none_by_half(void **state)
 {
@@ -961,6 +985,7 @@ int main(int argc, char **argv)
 		IN_FOLDER(run_that_was_cut_short_is_not_at_work_on_any_file_system),
 		IN_FOLDER(what_cannot_be_read_of_a_journal_stays_in_it),
 		IN_FOLDER(disk_that_is_full_when_it_is_synced_is_told),
+		IN_FOLDER(run_whose_report_found_no_room_is_complete_when_there_is),
 		IN_FOLDER(run_killed_while_it_writes_its_reports_leaves_none_by_half),
 		IN_FOLDER(journal_of_another_run_is_not_overwritten),
 		IN_FOLDER(run_that_goes_on_shows_what_it_has_and_nothing_is_written),
