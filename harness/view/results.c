@@ -132,7 +132,7 @@ static int check_not_at_work(const char *folder, bool *journal, bool *report, st
 	/* Without a byte it is that of a run which was killed before it began. */
 	*journal = stat(path, &status) == 0 && status.st_size > 0;
 	*report = access(results, F_OK) == 0;
-	if (*journal && is_held(path))
+	if (is_held(path))
 		rc = error_set(error, ERR_INPUT, "the run in %s goes on: wait for its end", folder);
 	free(path);
 	free(results);

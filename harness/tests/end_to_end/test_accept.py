@@ -48,7 +48,9 @@ class Accept(Lab):
     def test_run_that_goes_on_or_died(self) -> None:
         self.out.mkdir()
         with open(self.out / "journal.jsonl", "w", encoding="utf-8") as journal:
-            fcntl.flock(journal, fcntl.LOCK_EX)  # as the daemon at work does
+            fcntl.flock(journal, fcntl.LOCK_EX)  # as the command at work does
+            journal.write("{}\n")
+            journal.flush()
             goes_on = f"the run in {self.out} goes on: wait for its end"
             self.assertEqual(self.shakedown("accept", str(self.out)).complaint, goes_on)
             done = self.shakedown("run", "smoke", "--board", self.board, "--out", str(self.out))
