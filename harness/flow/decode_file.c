@@ -311,11 +311,15 @@ static bool is_same_file(const char *path, const char *other)
 	       a.st_ino == b.st_ino;
 }
 
-/* The new capture would take the place of what it is made of, and may be a part of it only. */
+/* In the place of what it is made of, of which it may be a part, a new capture would be a loss. */
 static int check_written(const struct decode_request *request, struct error *error)
 {
 	const char *read = NULL;
 
+	if (strcmp(request->write, "-") == 0)
+		return error_set(error, ERR_INPUT,
+		                 "--write takes the name of a new file: standard output has what is "
+		                 "told (a file may be called ./-)");
 	if (is_same_file(request->write, request->path))
 		read = request->path;
 	else if (request->keylog != NULL && is_same_file(request->write, request->keylog))

@@ -340,6 +340,9 @@ class Captures(Lab):
                 f"--write: {read} is read, and would be overwritten: name a new file", 2, ""))
             self.assertEqual(tree(self.folder), before)
         self.assertEqual((self.folder / "in.pcap").read_bytes(), CAPTURE.read_bytes())
+        done = self.shakedown("decode", "in.pcap", "--write", "-")
+        self.assertEqual((done.complaint, done.status, done.out), (
+            "--write takes the name of a new file: standard output has what is told (a file may be called ./-)", 2, ""))
 
     def test_standard_input(self) -> None:
         done = self.shakedown("decode", "-", "--json", stdin=CAPTURE.read_bytes())
