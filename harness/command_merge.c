@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "scenario/shard.h"
 #include "view/captures.h"
 #include "view/merge.h"
 #include "view/results.h"
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 #define CAPTURE_MAX ((size_t)1 << 30) /* bytes of one cell's capture */
+
+_Static_assert(SHARD_MAX <= COMMAND_WORDS_MAX, "all shards of a plan can be named");
 
 enum { MERGE_FOLDERS, MERGE_OUT };
 

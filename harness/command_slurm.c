@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "scenario/shard.h"
 #include "scenario/suite.h"
 #include "verdict/known.h"
 #include "verdict/rules.h"
@@ -17,7 +18,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SHARDS_MAX COMMAND_WORDS_MAX /* folders that merge takes */
 #define TYPES_MAX 64
 #define SHARD_SCRIPT "shard.sh"
 #define MERGE_SCRIPT "merge.sh"
@@ -191,7 +191,7 @@ static int read_shards(struct submission *submission, size_t n_cases, struct err
 		return error_set(error, ERR_INPUT,
 		                 "slurm submit needs --shards and a number: at most as many run at "
 		                 "once as there are boards");
-	if (command_number(option, 1, SHARDS_MAX, 0, &number, error) != 0)
+	if (command_number(option, 1, SHARD_MAX, 0, &number, error) != 0)
 		return error->code;
 	n = (size_t)number;
 	if (n > n_cases)

@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#define SHARD_MAX 10000 /* parts of one plan */
+#define SHARD_MAX 256 /* parts of one plan: as many folders as one command takes */
 
 /* Part `index` of `count`, from 1 on. */
 struct shard {
