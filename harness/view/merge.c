@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "scenario/plan.h"
+#include "scenario/shard.h"
 #include "verdict/confirm.h"
 #include "verdict/lint_cells.h"
 
@@ -97,12 +98,27 @@ static int check_all_there(const struct merging *merging)
 	return rc;
 }
 
+/* A plan has boards, and no more shards than there can be, whatever a file says. */
+static int check_numbers(const struct merging *merging)
+{
+	long long count = json_number(shard_of(&merging->parts[0]), "count");
+
+	if (merging->n_boards > 0 && count <= SHARD_MAX)
+		return 0;
+	return error_set(merging->error, ERR_INPUT,
+	                 "%s is one of %lld shards on %zu boards, which is no plan: the file was "
+	                 "changed after the run",
+	                 merging->parts[0].folder, count, merging->n_boards);
+}
+
 static int sort_shards(struct merging *merging)
 {
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < merging->n_parts; i++)
 		rc = check_plan(merging, &merging->parts[i]);
+	if (rc == 0)
+		rc = check_numbers(merging);
 	if (rc != 0)
 		return rc;
 	merging->n_shards = (size_t)json_number(shard_of(&merging->parts[0]), "count");
@@ -140,7 +156,7 @@ static int place_cells(const struct merging *merging, const struct merge_part *p
 
 static int check_size(const struct merging *merging)
 {
-	size_t n = merging->n_boards > 0 && merging->n_cases > SIZE_MAX / merging->n_boards
+	size_t n = merging->n_cases > SIZE_MAX / merging->n_boards
 	                   ? SIZE_MAX
 	                   : merging->n_cases * merging->n_boards;
 
@@ -275,10 +291,11 @@ int merge_results(const struct merge_part *parts, size_t n_parts, struct shelf *
 	struct merging merging = {.parts = parts, .n_parts = n_parts, .error = error};
 	const json_t *boards = json_object_get(parts[0].results, "boards");
 	json_t *cells = NULL;
-	int rc = sort_shards(&merging);
+	int rc;
 
 	merging.n_boards = json_array_size(boards);
 	merging.n_cases = (size_t)json_number(shard_of(&parts[0]), "plan_cases");
+	rc = sort_shards(&merging);
 	if (rc == 0)
 		rc = check_size(&merging);
 	if (rc == 0)

@@ -104,9 +104,23 @@ class Shards(Lab):
             2, f"{self.out}: $.cells[0].evidence.capture: ../secret is no file of a run: the results were changed after it"))
         self.assertEqual(list(deep.iterdir()), [])
 
+    def test_numbers_that_no_plan_has(self) -> None:
+        self.options = ["--shard", "1/1"]
+        self.run_suite("story", "netx-fixed")
+        results = self.out / "results.json"
+        for boards, n_shards in (([], 1), (self.results()["boards"], 10 ** 15)):
+            whole = self.results()
+            whole["boards"] = boards
+            whole["run"]["shard"]["count"] = n_shards
+            results.write_text(json.dumps(whole))
+            done = self.merge(str(self.out))
+            self.assertEqual((done.status, done.complaint), (
+                2, f"{self.out} is one of {n_shards} shards on {len(boards)} boards, which is no plan: the file was "
+                   "changed after the run"))
+
     def test_wrong_shards(self) -> None:
         for options, complaint in (
-            (["--shard", "4/3"], "--shard takes K/N, the part K of N, such as 1/4: 1 <= K <= N <= 10000; it was given \"4/3\""),
+            (["--shard", "4/3"], "--shard takes K/N, the part K of N, such as 1/4: 1 <= K <= N <= 256; it was given \"4/3\""),
             (["--shard", "7/7"], "the shard 7/7 is empty, as the plan has 6 cases: make fewer shards"),
             (["--durations", "former"], "--durations serves --shard, which was not given"),
         ):
