@@ -570,7 +570,8 @@ static void put_cells(json_t *frame, struct reading *reading, const struct plan 
 	confirm_diagnoses(cells);
 	lint_cells(cells, witnesses_of, reading->shelf);
 	json_object_set_new(frame, "cells", cells);
-	if (ending->complete_if_whole && n_missing == 0)
+	if (ending->complete_if_whole && n_missing == 0 && plan_n_cells(plan) > 0 &&
+	    json_array_size(cells) == plan_n_cells(plan))
 		json_object_set_new(reading->run, "complete", json_true());
 }
 

@@ -710,6 +710,27 @@ static void run_whose_report_found_no_room_is_complete_when_there_is(void **stat
 	json_decref(after);
 }
 
+/* Who knows what was planned? A cell that is missing has no line. */
+static void journal_whose_plan_is_lost_is_kept(void **state)
+{
+	json_t *run = story_run(), *header = header_of(run), *after;
+	struct results *results = NULL;
+	struct error error = {0};
+
+	(void)state;
+	json_object_del(header, "profiles");
+	assert_int_equal(results_open(&results, folder, header, &error), 0);
+	add(results, run, 0);
+	assert_int_equal(results_close(results, false, NULL, NULL, NULL, &error), 0);
+	assert_int_equal(results_recover(folder, &error), 0);
+	after = written();
+	assert_false(json_flag(json_object_get(after, "run"), "complete"));
+	assert_true(exists("journal.jsonl"));
+	json_decref(run);
+	json_decref(header);
+	json_decref(after);
+}
+
 /* The system kills the process as it writes more than that into one file. */
 static void run_killed_while_it_writes_its_reports_leaves_none_by_half(void **state)
 {
@@ -986,6 +1007,7 @@ int main(int argc, char **argv)
 		IN_FOLDER(what_cannot_be_read_of_a_journal_stays_in_it),
 		IN_FOLDER(disk_that_is_full_when_it_is_synced_is_told),
 		IN_FOLDER(run_whose_report_found_no_room_is_complete_when_there_is),
+		IN_FOLDER(journal_whose_plan_is_lost_is_kept),
 		IN_FOLDER(run_killed_while_it_writes_its_reports_leaves_none_by_half),
 		IN_FOLDER(journal_of_another_run_is_not_overwritten),
 		IN_FOLDER(run_that_goes_on_shows_what_it_has_and_nothing_is_written),
