@@ -23,7 +23,6 @@
 #include <unistd.h>
 
 #define JOURNAL "journal.jsonl"
-#define INDEX_MAX 100000000 /* of a cell: no plan is as large */
 #define WAITING_KEPT (1u << 20) /* bytes of storage for lines */
 #define NOT_RUN "The run ended before it came to this cell."
 #define NOT_RUN_YET "The run goes on, and has not come to this cell yet."
@@ -669,7 +668,7 @@ static void mark_done(struct buf *done, struct inspection *inspection, const jso
 {
 	json_int_t index = json_integer_value(json_object_get(entry, "index"));
 
-	if (!inspection_cell(inspection, entry) || index < 0 || index >= INDEX_MAX)
+	if (!inspection_cell(inspection, entry) || index < 0 || index >= PLAN_CELLS_MAX)
 		return;
 	while (done->len <= (size_t)index)
 		buf_char(done, '0');
