@@ -406,8 +406,10 @@ class Strange(Daemon):
         self.keep(virtual("a"))
 
     def answer(self, message: Any) -> str:
+        """What is said against it; a run may have to wait for its boards before."""
         with self.say(message) as line:
-            return str(json.loads(line.makefile().readline())["error"])
+            said = map(json.loads, line.makefile())
+            return str(next(one["error"] for one in said if "error" in one))
 
     def test_malformed_messages_are_answered_and_harm_nobody(self) -> None:
         run = self.client("a")
