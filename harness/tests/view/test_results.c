@@ -602,7 +602,7 @@ static int add_where_syncing_fails(struct results *results, const json_t *run)
 /* A network file system gives the lock of a writer to writers alone. */
 static int recover_where_readers_may_not_lock(void)
 {
-	struct scmp_arg_cmp exclusively = SCMP_A1(SCMP_CMP_EQ, LOCK_EX | LOCK_NB);
+	struct scmp_arg_cmp exclusively = SCMP_A1(SCMP_CMP_EQ, LOCK_EX | LOCK_NB, 0);
 	struct error error = {0};
 
 	if (!let_fail(SCMP_SYS(flock), EBADF, &exclusively))
@@ -630,7 +630,7 @@ static void run_that_was_cut_short_is_not_at_work_on_any_file_system(void **stat
 
 static int resume_where_reading_fails(void)
 {
-	struct scmp_arg_cmp by_lines = SCMP_A2(SCMP_CMP_LT, 65536); /* not the schema */
+	struct scmp_arg_cmp by_lines = SCMP_A2(SCMP_CMP_LT, 65536, 0); /* not the schema */
 	struct results *results = NULL;
 	struct error error = {0};
 	json_t *header = NULL;
