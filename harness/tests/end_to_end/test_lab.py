@@ -31,7 +31,7 @@ SUITE = suite(certificate=["ecdsa-p256", "rsa-2048"], versions=[["1.2"], ["1.3"]
 N_CASES = 40
 N_BOARDS = 32
 N_CLIENTS = 4
-N_LONG = 200
+N_LONG = 600
 N_LOOKS = 30  # at something that stays
 
 
