@@ -93,13 +93,8 @@ bool visitor_is_amid_words(const struct visitor *visitor);
 int visitor_fd(const struct visitor *visitor);
 
 /*
-<<<<<<< HEAD
  * Tells it `event`, which is taken. One that leaves too much unread is closed instead: whoever tells
  * it something outside of the door's events looks afterwards whether it is `leaving`.
-=======
- * Tells it `event`, which is taken. One that leaves too much unread is closed instead; while it is
- * not heard no event says so: look at `leaving`.
->>>>>>> 2d69a2d (visitor: the header says that telling may close)
  */
 void visitor_tell(struct visitor *visitor, json_t *event);
 
