@@ -242,9 +242,7 @@ static int make_room(const char *path, struct error *error)
 
 	if (lab_socket_check_path(path, error) != 0)
 		return error->code;
-	if (lstat(path, &there) != 0)
-		return check_folder(path, error);
-	if (!S_ISSOCK(there.st_mode))
+	if (lstat(path, &there) == 0 && !S_ISSOCK(there.st_mode))
 		return error_set(error, ERR_INPUT,
 		                 "cannot listen on %s: it is there already, and no socket; name "
 		                 "another path by --socket",
