@@ -6,12 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Foreign words shall not drive the terminal. U+0080 to U+009F begin with the byte c2. */
+/* Foreign words shall not drive the terminal. */
 static void disarm(char *text)
 {
 	for (; *text != '\0'; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f ||
-		    ((unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0))
+		if (utf8_is_control((const uint8_t *)text, 2))
 			*text = '?'; /* what is left of two bytes is repaired */
 }
 

@@ -242,8 +242,7 @@ static void add_escape(struct emit *emit, uint8_t byte)
 static size_t add_character(struct emit *emit, const uint8_t *text, size_t len)
 {
 	size_t n = utf8_length(text, len);
-	bool control =
-		text[0] < 0x20 || text[0] == 0x7f || (n == 2 && text[0] == 0xc2 && text[1] < 0xa0);
+	bool control = utf8_is_control(text, n);
 	bool special =
 		emit->format == EMIT_JSON ? text[0] == '"' || text[0] == '\\' : text[0] == '\\';
 
