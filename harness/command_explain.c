@@ -17,7 +17,7 @@
 #define USUAL_SUITE "field" /* what is asked if the user names no suite */
 #define CASES_NAMED_MAX 4   /* of those that have one cause in common */
 #define CHANGES_MAX 6       /* that are told, of each kind */
-#define FEW_PART 10         /* fewer than this part of the servers asked: the captured one is unusual */
+#define FEW_PART 10         /* a server that less than the tenth part answer like is unusual */
 
 enum { EXPLAIN_FILE, EXPLAIN_SUITE, EXPLAIN_KEYLOG, EXPLAIN_KEY, EXPLAIN_RULES, EXPLAIN_JSON };
 
@@ -129,17 +129,25 @@ static size_t n_fitting(const json_t *answers, const json_t *connection)
 }
 
 /*
- * A client's alert is about what it was sent, and that is in the capture. For a server's one has to
- * know how that is set up, which is guessed.
+ * A client's alert is about what it was sent, and that is in the capture. Why a server refuses a
+ * ClientHello depends on how it is set up, which is guessed.
  */
+static bool is_guessed(const json_t *connection, const json_t *answers)
+{
+	return !infer_client_refused(connection) && n_fitting(answers, connection) > 0 &&
+	       json_object_get(connection, "server_hello") == NULL;
+}
+
+static bool is_unusual(const json_t *connection, const json_t *answers)
+{
+	return n_fitting(answers, connection) * FEW_PART < json_array_size(answers);
+}
+
 static const char *how_certain(const json_t *connection, const json_t *answers)
 {
-	if (infer_client_refused(connection) || n_fitting(answers, connection) == 0 ||
-	    json_object_get(connection, "server_hello") != NULL)
+	if (!is_guessed(connection, answers))
 		return "Cause";
-	if (n_fitting(answers, connection) * FEW_PART < json_array_size(answers))
-		return "Possible";
-	return "Likely";
+	return is_unusual(connection, answers) ? "Possible" : "Likely";
 }
 
 /* Nothing of this is seen in the capture: it says so, and from what it follows. */
@@ -157,7 +165,7 @@ static void put_inference(struct explanation *explanation, const json_t *cause,
 	           json_array_size(answers), n_fitting(answers, connection),
 	           json_array_size(fitting));
 	add_cases(&explanation->text, fitting);
-	buf_text(&explanation->text, strcmp(how_certain(connection, answers), "Possible") == 0
+	buf_text(&explanation->text, is_guessed(connection, answers) && is_unusual(connection, answers)
 	                                     ? ". So few answer like that that the captured one is "
 	                                       "set up in an unusual way, perhaps in another."
 	                                     : ".");
