@@ -8,6 +8,7 @@
 #include "scenario/suite.h"
 #include "verdict/known.h"
 #include "verdict/rules.h"
+#include "view/results.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -248,18 +249,17 @@ static int check_known(const char *path, struct error *error)
 {
 	const char *root = file_data_root(error);
 	struct known *known = NULL;
-	json_t *json = NULL;
+	json_t *json = NULL, *document;
 	char *schema;
-	int rc;
+	int rc = root != NULL ? json_load_path(path, &json, error) : error->code;
 
-	if (root == NULL)
-		return error->code;
+	if (rc != 0)
+		return rc;
 	schema = file_join(root, "scenarios/schema/known.schema.json");
-	rc = json_load_path(path, &json, error); /* there it must be */
-	if (rc == 0)
-		rc = known_load(&known, path, schema, error);
+	document = json_made(json_pack("{s:s, s:o}", "file", path, "json", json));
+	rc = known_take(&known, document, schema, error);
 	known_free(known);
-	json_decref(json);
+	json_decref(document);
 	free(schema);
 	return rc;
 }
@@ -393,12 +393,6 @@ static unsigned long call_sbatch(char *const arguments[], const char *folder, st
 
 /* --- submitting ------------------------------------------------------------------------------- */
 
-static int refuse_folder(const struct submission *submission, struct error *error)
-{
-	return error_set(error, ERR_INPUT,
-	                 "%s holds a run already: name another folder with --out", submission->out);
-}
-
 static int write_script(const struct submission *submission, const char *name,
                         const struct buf *script, struct error *error)
 {
@@ -406,7 +400,9 @@ static int write_script(const struct submission *submission, const char *name,
 	int rc = 0;
 
 	if (access(path, F_OK) == 0)
-		rc = refuse_folder(submission, error);
+		rc = error_set(error, ERR_INPUT,
+		               "%s holds a run already: name another folder with --out",
+		               submission->out);
 	if (rc == 0)
 		rc = file_write(path, buf_view(script), 0777, error);
 	free(path);
@@ -452,12 +448,8 @@ static int submit(const struct submission *submission, struct error *error)
 
 static int carry_out(const struct submission *submission, struct error *error)
 {
-	char *results = file_join(submission->out, "results.json");
-	int rc = 0;
+	int rc = results_check_unused(submission->out, error);
 
-	if (access(results, F_OK) == 0)
-		rc = refuse_folder(submission, error);
-	free(results);
 	if (rc != 0)
 		return rc;
 	if (submission->options[SLURM_DRY_RUN].given) {
