@@ -165,7 +165,8 @@ static json_t *make_request(const struct option_words *options, struct error *er
 	const char *control = command_word(&options[RUN_CONTROL]);
 	json_t *request = NULL;
 	long n_tries, n_attempts;
-	int rc = command_number(&options[RUN_TRIES], 0, COMMAND_TRIES_MAX, TRIES_DEFAULT, &n_tries, error);
+	int rc = command_number(&options[RUN_TRIES], 0, COMMAND_TRIES_MAX, TRIES_DEFAULT, &n_tries,
+	                        error);
 
 	if (rc == 0)
 		rc = command_number(&options[RUN_ATTEMPTS], 1, COMMAND_ATTEMPTS_MAX, 1, &n_attempts,

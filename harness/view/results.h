@@ -89,8 +89,8 @@ int results_close(struct results *results, bool complete, const json_t *base, st
 
 /*
  * The same, for the journal that a process which died left in `folder`; the run counts as complete
- * if no cell is missing, and as finished when the journal was last written. A last line that is torn is left
- * out. ERR_INPUT if there is no journal, or its run goes on, or its header is no run's.
+ * if no cell is missing, and as finished when the journal was last written. A last line that is
+ * torn is left out. ERR_INPUT if there is no journal, or its run goes on, or its header is no run's.
  */
 int results_recover(const char *folder, struct error *error);
 

@@ -133,6 +133,22 @@ static json_t *written(void)
 	return results;
 }
 
+/* What is made of the journal of a run that was cut short. */
+static json_t *recovered(void)
+{
+	struct error error = {0};
+
+	if (results_recover(folder, &error) != 0)
+		fail_msg("%s", error.text);
+	return written();
+}
+
+static const char *first_notice(const json_t *results)
+{
+	return json_string_value(json_array_get(
+		json_object_get(json_object_get(results, "run"), "notices"), 0));
+}
+
 static const json_t *cell_at(const json_t *results, size_t i)
 {
 	return json_array_get(json_object_get(results, "cells"), i);
@@ -320,9 +336,7 @@ static void crashed_run_is_recovered_with_what_was_whole(void **state)
 			0);
 		buf_fini(&journal);
 	}
-	if (results_recover(folder, &error) != 0)
-		fail_msg("%s", error.text);
-	after = written();
+	after = recovered();
 	assert_false(json_flag(json_object_get(after, "run"), "complete"));
 	assert_int_equal(json_array_size(json_object_get(after, "cells")),
 	                 json_array_size(json_object_get(run, "cells")));
@@ -414,11 +428,8 @@ static void cell_of_a_wrong_shape_in_a_journal_is_left_out_and_said(void **state
 	damage(damaged, 2, json_integer(7));
 	json_object_del(json_array_get(json_object_get(damaged, "cells"), 3), "diagnosis");
 	crash(damaged);
-	if (results_recover(folder, &error) != 0)
-		fail_msg("%s", error.text);
-	after = written();
-	notice = json_string_value(json_array_get(
-		json_object_get(json_object_get(after, "run"), "notices"), 0));
+	after = recovered();
+	notice = first_notice(after);
 	assert_non_null(strstr(notice, "journal.jsonl, line 3: $.cell.witnesses: must be"));
 	assert_non_null(strstr(notice, "So are 2 more."));
 	for (size_t i = 0; i < 5; i++)
@@ -444,7 +455,6 @@ static void cell_of_a_wrong_shape_in_a_journal_is_left_out_and_said(void **state
 static void line_that_is_no_json_in_a_journal_is_left_out_and_said(void **state)
 {
 	json_t *run = story_run(), *after;
-	struct error error = {0};
 	const char *notice;
 	FILE *journal;
 
@@ -457,11 +467,8 @@ static void line_that_is_no_json_in_a_journal_is_left_out_and_said(void **state)
 	fseek(journal, 0, SEEK_CUR);
 	fputs("lost", journal);
 	fclose(journal);
-	if (results_recover(folder, &error) != 0)
-		fail_msg("%s", error.text);
-	after = written();
-	notice = json_string_value(json_array_get(
-		json_object_get(json_object_get(after, "run"), "notices"), 0));
+	after = recovered();
+	notice = first_notice(after);
 	assert_non_null(strstr(notice, "journal.jsonl, line 2: is not JSON."));
 	assert_string_equal(json_text(cell_at(after, 0), "reason"), "not-run");
 	assert_string_equal(json_text(cell_at(after, 1), "reason"),
@@ -599,6 +606,14 @@ static int add_where_syncing_fails(struct results *results, const json_t *run)
 	return strstr(error.text, "journal.jsonl: Disk quota exceeded") != NULL ? 0 : 3;
 }
 
+static void assert_ends_well(pid_t child)
+{
+	int status;
+
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 /* A network file system gives the lock of a writer to writers alone. */
 static int recover_where_readers_may_not_lock(void)
 {
@@ -616,15 +631,13 @@ static void run_that_was_cut_short_is_not_at_work_on_any_file_system(void **stat
 {
 	json_t *run = story_run();
 	pid_t child;
-	int status;
 
 	(void)state;
 	crash(run);
 	child = fork();
 	if (child == 0)
 		_exit(recover_where_readers_may_not_lock());
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(status, 0);
+	assert_ends_well(child);
 	json_decref(run);
 }
 
@@ -648,7 +661,6 @@ static void what_cannot_be_read_of_a_journal_stays_in_it(void **state)
 	json_t *run = story_run();
 	struct stat before, after;
 	pid_t child;
-	int status;
 
 	(void)state;
 	crash(run);
@@ -656,8 +668,7 @@ static void what_cannot_be_read_of_a_journal_stays_in_it(void **state)
 	child = fork();
 	if (child == 0)
 		_exit(resume_where_reading_fails());
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(status, 0);
+	assert_ends_well(child);
 	assert_int_equal(stat(in_folder("journal.jsonl"), &after), 0);
 	assert_int_equal(after.st_size, before.st_size);
 	json_decref(run);
@@ -669,7 +680,6 @@ static void disk_that_is_full_when_it_is_synced_is_told(void **state)
 	struct results *results = opened(run);
 	struct error error = {0};
 	struct stat before, after;
-	int status;
 	pid_t child;
 
 	(void)state;
@@ -678,8 +688,7 @@ static void disk_that_is_full_when_it_is_synced_is_told(void **state)
 	child = fork();
 	if (child == 0)
 		_exit(add_where_syncing_fails(results, run));
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(status, 0);
+	assert_ends_well(child);
 	assert_int_equal(stat(in_folder("journal.jsonl"), &after), 0);
 	assert_int_equal(after.st_size, before.st_size);
 	assert_int_equal(results_close(results, true, NULL, NULL, NULL, &error), 0);
@@ -753,9 +762,7 @@ static void run_killed_while_it_writes_its_reports_leaves_none_by_half(void **st
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ);
 	assert_false(exists("results.json") || exists("index.html"));
-	if (results_recover(folder, &error) != 0)
-		fail_msg("%s", error.text);
-	after = written();
+	after = recovered();
 	for (size_t i = 0; i < 5; i++)
 		assert_string_equal(json_text(cell_at(after, i), "outcome"),
 		                    json_text(cell_at(run, i), "outcome"));
