@@ -13,6 +13,7 @@ import binascii
 import re
 from typing import Mapping, NamedTuple
 
+SENTINEL = b"@T"  # begins a frame from the board
 NAK = -1  # stands in Reply.seq, as a NAK does not know what it answers
 HALF_LINE_MAX = 4096  # bytes; a longer run without an end of line counts as a line
 
@@ -63,10 +64,10 @@ def decode(line: bytes) -> tuple[Reply | None, bytes]:
 
     The last sentinel in the line wins: what stands before it is log, or a reply cut short.
     """
-    at = line.rfind(b"@T")
+    at = line.rfind(SENTINEL)
     if at < 0:
         return None, line
-    body, star, tail = line[at + 2 :].partition(b"*")
+    body, star, tail = line[at + len(SENTINEL) :].partition(b"*")
     if not star or tail[:4].upper() != b"%04X" % crc16(body):
         return None, line
     reply = _parse(body)

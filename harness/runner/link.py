@@ -43,6 +43,7 @@ class Link:
         self._sent = b""
         self._slowest = RETRY_FIRST_S / 4  # seconds of an exchange; fades
         self._n_heard = 0  # bytes that came so far
+        self._n_spoilt = 0  # lines that came so far with a frame that did not prove itself
         self._hinted = False  # END_OF_RUN came, and idle() has not told yet
 
     def exchange(
@@ -67,12 +68,14 @@ class Link:
         first = True
         while True:
             now = time.monotonic()
+            n_spoilt = self._n_spoilt
             if now - max(start, self._port.opened) >= patience:
                 raise Silent(f"no answer to {verb} in {patience:g} s{self._heard_since(n_heard)}")
             self._port.write(request)
             reply = self._await(now + retry, n_naks < NAKS_AT_ONCE)
             if reply is None:
-                retry = on_the_wire + min(RETRY_GROWTH * retry, RETRY_MAX_S)
+                if self._n_spoilt == n_spoilt:  # a line that spoils answers makes no slow board
+                    retry = on_the_wire + min(RETRY_GROWTH * retry, RETRY_MAX_S)
             elif reply.word == "NAK" and (verb == "HELLO" or "seq" not in reply.fields):
                 n_naks += 1
             else:
@@ -147,6 +150,7 @@ class Link:
             reply, rest = frame.decode(line)
             if reply:
                 replies.append(reply)
+            self._n_spoilt += frame.SENTINEL in rest
             if rest and rest != self._sent:  # an echo is no log
                 self._log.add(time.monotonic(), rest)
                 self._hinted = self._hinted or END_OF_RUN in rest

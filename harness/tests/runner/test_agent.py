@@ -256,6 +256,15 @@ class Trouble(AgentCase):
         self.assertEqual(len(board.runs), 1)
         self.assertIn("[wifi] link up", desk.log.text(0))
 
+    def test_board_whose_answers_are_spoilt_is_not_asked_slower(self) -> None:
+        """Were the waits to grow, the fifth request would come after 2 seconds."""
+        board = self.board()
+        spoilt = [b"\r\n@T00 OK boot=0001*0000\r\n"] * 4
+        board.on["HELLO"] = lambda _fields: spoilt.pop() if spoilt else None
+        reply = Desk(self, board.device).link.exchange("HELLO", patience=1.9)
+        self.assertEqual(reply.word, "OK")
+        self.assertEqual(board.seen, ["HELLO"] * 5)
+
     def test_echo_is_neither_a_reply_nor_log(self) -> None:
         board = self.board()
         obey = board.came
