@@ -88,8 +88,8 @@ static const json_t *alert_of(const json_t *wire, const json_t *message)
 	return NULL;
 }
 
-/* "alert internal_error (80), 2 bytes, plain" */
-static void put_message(const json_t *message, const json_t *alert, struct buf *text)
+/* "alert internal_error (80), 2 bytes, plain"; a HelloRetryRequest is a ServerHello of its own. */
+static void put_message(const json_t *message, const json_t *alert, bool retry, struct buf *text)
 {
 	bool opaque = is_named(message, "type", "encrypted");
 	const char *content = json_text(message, "content_type");
@@ -101,7 +101,7 @@ static void put_message(const json_t *message, const json_t *alert, struct buf *
 	} else if (opaque) {
 		buf_printf(text, "encrypted %s", content[0] != '\0' ? content : "record");
 	} else {
-		buf_text(text, json_text(message, "type"));
+		buf_text(text, retry ? "hello_retry_request" : json_text(message, "type"));
 	}
 	if (json_object_get(message, "length") != NULL)
 		buf_printf(text, ", %lld byte%s", json_number(message, "length"),
@@ -114,15 +114,17 @@ static void put_message(const json_t *message, const json_t *alert, struct buf *
 
 static void add_messages(struct ladder *ladder)
 {
+	const json_t *messages = json_object_get(ladder->wire, "messages"), *message, *retry = NULL;
 	struct buf text = {0};
-	const json_t *message;
 	size_t i;
 
-	json_array_foreach(json_object_get(ladder->wire, "messages"), i, message) {
+	if (json_is_object(json_object_get(ladder->wire, "hello_retry_request")))
+		retry = json_find(messages, "type", "server_hello");
+	json_array_foreach(messages, i, message) {
 		const json_t *alert = alert_of(ladder->wire, message);
 		struct event *event;
 
-		put_message(message, alert, &text);
+		put_message(message, alert, message == retry, &text);
 		event = add(ladder, LANE_WIRE, number(message, "t_ms"), &text);
 		event->from_client = is_from_client(message);
 		event->alert = alert;
@@ -420,16 +422,22 @@ void ladder_cell(const json_t *cell, const struct terminal_options *options, str
 		put_differences(&ladder, witnesses);
 }
 
-static bool has_application_data(const json_t *connection)
+/* As far as the wire shows: data were sent, or both sides sent their Finished. */
+static bool is_established(const json_t *connection)
 {
+	bool client = false, server = false;
 	const json_t *message;
 	size_t i;
 
-	json_array_foreach(json_object_get(connection, "messages"), i, message)
+	json_array_foreach(json_object_get(connection, "messages"), i, message) {
 		if (is_named(message, "type", "application_data") ||
 		    is_named(message, "content_type", "application_data"))
 			return true;
-	return false;
+		if (is_named(message, "type", "finished") ||
+		    is_named(message, "content_type", "handshake"))
+			*(is_from_client(message) ? &client : &server) = true;
+	}
+	return client && server;
 }
 
 void ladder_connection(const json_t *connection, const struct terminal_options *options,
@@ -440,5 +448,5 @@ void ladder_connection(const json_t *connection, const struct terminal_options *
 	add_beginning(&ladder);
 	add_messages(&ladder);
 	add_end(&ladder);
-	draw(&ladder, has_application_data(connection));
+	draw(&ladder, is_established(connection));
 }

@@ -97,6 +97,51 @@ static void board_that_leaves_before_the_handshake_is_over_is_marked(void **stat
 	              "     2.000  board ──▶ server  TCP end ◀ ended it first\n");
 }
 
+static void assert_connection(const char *connection_text, const char *expected)
+{
+	struct terminal_options options = {.unicode = true, .width = 80};
+	json_t *connection = parsed(connection_text);
+	struct buf out = {0};
+
+	ladder_connection(connection, &options, &out);
+	assert_string_equal(buf_string(&out), expected);
+	buf_fini(&out);
+	json_decref(connection);
+}
+
+static void only_who_leaves_without_a_handshake_is_marked_in_a_capture(void **state)
+{
+	(void)state;
+	assert_connection(
+		"{'messages': [{'t_ms': 1, 'from': 'client', 'type': 'finished'},"
+		" {'t_ms': 2, 'from': 'server', 'type': 'encrypted', 'content_type': 'handshake'}],"
+		" 'close': {'first': 'client', 'client': 'fin', 't_ms': 3}}",
+		"        ms\n"
+		"     1.000  client ──▶ server  finished, plain\n"
+		"     2.000  client ◀── server  encrypted handshake, opaque\n"
+		"     3.000  client ──▶ server  TCP end\n");
+	assert_connection(
+		"{'messages': [{'t_ms': 1, 'from': 'client', 'type': 'finished'}],"
+		" 'close': {'first': 'server', 'server': 'fin', 't_ms': 3}}",
+		"        ms\n"
+		"     1.000  client ──▶ server  finished, plain\n"
+		"     3.000  client ◀── server  TCP end ◀ ended it first\n");
+}
+
+static void hello_retry_request_is_told_from_a_server_hello(void **state)
+{
+	(void)state;
+	assert_connection(
+		"{'hello_retry_request': {}, 'messages': ["
+		" {'t_ms': 1, 'from': 'server', 'type': 'server_hello', 'length': 84},"
+		" {'t_ms': 2, 'from': 'client', 'type': 'client_hello', 'length': 200},"
+		" {'t_ms': 3, 'from': 'server', 'type': 'server_hello', 'length': 183}]}",
+		"        ms\n"
+		"     1.000  client ◀── server  hello_retry_request, 84 bytes, plain\n"
+		"     2.000  client ──▶ server  client_hello, 200 bytes, plain\n"
+		"     3.000  client ◀── server  server_hello, 183 bytes, plain\n");
+}
+
 /* Whatever a board writes, no control reaches the terminal. */
 static void page_of_a_cell_holds_no_control(void **state)
 {
@@ -121,6 +166,8 @@ int main(void)
 		cmocka_unit_test(ladder_in_ascii_has_no_other_character),
 		cmocka_unit_test(cell_without_a_witness_has_no_ladder),
 		cmocka_unit_test(board_that_leaves_before_the_handshake_is_over_is_marked),
+		cmocka_unit_test(only_who_leaves_without_a_handshake_is_marked_in_a_capture),
+		cmocka_unit_test(hello_retry_request_is_told_from_a_server_hello),
 		cmocka_unit_test(page_of_a_cell_holds_no_control),
 	};
 
