@@ -355,22 +355,28 @@ static int kill_overdue(void)
 	return next_ns == UINT64_MAX ? -1 : (int)((next_ns - now_ns) / 1000000u) + 1;
 }
 
+/* Only what is there is waited for: poll refuses more places than a process may have descriptors. */
 static void run(struct message_reader *reader)
 {
 	struct pollfd watched[CASES_MAX + 1] = {{.fd = STDIN_FILENO, .events = POLLIN}};
+	struct running *owners[CASES_MAX + 1] = {NULL};
 	int timeout_ms = kill_overdue();
+	nfds_t n = 1;
 	int rc;
 
-	for (size_t i = 0; i < CASES_MAX; i++)
-		watched[i + 1] = (struct pollfd){.fd = cases[i].cell != NULL ? cases[i].pipe : -1,
-		                                 .events = POLLIN};
-	rc = poll(watched, CASES_MAX + 1, timeout_ms);
+	for (size_t i = 0; i < CASES_MAX; i++) {
+		if (cases[i].cell == NULL)
+			continue;
+		owners[n] = &cases[i];
+		watched[n++] = (struct pollfd){.fd = cases[i].pipe, .events = POLLIN};
+	}
+	rc = poll(watched, n, timeout_ms);
 	CHECK(rc >= 0 || errno == EINTR);
 	if (rc <= 0)
 		return;
-	for (size_t i = 0; i < CASES_MAX; i++)
-		if (watched[i + 1].revents != 0)
-			hear_child(&cases[i]);
+	for (nfds_t i = 1; i < n; i++)
+		if (watched[i].revents != 0)
+			hear_child(owners[i]);
 	if (watched[0].revents != 0)
 		hear_daemon(reader);
 }

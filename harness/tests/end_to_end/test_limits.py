@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "runner"))
 
 from boards import NoisyLine  # noqa: E402
-from lab import ROOT, Cell, Lab, outcomes, processes, until  # noqa: E402
+from lab import ROOT, Cell, Done, Lab, outcomes, processes, until  # noqa: E402
 from serial_port import BoardAtPort  # noqa: E402
 
 FLOOD = 100 << 20  # bytes over the UART
@@ -212,6 +212,19 @@ class Wire(Lab):
         self.assertIn("excessive message size", cell["detail"])
         self.assertIn("more than 262144 bytes of messages; the rest is not decoded",
                       [fault["text"] for fault in wire["faults"]])
+
+
+class Descriptors(Lab):
+    def run_with(self, descriptors: int) -> Done:
+        return self.run_suite(self.write("one.json", ONE), "openssl",
+                              wrap=("sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh"))
+
+    def test_few_descriptors_are_enough_or_it_is_said_that_they_are_not(self) -> None:
+        done = self.run_with(24)
+        self.assertEqual(done.status, 3)
+        self.assertRegex(done.err, "shakedown: cannot start .*: too many open files")
+        self.assertEqual(self.run_with(48).status, 0)
+        self.assertEqual([outcome for outcome, _ in outcomes(self.cells()).values()], ["pass"])
 
 
 class Late(Lab):
