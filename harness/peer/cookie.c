@@ -123,5 +123,8 @@ enum step cookie_exchange(SSL *ssl, int socket, struct patience *patience, int *
 			return STEP_ON;
 		if (*rc < 0 && !passed_over(ssl))
 			return STEP_BROKEN;
+		step = patience_check(patience);
+		if (step != STEP_ON)
+			return step;
 	}
 }

@@ -12,11 +12,11 @@
  * Waits until the system has put all bytes on the wire: what still lies there when more comes, it
  * sends in one segment with it.
  */
-static void drain(BIO *socket)
+static void drain(BIO *socket, struct patience *patience)
 {
 	int fd = (int)BIO_get_fd(socket, NULL), unsent = 0;
 
-	for (int ms = 0; ms < DRAIN_MS; ms++) {
+	for (int ms = 0; ms < DRAIN_MS && patience_check(patience) == STEP_ON; ms++) {
 		if (ioctl(fd, SIOCOUTQNSD, &unsent) != 0 || unsent == 0)
 			return;
 		poll(NULL, 0, 1);
@@ -25,7 +25,7 @@ static void drain(BIO *socket)
 
 static void pause_once(struct outlet *outlet)
 {
-	struct pollfd stop = {.fd = outlet->stop, .events = POLLIN};
+	struct pollfd stop = {.fd = outlet->patience->stop, .events = POLLIN};
 
 	if (outlet->pause_ms > 0 && !outlet->waited)
 		(void)poll(&stop, 1, (int)outlet->pause_ms);
@@ -46,7 +46,7 @@ static int write_some(BIO *bio, const char *data, size_t len, size_t *n_done)
 		if (outlet->segment > 0 && n > outlet->segment)
 			n = outlet->segment;
 		if (outlet->segment > 0)
-			drain(socket);
+			drain(socket, outlet->patience);
 		if (BIO_write_ex(socket, data + *n_done, n, &n_now) != 1)
 			break;
 		*n_done += n_now;

@@ -8,6 +8,8 @@
 #ifndef SHAKEDOWN_PEER_OUTLET_H
 #define SHAKEDOWN_PEER_OUTLET_H
 
+#include "peer/patience.h"
+
 #include <openssl/bio.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +17,7 @@
 struct outlet {
 	size_t segment;  /* 0: as they come */
 	size_t pause_ms; /* 0: none */
-	int stop;        /* a descriptor that ends a pause when it becomes readable */
+	struct patience *patience; /* borrowed; once it is over, no segment is waited for */
 	bool waited;     /* before this flight */
 };
 

@@ -41,8 +41,19 @@ void patience_set(struct patience *patience, int timeout_ms)
 		patience->deadline_ns = clock_steady_ns() + (uint64_t)timeout_ms * NS_PER_MS;
 }
 
-enum step patience_check(const struct patience *patience)
+/* It was asked to end. */
+static void begin_to_stop(struct patience *patience)
 {
+	patience_set(patience, PATIENCE_STOP_MS);
+	patience->stopping = true;
+}
+
+enum step patience_check(struct patience *patience)
+{
+	struct pollfd stop = {.fd = patience->stop, .events = POLLIN};
+
+	if (!patience->stopping && poll(&stop, 1, 0) == 1)
+		begin_to_stop(patience);
 	if (clock_steady_ns() < patience->deadline_ns)
 		return STEP_ON;
 	return patience->stopping ? STEP_STOPPED : STEP_TIMED_OUT;
@@ -77,10 +88,8 @@ static enum step await(struct patience *patience, int fd, short events, int last
 			return STEP_ON;
 		if (patience->stopping || watched[2].revents != 0)
 			return STEP_STOPPED;
-		if (rc > 0) {
-			patience_set(patience, PATIENCE_STOP_MS);
-			patience->stopping = true;
-		}
+		if (rc > 0)
+			begin_to_stop(patience);
 	}
 }
 

@@ -27,8 +27,8 @@ void patience_fini(struct patience *patience);
 /* A new phase, of timeout_ms at most; once it was asked to end, the deadline stays. */
 void patience_set(struct patience *patience, int timeout_ms);
 
-/* STEP_ON, or what ended the phase. */
-enum step patience_check(const struct patience *patience);
+/* STEP_ON, or what ended the phase. For those who have enough to do and need not wait. */
+enum step patience_check(struct patience *patience);
 
 /*
  * Waits until `fd` has one of `events` (poll's). What has arrived goes before a request to stop:

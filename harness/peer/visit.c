@@ -21,7 +21,7 @@ static void lay_outlet(struct visit *visit)
 
 	visit->outlet = (struct outlet){.segment = conduct->segment,
 	                                .pause_ms = conduct->pause_ms,
-	                                .stop = visit->patience->stop};
+	                                .patience = visit->patience};
 	if (conduct->segment == 0 && conduct->pause_ms == 0)
 		return;
 	CHECK(BIO_up_ref(socket) == 1);
@@ -39,7 +39,8 @@ static void open_tls(struct visit *visit)
 	visit->ssl = SSL_new(context);
 	CHECK(visit->ssl != NULL && SSL_set_fd(visit->ssl, visit->connection) == 1);
 	testimony_watch(&visit->testimony, visit->ssl);
-	wiretap_start(&visit->wiretap, SSL_get_rbio(visit->ssl), &visit->testimony.client);
+	wiretap_start(&visit->wiretap, SSL_get_rbio(visit->ssl), &visit->testimony.client,
+	              visit->patience);
 	lay_outlet(visit);
 	visit->omission = omission_start(visit->ssl, visit->context->conduct.omitted);
 	visit->faults = fault_stream_start(
@@ -300,9 +301,10 @@ static void hear_out(struct visit *visit, int timeout_ms)
 static enum step part(struct visit *visit)
 {
 	enum step step = STEP_ON;
-	int rc = SSL_shutdown(visit->ssl);
+	int rc;
 
 	patience_set(visit->patience, VISIT_FAREWELL_MS);
+	rc = SSL_shutdown(visit->ssl);
 	shutdown(visit->connection, SHUT_WR);
 	wiretap_server_ended(&visit->wiretap, ENDING_FIN);
 	while (rc == 0 && step == STEP_ON) {

@@ -28,6 +28,19 @@ static void note_end(struct wiretap *wiretap, BIO *socket)
 		client_ended(wiretap, ENDING_RST);
 }
 
+/*
+ * A client that never ceases to send would keep libssl in one call, which goes on until it has data
+ * for us. Once the time is over, nothing is there to be read.
+ */
+static bool is_refused(const struct wiretap *wiretap, BIO *socket)
+{
+	if (patience_check(wiretap->patience) == STEP_ON)
+		return false;
+	BIO_set_retry_read(socket);
+	errno = EAGAIN;
+	return true;
+}
+
 /* libcrypto calls this before (without BIO_CB_RETURN) and after each operation on the BIO. */
 static long on_operation(BIO *socket, int operation, const char *data, size_t len, int number,
                          long more, int rc, size_t *n_done)
@@ -35,6 +48,8 @@ static long on_operation(BIO *socket, int operation, const char *data, size_t le
 	struct wiretap *wiretap = (struct wiretap *)BIO_get_callback_arg(socket);
 	int system_errno = errno;
 
+	if (operation == BIO_CB_READ && is_refused(wiretap, socket))
+		return -1;
 	(void)len;
 	(void)number;
 	(void)more;
@@ -50,12 +65,14 @@ static long on_operation(BIO *socket, int operation, const char *data, size_t le
 	return rc;
 }
 
-void wiretap_start(struct wiretap *wiretap, BIO *socket, const struct sockaddr_storage *client)
+void wiretap_start(struct wiretap *wiretap, BIO *socket, const struct sockaddr_storage *client,
+                   struct patience *patience)
 {
 	struct sockaddr_storage server = {0};
 	socklen_t len = sizeof(server);
 
 	CHECK(getsockname((int)BIO_get_fd(socket, NULL), (struct sockaddr *)&server, &len) == 0);
+	wiretap->patience = patience;
 	wiretap->start_wall_ns = clock_wall_ns();
 	wiretap->start_steady_ns = clock_steady_ns();
 	wiretap->tap = tap_new(client, &server, wiretap->start_wall_ns);

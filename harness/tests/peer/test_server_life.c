@@ -241,6 +241,65 @@ static void a_client_that_stays_after_the_handshake_is_left_with_close_notify(vo
 	assert_alert(testimony, 0, "server", "warning", 0);
 }
 
+/* libssl takes each of them for itself, and looks for data in the next record. */
+static void a_client_that_sends_key_updates_without_end_is_left(void **state)
+{
+	struct lab *lab = *state;
+	const json_t *testimony;
+	struct client client;
+
+	start_impatient(lab);
+	client_open(&client, lab->port, &any);
+	assert_int_equal(SSL_connect(client.ssl), 1);
+	do
+		SSL_key_update(client.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+	while (SSL_do_handshake(client.ssl) == 1);
+	client_close(&client);
+	testimony = lab_hear(lab);
+	assert_told(testimony, "state", "established");
+	assert_told(testimony, "ended", "timeout");
+}
+
+/* As many as there can be of them: each costs the server more than the client. */
+static void a_client_that_goes_on_talking_after_the_end_is_left(void **state)
+{
+	struct lab *lab = *state;
+	const json_t *testimony;
+	struct client client;
+
+	lab_ask(lab, "{\"certificate\":[\"ecdsa-p256\"],\"application\":\"http\"}", "127.0.0.1",
+	        SOON_MS);
+	client_open(&client, lab->port, &any);
+	assert_int_equal(SSL_connect(client.ssl), 1);
+	assert_true(SSL_write(client.ssl, "GET / HTTP/1.0\r\n\r\n", 18) > 0);
+	while (SSL_write(client.ssl, "x", 1) == 1)
+		;
+	client_close(&client);
+	testimony = lab_hear(lab);
+	assert_told(testimony, "state", "established");
+	assert_told(testimony, "ended", "closed");
+	assert_told(testimony, "closed_by", "server");
+}
+
+/* Each segment waits for room at the client's, but not all of them together. */
+static void a_client_that_takes_no_more_segments_is_left(void **state)
+{
+	struct lab *lab = *state;
+	uint8_t hello[1024];
+	const json_t *testimony;
+	size_t len = client_hello(hello, sizeof(hello));
+	int fd, least = 1;
+
+	lab_ask(lab, "{\"certificate\":[\"rsa-2048\"],\"segment\":1}", "127.0.0.1", SOON_MS);
+	fd = tcp_connect(lab->port);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least));
+	assert_int_equal(send(fd, hello, len, 0), len);
+	testimony = lab_hear(lab);
+	close(fd);
+	assert_told(testimony, "state", "handshake");
+	assert_told(testimony, "ended", "timeout");
+}
+
 static void what_is_no_tls_is_told_as_such(void **state)
 {
 	static const struct {
@@ -430,7 +489,6 @@ static void a_stop_ends_a_client_that_goes_on_sending(void **state)
 	meet(lab, &client);
 	client_talk(&client);
 	server_end_case(lab->server, "case");
-	signal(SIGPIPE, SIG_IGN);
 	while (lab->message == NULL) {
 		SSL_write(client.ssl, words, sizeof(words));
 		uv_run(&lab->loop, UV_RUN_NOWAIT);
@@ -662,6 +720,9 @@ int main(void)
 		TEST(a_silent_client_is_waited_for_and_left),
 		TEST(half_a_client_hello_is_waited_for_and_left),
 		TEST(a_client_that_stays_after_the_handshake_is_left_with_close_notify),
+		TEST(a_client_that_sends_key_updates_without_end_is_left),
+		TEST(a_client_that_goes_on_talking_after_the_end_is_left),
+		TEST(a_client_that_takes_no_more_segments_is_left),
 		TEST(what_is_no_tls_is_told_as_such),
 		TEST(a_refused_client_that_goes_on_talking_gets_its_alert),
 		TEST(a_client_that_leaves_after_its_hello_is_told),
@@ -681,5 +742,6 @@ int main(void)
 		TEST(cases_run_side_by_side),
 	};
 
+	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("peer/server life", tests, lab_certificates, NULL);
 }
