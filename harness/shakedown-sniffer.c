@@ -169,7 +169,7 @@ static int run(const char *interface)
 	while (rc == 0 && !sniffer.over)
 		rc = turn(&sniffer, &error);
 	if (rc != 0)
-		dprintf(STDERR_FILENO, "shakedown-sniffer: %s\n", error.text);
+		fprintf(stderr, "shakedown-sniffer: %s\n", error.text);
 	return -rc;
 }
 

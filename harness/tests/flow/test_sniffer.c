@@ -23,10 +23,12 @@
 #include <grp.h>
 #include <libgen.h>
 #include <limits.h>
+#include <net/if.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,7 +36,7 @@
 #define SKIPPED 77
 
 static char program[PATH_MAX]; /* the sniffer of this build */
-static bool may_capture;
+static bool may_capture, own_network;
 
 /* What the callbacks have told. */
 struct told {
@@ -405,6 +407,44 @@ static void a_stopped_sniffer_ends_without_complaint(void **state)
 	assert_string_equal(told->text, "");
 }
 
+/* Within what it may still do when it finds that it cannot go on. */
+static void a_sniffer_that_breaks_off_says_why(void **state)
+{
+	struct told *told = *state;
+
+	need_capture();
+	sniffer_collect(told->sniffer, 0, 0, "", 600000, on_collected, told);
+	WAIT_FOR(told, told->exited);
+	assert_non_null(strstr(told->text, "a message that asks for no port"));
+}
+
+/* True if the system lets us. */
+static bool set_loopback(short flags)
+{
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = flags};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int rc = ioctl(fd, SIOCSIFFLAGS, &request);
+
+	close(fd);
+	return rc == 0;
+}
+
+/* Only root may take it down, and only in a network of the test's own. */
+static void an_interface_that_was_down_for_a_while_is_still_captured(void **state)
+{
+	struct told *told = *state;
+	json_t *connection;
+
+	if (!may_capture || !own_network || !set_loopback(0))
+		skip();
+	sniffer_collect(told->sniffer, 9, 0, "", 20, on_collected, told);
+	WAIT_FOR(told, told->n_collected > 0 || told->exited);
+	assert_true(set_loopback(IFF_UP | IFF_RUNNING));
+	assert_string_equal(told->text, "");
+	connection = collect(told, converse(TLS1_3_VERSION));
+	assert_string_equal(json_text(connection, "version"), "TLS 1.3");
+}
+
 /* Starts the sniffer on `interface` and returns why it refused, or how else it ended. */
 static const char *refusal(const char *interface)
 {
@@ -475,6 +515,8 @@ int main(int argc, char **argv)
 		TEST(an_open_connection_is_given_when_its_time_is_over),
 		TEST(a_killed_sniffer_gives_back_what_was_asked_for),
 		TEST(a_stopped_sniffer_ends_without_complaint),
+		TEST(a_sniffer_that_breaks_off_says_why),
+		TEST(an_interface_that_was_down_for_a_while_is_still_captured),
 		cmocka_unit_test(an_interface_that_is_not_there_is_named),
 	};
 	struct error error = {0};
@@ -487,7 +529,8 @@ int main(int argc, char **argv)
 	free(folder);
 	signal(SIGPIPE, SIG_IGN);
 	rc = cmocka_run_group_tests(before, NULL, NULL);
-	may_capture = private_network_enter(&error) == 0 || geteuid() == 0;
+	own_network = private_network_enter(&error) == 0;
+	may_capture = own_network || geteuid() == 0;
 	if (!may_capture)
 		fprintf(stderr, "%s\n", error.text);
 	rc += cmocka_run_group_tests(tests, NULL, NULL);
