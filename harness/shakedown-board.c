@@ -4,6 +4,7 @@
  *
  * Exit status: 0 when standard input has ended, 2 wrong usage, 3 no pseudo-terminal to be had.
  */
+#include "base/file.h"
 #include "firmware/virtual_board.h"
 
 #include <getopt.h>
@@ -117,8 +118,10 @@ int main(int argc, char **argv)
 {
 	struct virtual_board_options options = {.deadline_ms = VIRTUAL_BOARD_DEADLINE_MS};
 	struct error error = {0};
-	int rc = read_options(argc, argv, &options, &error);
+	int rc;
 
+	file_hold_standard();
+	rc = read_options(argc, argv, &options, &error);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is as a disk that is full */
 	if (rc == 0)

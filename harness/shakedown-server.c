@@ -17,6 +17,7 @@
  */
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/message.h"
 #include "peer/certs.h"
@@ -386,6 +387,7 @@ int main(void)
 	struct message_reader reader = {0};
 	struct error error = {0};
 
+	file_hold_standard();
 	contexts.certificates = certs_folder(&error);
 	if (contexts.certificates == NULL) {
 		fprintf(stderr, "%s\n", error.text);

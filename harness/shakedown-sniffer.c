@@ -12,6 +12,7 @@
  */
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/message.h"
 #include "flow/collector.h"
@@ -175,6 +176,7 @@ static int run(const char *interface)
 
 int main(int argc, char **argv)
 {
+	file_hold_standard();
 	if (argc != 3 || strcmp(argv[1], "--interface") != 0) {
 		fprintf(stderr, "usage: shakedown-sniffer --interface NAME\n"
 		                "Speaks messages on its standard streams; shakedownd starts it.\n");

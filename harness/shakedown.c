@@ -1,6 +1,7 @@
 /* shakedown: the command. One row a subcommand; the usage is printed from the same rows. */
 #include "command.h"
 
+#include "base/file.h"
 #include "base/version.h"
 
 #include <locale.h>
@@ -132,6 +133,7 @@ int main(int argc, char **argv)
 	bool help = word != NULL && strcmp(word, "help") == 0;
 	const struct command *command = find_command(help ? argv[2] : word);
 
+	file_hold_standard();
 	setlocale(LC_CTYPE, "");
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is as a disk that is full */
 	if (help || asks_for_help(argv + 1)) {

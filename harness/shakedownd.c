@@ -1,4 +1,5 @@
 /* shakedownd: the daemon. Either the process of one run, or the keeper of a lab. */
+#include "base/file.h"
 #include "keeper.h"
 #include "worker.h"
 
@@ -79,6 +80,7 @@ static int keep_lab(char **arguments)
 
 int main(int argc, char **argv)
 {
+	file_hold_standard();
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is as a disk that is full */
 	if (argc == 2 && strcmp(argv[1], "--run") == 0)
 		return worker_serve();

@@ -14,6 +14,17 @@
 
 #define READ_CHUNK 65536
 
+void file_hold_standard(void)
+{
+	/* The wrong way round, so that nothing is taken for read or written. */
+	static const int modes[] = {
+		[STDIN_FILENO] = O_WRONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_RDONLY};
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)!open("/dev/null", modes[fd]);
+}
+
 int file_write_all(int fd, struct bytes content)
 {
 	while (content.len > 0) {

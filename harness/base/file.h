@@ -35,6 +35,13 @@ int file_draft_begin(struct file_draft *draft, const char *path, struct error *e
 int file_draft_add(struct file_draft *draft, struct bytes content, struct error *error);
 int file_draft_end(struct file_draft *draft, mode_t mode, int rc, struct error *error);
 
+/*
+ * To be called first of all: what a program opens takes the lowest number that is free, and were
+ * that of a standard stream which its caller has closed, what is said there would go into a report
+ * or to another process. Reading and writing such a stream fails as before.
+ */
+void file_hold_standard(void);
+
 /* Writes all of `content` to `fd`. 0, or -1 with errno set. */
 int file_write_all(int fd, struct bytes content);
 

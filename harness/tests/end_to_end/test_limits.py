@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "runner"))
 
 from boards import NoisyLine  # noqa: E402
-from lab import ROOT, Cell, Done, Lab, outcomes, processes, until  # noqa: E402
+from lab import DEADLINE_S, ROOT, SHAKEDOWN, Cell, Done, Lab, outcomes, processes, until  # noqa: E402
 from serial_port import BoardAtPort  # noqa: E402
 
 FLOOD = 100 << 20  # bytes over the UART
@@ -26,6 +27,8 @@ TOO_LONG = 300_000  # more than a server of OpenSSL's and our decoder take
 GROWTH_MAX = 64 << 10  # KB of memory that a process may have taken at its peak
 SANITIZED = "-san" in os.environ.get("SHAKEDOWN_BUILD", "")
 ONE = {"suite": "one", "why": "w", "scenarios": [{"name": "good", "why": "w", "server": {"certificate": "ecdsa-p256"}}]}
+TWO = {"suite": "two", "why": "w", "scenarios": [
+    {"name": name, "why": "w", "server": {"certificate": name}} for name in ("ecdsa-p256", "rsa-2048")]}
 HEAD = """#!/usr/bin/env python3
 import os, socket, ssl, sys
 where = sys.argv[1], int(sys.argv[2])
@@ -225,6 +228,32 @@ class Descriptors(Lab):
         self.assertRegex(done.err, "shakedown: cannot start .*: too many open files")
         self.assertEqual(self.run_with(48).status, 0)
         self.assertEqual([outcome for outcome, _ in outcomes(self.cells()).values()], ["pass"])
+
+
+    def test_streams_that_are_closed_are_no_place_for_others(self) -> None:
+        """What is said there must not reach the report or the daemon, whose descriptors would have these numbers."""
+        suite = self.write("two.json", TWO)
+        for closed, status in (("0<&-", 0), ("2>&-", 0), ("0<&- 2>&-", 0), ("0<&- 1>&- 2>&-", 3)):
+            with self.subTest(closed):
+                command = [SHAKEDOWN, "run", suite, "--board", "openssl", "--out", str(self.out)]
+                done = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *command], env=self.env, cwd=self.folder,
+                                      stdin=subprocess.DEVNULL, capture_output=True, timeout=DEADLINE_S, check=False)
+                self.assertEqual(done.returncode, status)
+                self.assertTrue(self.results()["run"]["complete"])
+                self.assertEqual({outcome for outcome, _ in outcomes(self.cells()).values()}, {"pass"})
+                shutil.rmtree(self.out)
+
+    def test_journal_of_a_run_that_may_say_nothing_holds_the_journal_alone(self) -> None:
+        suite = self.write("two.json", TWO)
+        keep = self.write("keep.sh", f"#!/bin/sh\ncat {self.out}/journal.jsonl >{self.folder}/kept\n")
+        Path(keep).chmod(0o755)
+        board = self.write("keeps.json", {"name": "keeps", "why": "w", "stack": "none", "driver": "exec",
+                                          "exec": {"command": ["./keep.sh"], "ok": ["^never$"]}})
+        command = [SHAKEDOWN, "run", suite, "--board", board, "--control", "never", "--out", str(self.out)]
+        subprocess.run(["sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", *command], env=self.env, cwd=self.folder,
+                       timeout=DEADLINE_S, check=False)
+        lines = (self.folder / "kept").read_text(encoding="utf-8").splitlines()
+        self.assertEqual([next(iter(json.loads(line))) for line in lines], ["header", "index"])
 
 
 class Late(Lab):
