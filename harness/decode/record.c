@@ -10,6 +10,7 @@
 #define SSLV2_HEADER_LEN 2
 #define SSLV2_HELLO_MIN 9     /* RFC 5246 appendix E.2 */
 #define ALERT_SEALED_MAX 512  /* with the longest padding */
+#define ALERT_LEN (RECORD_HEADER_LEN + 2)
 
 void record_stream_fini(struct record_stream *stream)
 {
@@ -147,6 +148,21 @@ static bool is_hello(struct bytes data)
 	return begins_hello(data);
 }
 
+/* Whether `data` begins with a record that holds one alert in plaintext. */
+static bool is_alert(struct bytes data)
+{
+	uint8_t level = bytes_u8(data, RECORD_HEADER_LEN);
+	uint8_t description = bytes_u8(data, RECORD_HEADER_LEN + 1);
+	struct record record;
+
+	if (data.len < ALERT_LEN)
+		return false;
+	record_read(&record, data);
+	return can_be(&record) && record.type == CONTENT_alert && record.length == 2 &&
+	       registry_name(REGISTRY_ALERT_LEVEL, level) != NULL &&
+	       registry_name(REGISTRY_ALERT_DESCRIPTION, description) != NULL;
+}
+
 /* Holds bytes of *data until there are `n`. False if there are not enough yet. */
 static bool hold(struct record_stream *stream, struct bytes *data, size_t n)
 {
@@ -227,16 +243,43 @@ static size_t start_len(const struct record_stream *stream)
 	return stream->in_step_before ? RECORD_HEADER_LEN : RECORD_START_LEN;
 }
 
+static bool begins_tls(const struct record_stream *stream, struct bytes data)
+{
+	if (stream->in_step_before)
+		return is_record_again(data);
+	return is_hello(data) || (stream->answers_tls && is_alert(data));
+}
+
+/* Takes `n` bytes of `window` in which nothing begins. */
+static void pass(struct record_stream *stream, struct bytes *window, size_t n)
+{
+	take(window, n);
+	stream->n_searched += n;
+}
+
+/*
+ * Moves to an alert in the end of `window`, which is too short for a hello and may be the end of
+ * the stream.
+ */
+static bool find_alert(struct record_stream *stream, struct bytes *window)
+{
+	for (size_t at = 0; at + ALERT_LEN <= window->len; at++)
+		if (is_alert(bytes_part(*window, at, ALERT_LEN))) {
+			pass(stream, window, at);
+			return true;
+		}
+	return false;
+}
+
 /* Moves to the first record that begins in `window`; false, near its end, if none does. */
 static bool find_start(struct record_stream *stream, struct bytes *window)
 {
 	while (window->len >= start_len(stream)) {
-		if (stream->in_step_before ? is_record_again(*window) : is_hello(*window))
+		if (begins_tls(stream, *window))
 			return true;
-		take(window, 1);
-		stream->n_searched++;
+		pass(stream, window, 1);
 	}
-	return false;
+	return stream->answers_tls && !stream->in_step_before && find_alert(stream, window);
 }
 
 /* Looks for a start that begins in `held` and ends in *data. False if there is none. */

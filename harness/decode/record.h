@@ -3,8 +3,9 @@
  * no globals.
  *
  * Chunks of any size go in, whole records come out. A record that lies in one chunk is not copied.
- * TLS may begin at once, after other text (STARTTLS), with an SSLv2-style hello, or in the middle
- * of a connection. After bytes that are no record, and after a gap, the next record is looked for.
+ * TLS may begin at once, after other text (STARTTLS) with a hello or with the alert that answers
+ * one, with an SSLv2-style hello, or in the middle of a connection. After bytes that are no record,
+ * and after a gap, the next record is looked for.
  * Limits: RECORD_MAX bytes are held, RECORD_SEARCH_MAX bytes in a row are searched.
  */
 #ifndef SHAKEDOWN_DECODE_RECORD_H
@@ -43,6 +44,7 @@ enum record_state { RECORDS_START, RECORDS_SEARCH, RECORDS_FLOW, RECORDS_GIVEN_U
 struct record_stream {
 	enum record_state state;
 	bool want_application_data; /* set by the user: such records come whole */
+	bool answers_tls; /* set by the user: the other side speaks TLS, and may be refused */
 	bool in_step_before;        /* searching: for any record, not for a hello */
 	struct buf held;            /* an incomplete record, or the end of what was searched */
 	size_t handed_out;          /* bytes of `held` that the last event showed */

@@ -566,10 +566,12 @@ void transcript_feed(struct transcript *transcript, enum side from, struct bytes
                      uint64_t t_ns)
 {
 	struct record_stream *records = &transcript->sides[from].records;
+	const struct record_stream *peer = &transcript->sides[from == SIDE_CLIENT].records;
 	enum record_event event;
 
 	if (data.len == 0)
 		return;
+	records->answers_tls = peer->state == RECORDS_FLOW;
 	do {
 		struct record record;
 		struct origin origin;

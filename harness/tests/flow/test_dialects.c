@@ -185,10 +185,51 @@ static void tls_is_found_behind_the_words_of_each_dialect(void **state)
 	free(path);
 }
 
+static void check_refusal(const char *dialect, const json_t *list)
+{
+	const json_t *alerts = json_object_get(json_array_get(list, 0), "alerts");
+	const json_t *alert = json_array_get(alerts, 0);
+
+	if (json_array_size(alerts) != 1)
+		fail_msg("%s: %zu alerts", dialect, json_array_size(alerts));
+	assert_string_equal(json_string_value(json_object_get(alert, "from")), "server");
+	assert_string_equal(json_string_value(json_object_get(alert, "description")),
+	                    "handshake_failure");
+}
+
+static void an_alert_that_refuses_the_hello_is_found_behind_the_words_of_each_dialect(void **state)
+{
+	static const size_t steps[] = {1, 3, 1460};
+	struct packet_list packets = {0};
+	struct line lines[SEGMENTS_MAX], refused[2];
+	struct capture *capture = NULL;
+	struct error error = {0};
+	char *path = data_capture(CAPTURE);
+
+	(void)state;
+	assert_int_equal(capture_open(&capture, path, &error), 0);
+	assert_int_equal(data_read(capture, &packets, NULL, &error), 0);
+	assert_true(read_handshake(&packets, lines) > 0);
+	refused[0] = lines[0];
+	refused[1] = (struct line)SERVER("\x15\x03\x03\0\x02\x02\x28");
+	for (size_t i = 0; i < sizeof(dialects) / sizeof(dialects[0]); i++)
+		for (size_t k = 0; k < sizeof(steps) / sizeof(steps[0]); k++) {
+			json_t *list = decode_talk(&dialects[i], refused, 2, steps[k]);
+
+			check_refusal(dialects[i].name, list);
+			json_decref(list);
+		}
+	packet_list_fini(&packets);
+	capture_close(capture);
+	free(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tls_is_found_behind_the_words_of_each_dialect),
+		cmocka_unit_test(
+			an_alert_that_refuses_the_hello_is_found_behind_the_words_of_each_dialect),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
