@@ -186,6 +186,7 @@ void keys_client_hello(struct keys *keys, const struct client_hello *hello)
 	if (hello->random.len != KEYLOG_RANDOM_LEN)
 		return;
 	client->hello = true;
+	client->late = false;
 	memcpy(keys->client_random, hello->random.data, KEYLOG_RANDOM_LEN);
 	keys->offers_early_data |= has_extension(&hello->extensions, EXTENSION_early_data);
 	keys->hopeful = keys->hopeful && (keylog_knows(keys->keylog, keys->client_random) ||
@@ -211,6 +212,7 @@ void keys_server_hello(struct keys *keys, const struct server_hello *hello)
 	if (hello->is_retry)
 		return;
 	server->hello = true;
+	server->late = false;
 	keys->cipher_suite = hello->cipher_suite;
 	memcpy(keys->server_random, hello->random.data, KEYLOG_RANDOM_LEN);
 	keys->encrypt_then_mac = has_extension(&hello->extensions, EXTENSION_encrypt_then_mac);
@@ -304,6 +306,11 @@ void keys_gap(struct keys *keys, bool from_server)
 		protection_gap(direction->pending);
 }
 
+void keys_begin_late(struct keys *keys)
+{
+	keys->directions[0].late = keys->directions[1].late = true;
+}
+
 bool keys_has(const struct keys *keys, bool from_server)
 {
 	const struct direction_keys *direction = &keys->directions[from_server];
@@ -346,8 +353,12 @@ bool keys_is_sealed(const struct keys *keys, bool from_server, const struct reco
 	/* And some a protected one before it. */
 	if ((direction->changed && keys->version != 0) || record->type == CONTENT_alert)
 		return true;
-	/* A gap may hold the ChangeCipherSpec, and without a ServerHello it may be TLS 1.3's. */
-	return (direction->changed || direction->unsure) && record_looks_sealed(record);
+	/*
+	 * A gap may hold the ChangeCipherSpec, so may what was not captured, and without a
+	 * ServerHello it may be TLS 1.3's.
+	 */
+	return (direction->changed || direction->unsure || direction->late) &&
+	       record_looks_sealed(record);
 }
 
 /* What this side ought to protect its next record with. */

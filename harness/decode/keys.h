@@ -39,6 +39,7 @@ struct direction_keys {
 	struct protection *pending; /* TLS 1.2: in use after ChangeCipherSpec; owned */
 	bool changed;               /* a ChangeCipherSpec came */
 	bool unsure;                /* one may have come in a gap */
+	bool late;                  /* or before the capture */
 	bool hello;    /* of the handshake that is under way: the side's hello came */
 	bool flight;   /* and its ServerHelloDone, or its ClientKeyExchange */
 	bool finished; /* TLS 1.3: its Finished came */
@@ -112,6 +113,12 @@ void keys_change_cipher_spec(struct keys *keys, bool from_server);
 
 /* Bytes of that side are missing: records and a ChangeCipherSpec may have been among them. */
 void keys_gap(struct keys *keys, bool from_server);
+
+/*
+ * The capture begins in mid-connection: until a side says hello, its records may be protected, as
+ * those of a renegotiation are.
+ */
+void keys_begin_late(struct keys *keys);
 
 /* True if there are or may be keys for that side's records, so that their bodies are wanted. */
 bool keys_has(const struct keys *keys, bool from_server);

@@ -441,3 +441,17 @@ bool record_stream_incomplete(const struct record_stream *stream, struct record 
 	record->body = held;
 	return true;
 }
+
+bool record_stream_foreign(const struct record_stream *stream, struct bytes *bytes)
+{
+	uint8_t first;
+
+	*bytes = buf_view(&stream->held);
+	if (stream->state != RECORDS_START || bytes->len == 0)
+		return false;
+	first = bytes_u8(*bytes, 0);
+	if ((first & 0x80) != 0) /* of an SSLv2-style hello */
+		return false;
+	return first < CONTENT_change_cipher_spec || first > CONTENT_heartbeat ||
+	       (bytes->len > 1 && bytes_u8(*bytes, 1) != 3);
+}

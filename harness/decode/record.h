@@ -77,6 +77,12 @@ void record_stream_gap(struct record_stream *stream, uint64_t n_bytes);
 size_t record_stream_pending(const struct record_stream *stream);
 
 /*
+ * True if all that came of the stream is too short for a record's header, and cannot be the
+ * beginning of one. *bytes is what came, valid until the stream changes.
+ */
+bool record_stream_foreign(const struct record_stream *stream, struct bytes *bytes);
+
+/*
  * The incomplete record that is held: its header, and in `body` what came of it, both valid until
  * the stream changes. False if there is none, or not even its header.
  */

@@ -13,6 +13,7 @@
 #define PLAIN_IDLE_MAX 2048 /* bytes of memory kept for the plaintext of the next record */
 
 static const char *const record_fault = "record";
+static const char *const not_tls = "the stream does not begin with TLS";
 
 /* Where a piece of content comes from. */
 struct origin {
@@ -153,13 +154,16 @@ static void end_message(struct transcript *transcript, enum side from)
 	                        .due = message.due,
 	                        .record_version = message.record_version,
 	                        .t_ns = message.t_ns};
-	bool whole = message.n_header == HANDSHAKE_HEADER_LEN && message.n_body == message.length;
-	struct entry *entry = add_entry(transcript, &origin, CONTENT_handshake, message.length);
+	bool has_length = message.n_header == HANDSHAKE_HEADER_LEN;
+	bool whole = has_length && message.n_body == message.length;
+	struct entry *entry = add_entry(transcript, &origin, CONTENT_handshake,
+	                                has_length ? message.length : 0);
 
 	side->message = (struct assembly){0};
 	transcript->is_tls = true;
 	if (entry != NULL) {
 		entry->handshake_type = message.header[0];
+		entry->no_length = !has_length;
 		entry->kept_at = message.kept_at;
 		entry->kept_len = message.kept_len;
 	}
@@ -176,14 +180,20 @@ static void interrupt_message(struct transcript *transcript, enum side from, con
 {
 	const struct assembly *message = &transcript->sides[from].message;
 	char name[REGISTRY_LABEL_MAX];
+	const char *type;
 
 	if (message->n_header == 0)
 		return;
-	faults_add(&transcript->faults, from == SIDE_SERVER, "handshake",
-	           "%s is interrupted after %zu of %zu bytes by %s",
-	           registry_label(REGISTRY_HANDSHAKE_TYPE, message->header[0], name),
-	           message->n_header + message->n_body,
-	           (size_t)HANDSHAKE_HEADER_LEN + message->length, by);
+	type = registry_label(REGISTRY_HANDSHAKE_TYPE, message->header[0], name);
+	if (message->n_header < HANDSHAKE_HEADER_LEN)
+		faults_add(&transcript->faults, from == SIDE_SERVER, "handshake",
+		           "%s is interrupted after %zu of the %d bytes of its header by %s", type,
+		           message->n_header, HANDSHAKE_HEADER_LEN, by);
+	else
+		faults_add(&transcript->faults, from == SIDE_SERVER, "handshake",
+		           "%s is interrupted after %zu of %zu bytes by %s", type,
+		           message->n_header + message->n_body,
+		           (size_t)HANDSHAKE_HEADER_LEN + message->length, by);
 	end_message(transcript, from);
 }
 
@@ -551,8 +561,7 @@ static void handle(struct transcript *transcript, enum record_event event, struc
 		sslv2_record(transcript, origin, record);
 		break;
 	case RECORD_FOREIGN:
-		stray_bytes(transcript, origin->from, "the stream does not begin with TLS",
-		            record->body);
+		stray_bytes(transcript, origin->from, not_tls, record->body);
 		break;
 	case RECORD_BROKEN:
 		interrupt_message(transcript, origin->from, "bytes that are no record");
@@ -615,6 +624,11 @@ void transcript_gap(struct transcript *transcript, enum side from, uint64_t n_by
 	keys_gap(&transcript->keys, from == SIDE_SERVER);
 }
 
+void transcript_begin_late(struct transcript *transcript)
+{
+	keys_begin_late(&transcript->keys);
+}
+
 bool transcript_is_tls(const struct transcript *transcript)
 {
 	return transcript->is_tls;
@@ -631,7 +645,9 @@ enum guess transcript_guess(struct bytes first_payload)
 	case HANDSHAKE_client_hello:
 	case HANDSHAKE_client_key_exchange:
 		return GUESS_CLIENT;
-	case HANDSHAKE_hello_request:
+	case HANDSHAKE_hello_request: /* or the zeros of a nonce, with more behind them */
+		return bytes_u16(first_payload, 3) == HANDSHAKE_HEADER_LEN ? GUESS_SERVER
+		                                                           : GUESS_UNKNOWN;
 	case HANDSHAKE_server_hello:
 	case HANDSHAKE_certificate_status:
 	case HANDSHAKE_server_key_exchange:
@@ -672,6 +688,7 @@ static void finish(struct transcript *made, const struct transcript *transcript,
 	size_t n = record_stream_pending(records);
 	size_t held_at = transcript->sides[from].held_at;
 	struct record record;
+	struct bytes foreign;
 
 	if (has_held(transcript, from)) {
 		replay(made, from, buf_view(&transcript->sides[from].held), &held_at);
@@ -679,9 +696,12 @@ static void finish(struct transcript *made, const struct transcript *transcript,
 		           "protected records stay closed: the capture lacks the %s's part of "
 		           "their handshake", from == SIDE_SERVER ? "client" : "server");
 	}
-	if (n > 0)
+	if (record_stream_foreign(records, &foreign))
+		stray_bytes(made, from, not_tls, foreign);
+	else if (n > 0)
 		faults_add(&made->faults, from == SIDE_SERVER, record_fault,
-		           "the stream ends inside a record, of which %zu bytes came", n);
+		           "the stream ends inside a record, of which %zu byte%s came", n,
+		           n == 1 ? "" : "s");
 	if (transcript->sides[from].has_alert_level)
 		faults_add(&made->faults, from == SIDE_SERVER, "alert", "has one byte of two");
 	if (record_stream_incomplete(records, &record) && record.type == CONTENT_handshake &&

@@ -63,6 +63,12 @@ void transcript_feed(struct transcript *transcript, enum side from, struct bytes
  */
 void transcript_gap(struct transcript *transcript, enum side from, uint64_t n_bytes, uint64_t t_ns);
 
+/*
+ * Says before anything else that the streams were not captured from their beginning. Until a side
+ * says hello, what looks protected is taken for it, as in a renegotiation.
+ */
+void transcript_begin_late(struct transcript *transcript);
+
 /* Bytes of memory that the transcript takes. */
 size_t transcript_memory(const struct transcript *transcript);
 

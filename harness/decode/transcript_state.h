@@ -25,6 +25,7 @@ struct entry {
 	bool is_protected;
 	bool sealed; /* no key opened it */
 	bool sslv2;
+	bool no_length; /* it was cut short before its length */
 	uint8_t under; /* enum epoch: the keys it came under, and those that were due */
 	uint8_t due;
 };

@@ -237,7 +237,7 @@ static double ms_since(uint64_t t_ns, uint64_t t0_ns)
 static void tell_entry(const struct teller *teller, const struct entry *entry)
 {
 	struct emit *emit = teller->emit;
-	char type[REGISTRY_LABEL_MAX], keys[KEYS_TEXT_MAX];
+	char type[REGISTRY_LABEL_MAX], keys[KEYS_TEXT_MAX], length[24] = "cut short";
 	enum registry registry = entry->content_type == CONTENT_handshake && !entry->sealed
 	                                 ? REGISTRY_HANDSHAKE_TYPE
 	                                 : REGISTRY_CONTENT_TYPE;
@@ -245,10 +245,12 @@ static void tell_entry(const struct teller *teller, const struct entry *entry)
 	                                                     : entry->content_type;
 
 	if (emit->format == EMIT_TEXT) {
-		emit_line(emit, "%10.3f ms  %s: %s%s, %u bytes%s%s%s",
+		if (!entry->no_length)
+			snprintf(length, sizeof(length), "%u bytes", entry->length);
+		emit_line(emit, "%10.3f ms  %s: %s%s, %s%s%s%s",
 		          ms_since(entry->t_ns, teller->t0_ns), side_name(entry->from_server),
 		          entry->sealed ? "encrypted " : "", registry_label(registry, value, type),
-		          entry->length,
+		          length,
 		          entry->is_protected && !entry->sealed ? ", decrypted" : "",
 		          entry->under != entry->due ? "; with " : "",
 		          keys_text(entry->under, entry->due, keys));
@@ -260,7 +262,8 @@ static void tell_entry(const struct teller *teller, const struct entry *entry)
 	if (entry->sealed)
 		emit_text(emit, "type", "encrypted");
 	emit_name(emit, entry->sealed ? "content_type" : "type", registry, value);
-	emit_uint(emit, "length", entry->length);
+	if (!entry->no_length)
+		emit_uint(emit, "length", entry->length);
 	emit_bool(emit, "protected", entry->is_protected);
 	tell_keys(teller, entry->under, entry->due);
 	emit_close(emit);
@@ -272,7 +275,7 @@ static uint64_t entry_key(const struct entry *entry)
 	return (uint64_t)entry->length << 32 | (uint64_t)entry->content_type << 24 |
 	       (uint64_t)entry->handshake_type << 16 | (uint64_t)entry->under << 8 |
 	       (uint64_t)entry->due << 4 | (uint64_t)entry->from_server << 2 |
-	       (uint64_t)entry->is_protected << 1 | entry->sealed;
+	       (uint64_t)entry->no_length << 3 | (uint64_t)entry->is_protected << 1 | entry->sealed;
 }
 
 /* The flights of a handshake are often the same, but for their times. */

@@ -63,6 +63,9 @@ void connection_start(struct connection *connection, const struct segment *first
 	connection->start_ns = first->t_ns;
 	for (enum side side = SIDE_CLIENT; side <= SIDE_SERVER; side++)
 		stream_init(&connection->stream[side], side, &events, connection, budget);
+	if (connection->transcript != NULL && (first->flags & TCP_SYN) == 0 &&
+	    transcript_guess(first->data) == GUESS_UNKNOWN)
+		transcript_begin_late(connection->transcript);
 	/* Without a SYN, the first segment counts as the beginning. */
 	learn_isn(connection, from, first->seq - ((first->flags & TCP_SYN) == 0));
 }

@@ -533,6 +533,93 @@ static void a_stream_that_ends_inside_a_passed_over_record_is_told(void **state)
 	buf_fini(&data);
 }
 
+static void a_short_stream_that_is_not_tls_is_no_part_of_a_record(void **state)
+{
+	static const struct {
+		const char *hex, *fault;
+	} cases[] = {
+		{"68690a", "the stream does not begin with TLS: 68 69 0a (hi.)"},
+		{"16", "the stream ends inside a record, of which 1 byte came"},
+		{"160301", "the stream ends inside a record, of which 3 bytes came"},
+		{"1602", "the stream does not begin with TLS: 16 02 (..)"},
+		{"802e01", "the stream ends inside a record, of which 3 bytes came"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_t *value = decode_hex(cases[i].hex);
+
+		assert_int_equal(json_array_size(at_path(value, "faults")), 1);
+		assert_text(value, "faults.0.text", cases[i].fault);
+		json_decref(value);
+	}
+}
+
+/* Of the length 000120, which would be told as 0, 0 and 256. */
+static void a_message_cut_short_before_its_length_has_none(void **state)
+{
+	static const char *const cases[] = {"16030101240100", "1603010124010001", "160301012401"};
+	json_t *value;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		value = decode_hex(cases[i]);
+		assert_text(value, "messages.0.type", "client_hello");
+		assert_null(at_path(value, "messages.0.length"));
+		json_decref(value);
+	}
+	value = decode_hex("160301012401000120");
+	assert_int_equal(json_integer_value(at_path(value, "messages.0.length")), 0x120);
+	json_decref(value);
+	value = decode_hex("1603010002010015030300020100");
+	assert_text(value, "faults.0.text",
+	            "client_hello is interrupted after 2 of the 4 bytes of its header by alert");
+	json_decref(value);
+}
+
+/* An encrypted ClientHello, ChangeCipherSpec and Finished, of which the first is not captured. */
+static void a_renegotiation_in_a_capture_begun_before_it_stays_encrypted(void **state)
+{
+	struct buf data = from_hex("1603030018" "5e058f7512345678901234567890123456789012aabbccdd"
+	                           "1403030019" "00000000000000031234567890123456789012345678901234"
+	                           "1603030018" "000000000000000412345678901234567890123456789012");
+	struct transcript *transcript = transcript_new(NULL);
+	json_t *value;
+
+	(void)state;
+	transcript_begin_late(transcript);
+	transcript_feed(transcript, SIDE_CLIENT, buf_view(&data), T0_NS);
+	value = emit_json(transcript);
+	assert_int_equal(json_array_size(at_path(value, "messages")), 3);
+	assert_text(value, "messages.0.type", "encrypted");
+	assert_text(value, "messages.1.content_type", "change_cipher_spec");
+	assert_text(value, "messages.2.type", "encrypted");
+	assert_int_equal(json_array_size(at_path(value, "faults")), 0);
+	json_decref(value);
+	transcript_free(transcript);
+	buf_fini(&data);
+}
+
+/* Such a capture may show a hello all the same; what follows it in small records is plaintext. */
+static void after_a_hello_it_does_not_matter_that_the_capture_begins_late(void **state)
+{
+	struct buf data = from_hex("160303002a020000260303"
+	                           "0101010101010101010101010101010101010101010101010101010101010101"
+	                           "00c02b00" "16030300050b00000801" "160303000702030405060708");
+	struct transcript *transcript = transcript_new(NULL);
+	json_t *value;
+
+	(void)state;
+	transcript_begin_late(transcript);
+	transcript_feed(transcript, SIDE_SERVER, buf_view(&data), T0_NS);
+	value = emit_json(transcript);
+	assert_int_equal(json_array_size(at_path(value, "messages")), 2);
+	assert_text(value, "messages.1.type", "certificate");
+	json_decref(value);
+	transcript_free(transcript);
+	buf_fini(&data);
+}
+
 /* The hellos of both sides, which agree on TLS 1.2. */
 static struct transcript *agree_on_tls12(void)
 {
@@ -860,6 +947,8 @@ static void the_sender_is_guessed_from_its_first_message(void **state)
 		{"16030100bf010000bb0303", GUESS_CLIENT},
 		{"160303007b020000770303", GUESS_SERVER},
 		{"16030300040e000000", GUESS_SERVER},
+		{"160303000400000000", GUESS_SERVER},
+		{"160303002800000000000000017a", GUESS_UNKNOWN}, /* a nonce */
 		{"1603030025100000", GUESS_CLIENT},
 		{"801c01030100", GUESS_CLIENT},
 		{"15030300020228", GUESS_UNKNOWN},
@@ -957,6 +1046,10 @@ int main(void)
 		cmocka_unit_test(the_first_client_hello_is_handed_out_whole),
 		cmocka_unit_test(telling_twice_and_feeding_on_between_is_the_same),
 		cmocka_unit_test(the_sender_is_guessed_from_its_first_message),
+		cmocka_unit_test(a_short_stream_that_is_not_tls_is_no_part_of_a_record),
+		cmocka_unit_test(a_message_cut_short_before_its_length_has_none),
+		cmocka_unit_test(a_renegotiation_in_a_capture_begun_before_it_stays_encrypted),
+		cmocka_unit_test(after_a_hello_it_does_not_matter_that_the_capture_begins_late),
 		cmocka_unit_test(noise_gives_json),
 	};
 
