@@ -5,6 +5,7 @@
 #include "flow/evidence.h"
 #include "peer/visit.h"
 
+#include <arpa/inet.h>
 #include <openssl/rand.h>
 #include <netdb.h>
 #include <poll.h>
@@ -39,18 +40,30 @@ static void note_stranger(struct serve *serve, const char *address)
 		json_array_append_new(serve->strangers, json_made(json_string(address)));
 }
 
+/* Whether the client's address is that which `text` names: one of IPv6 can be written in many ways. */
+static bool has_address(const struct sockaddr_storage *client, const char *text)
+{
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)client;
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)client;
+	struct in6_addr named;
+
+	if (inet_pton(client->ss_family, text, &named) != 1)
+		return false;
+	if (client->ss_family == AF_INET6)
+		return memcmp(&named, &v6->sin6_addr, sizeof(v6->sin6_addr)) == 0;
+	return memcmp(&named, &v4->sin_addr, sizeof(v4->sin_addr)) == 0;
+}
+
 /* Whether the client may be the one that is awaited; who is not is noted. */
 static bool is_awaited(struct serve *serve, const struct sockaddr_storage *client, socklen_t len)
 {
 	const char *from = serve->plan->from;
 	char address[NI_MAXHOST] = "";
 
-	if (from == NULL || from[0] == '\0')
+	if (from == NULL || from[0] == '\0' || has_address(client, from))
 		return true;
 	getnameinfo((const struct sockaddr *)client, len, address, sizeof(address), NULL, 0,
 	            NI_NUMERICHOST);
-	if (strcmp(address, from) == 0)
-		return true;
 	note_stranger(serve, address);
 	return false;
 }

@@ -300,6 +300,32 @@ static void a_client_that_takes_no_more_segments_is_left(void **state)
 	assert_told(testimony, "ended", "timeout");
 }
 
+/* RFC 4291 section 2.2: an address has many spellings. */
+static void a_board_is_known_by_its_address_however_that_is_written(void **state)
+{
+	struct lab *lab = *state;
+	struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	json_t *server = json_loads(ECDSA, 0, NULL);
+	const json_t *testimony;
+	int fd;
+
+	server_case(lab->server, "case", server,
+	            &(struct server_place){.address = "::1", .from = "0:0:0:0:0:0:0:1"},
+	            LAB_TIMEOUT_MS, 1);
+	json_decref(server);
+	LAB_WAIT(lab, lab->port != 0 || lab->refused != NULL);
+	if (lab->refused != NULL)
+		skip(); /* a machine without IPv6 */
+	fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	address.sin6_port = htons((uint16_t)lab->port);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	close(fd);
+	server_no_more(lab->server, "case");
+	testimony = lab_hear(lab);
+	assert_true(json_flag(testimony, "connected"));
+	assert_null(json_object_get(testimony, "strangers"));
+}
+
 static void what_is_no_tls_is_told_as_such(void **state)
 {
 	static const struct {
@@ -723,6 +749,7 @@ int main(void)
 		TEST(a_client_that_sends_key_updates_without_end_is_left),
 		TEST(a_client_that_goes_on_talking_after_the_end_is_left),
 		TEST(a_client_that_takes_no_more_segments_is_left),
+		TEST(a_board_is_known_by_its_address_however_that_is_written),
 		TEST(what_is_no_tls_is_told_as_such),
 		TEST(a_refused_client_that_goes_on_talking_gets_its_alert),
 		TEST(a_client_that_leaves_after_its_hello_is_told),
