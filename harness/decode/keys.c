@@ -168,7 +168,7 @@ static void recall_session(struct keys *keys, const struct client_hello *hello)
 	struct bytes ticket = {0}, secret;
 
 	keys->has_master_secret = false;
-	if (!keylog_opens_exchanges(keys->keylog) || hello->legacy_session_id.data == NULL)
+	if (!keys->hopeful || hello->legacy_session_id.data == NULL)
 		return;
 	if (hello->extensions.data != NULL)
 		extension_find(&hello->extensions, EXTENSION_session_ticket, &ticket);
@@ -189,14 +189,15 @@ void keys_client_hello(struct keys *keys, const struct client_hello *hello)
 	client->late = false;
 	memcpy(keys->client_random, hello->random.data, KEYLOG_RANDOM_LEN);
 	keys->offers_early_data |= has_extension(&hello->extensions, EXTENSION_early_data);
+	recall_session(keys, hello);
 	keys->hopeful = keys->hopeful && (keylog_knows(keys->keylog, keys->client_random) ||
-	                                  keylog_opens_exchanges(keys->keylog));
+	                                  keylog_opens_exchanges(keys->keylog) ||
+	                                  keys->has_master_secret);
 	keys->has_tls13_secrets = keys->hopeful &&
 	                          (find_secret(keys, KEYLOG_CLIENT_HANDSHAKE).len > 0 ||
 	                           find_secret(keys, KEYLOG_SERVER_HANDSHAKE).len > 0);
 	if (client->n_tries == 0 && find_secret(keys, KEYLOG_CLIENT_EARLY).len > 0)
 		add_early_keys(keys, hello, find_secret(keys, KEYLOG_CLIENT_EARLY));
-	recall_session(keys, hello);
 	if (first && keys->directions[1].hello && in_step(keys))
 		agree(keys);
 }
@@ -221,6 +222,13 @@ void keys_server_hello(struct keys *keys, const struct server_hello *hello)
 	if (in_step(keys) &&
 	    (!version_is_tls13(hello->version) || (first && keys->directions[0].hello)))
 		agree(keys);
+}
+
+struct bytes keys_master_secret(const struct keys *keys)
+{
+	if (keys->has_master_secret)
+		return (struct bytes){keys->master_secret, MASTER_SECRET_LEN};
+	return keys->hopeful ? find_secret(keys, KEYLOG_CLIENT_RANDOM) : (struct bytes){0};
 }
 
 bool keys_wants_exchange(const struct keys *keys)

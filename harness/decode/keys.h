@@ -100,6 +100,12 @@ void keys_server_hello(struct keys *keys, const struct server_hello *hello);
 void keys_message(struct keys *keys, bool from_server, uint8_t handshake_type, bool is_protected);
 
 /*
+ * The master secret of the session: of the key exchange, of the session that is resumed, or of the
+ * key log. Empty if none is known, and in TLS 1.3.
+ */
+struct bytes keys_master_secret(const struct keys *keys);
+
+/*
  * True if a ChangeCipherSpec that comes now needs the master secret of the key exchange: all of the
  * exchange has come.
  */

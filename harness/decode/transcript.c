@@ -334,7 +334,7 @@ static void change_cipher_spec(struct transcript *transcript, const struct origi
 		           "is not the one byte 1 (RFC 8446 section 5)");
 	if (keys_wants_exchange(&transcript->keys))
 		transcript_exchange(transcript);
-	if (from_server && transcript->keys.has_master_secret)
+	if (from_server)
 		transcript_remember(transcript);
 	keys_change_cipher_spec(&transcript->keys, from_server);
 }

@@ -3,6 +3,7 @@
 #include "decode/exchange.h"
 
 #include <openssl/crypto.h>
+#include <string.h>
 
 /* The last message of that type from one side: its place, or `n_entries`. */
 static size_t last_of(const struct transcript *transcript, enum side from, uint8_t handshake_type)
@@ -89,11 +90,15 @@ static struct bytes ticket_of(struct bytes message)
 /* Keeps what is known of a session, for connections that resume it by its id or a ticket. */
 static void remember_session(struct transcript *transcript, struct bytes session)
 {
-	const struct keys *keys = &transcript->keys;
+	uint8_t master_secret[MASTER_SECRET_LEN]; /* the key log may move its own */
+	struct bytes known = keys_master_secret(&transcript->keys);
 
-	if (session.len > 0)
-		keylog_remember(transcript->keylog, session,
-		                (struct bytes){keys->master_secret, MASTER_SECRET_LEN});
+	if (session.len == 0 || known.len != MASTER_SECRET_LEN)
+		return;
+	memcpy(master_secret, known.data, MASTER_SECRET_LEN);
+	keylog_remember(transcript->keylog, session,
+	                (struct bytes){master_secret, MASTER_SECRET_LEN});
+	OPENSSL_cleanse(master_secret, sizeof(master_secret));
 }
 
 void transcript_remember(struct transcript *transcript)
@@ -102,7 +107,7 @@ void transcript_remember(struct transcript *transcript)
 	size_t ticket = last_of(transcript, SIDE_SERVER, HANDSHAKE_new_session_ticket);
 	struct server_hello hello;
 
-	if (at == transcript->n_entries)
+	if (at == transcript->n_entries || keys_master_secret(&transcript->keys).len == 0)
 		return;
 	server_hello_read(&hello, entry_message(transcript, &transcript->entries[at]));
 	if (hello.legacy_session_id_echo.data != NULL)

@@ -119,10 +119,13 @@ def pcapng(packets: list[Flight], secrets: bytes = b"") -> bytes:
     return out
 
 
-def decode(path: Path, *words: str) -> dict[str, Any]:
+def decode_all(path: Path, *words: str) -> list[dict[str, Any]]:
     done = subprocess.run([SHAKEDOWN, "decode", str(path), "--json", *words], capture_output=True, check=True)
-    decoded: dict[str, Any] = json.loads(done.stdout.splitlines()[0])
-    return decoded
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def decode(path: Path, *words: str) -> dict[str, Any]:
+    return decode_all(path, *words)[0]
 
 
 def told(decoded: dict[str, Any]) -> list[list[str]]:
@@ -184,6 +187,23 @@ class Decryption(unittest.TestCase):
                 resumed, _ = connect(contexts, session)
                 self.assertLess(len(b"".join(sent for _, sent in resumed)), len(b"".join(sent for _, sent in flights)))
                 self.check(resumed, ["--keylog", log], ["-o", f"tls.keylog_file:{log}"])
+
+    def test_a_session_that_a_key_log_opened_opens_where_it_is_resumed(self) -> None:
+        """Some stacks log the secrets of full handshakes only."""
+        contexts = [side(self.folder, server, ssl.TLSVersion.TLSv1_2, "AES128-GCM-SHA256") for server in (False, True)]
+        flights, session = connect(contexts)
+        log, first_alone = self.folder / "keys.log", self.folder / "first.log"
+        first_alone.write_bytes(log.read_bytes())
+        full = frames(flights)
+        resumed = [(who, packet.replace(b"\x9c\x40", b"\x9c\x41", 1))
+                   for who, packet in frames(connect(contexts, session)[0])]
+        said = told(decode(self.file(pcapng(resumed)), "--keylog", str(log)))
+        self.assertNotIn("encrypted", said[0] + said[1])
+        both, written = self.file(pcapng(full + resumed)), self.folder / "written.pcapng"
+        self.assertEqual(
+            [told(each) for each in decode_all(both, "--keylog", str(first_alone), "--write", str(written))][1], said)
+        self.assertEqual([told(each) for each in decode_all(written)][1], said)
+        self.assertIn("encrypted", told(decode(self.file(pcapng(resumed)), "--keylog", str(first_alone)))[0])
 
     def test_opens_what_tshark_opens_with_a_private_key(self) -> None:
         key = self.folder / "key.pem"
