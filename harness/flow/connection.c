@@ -96,6 +96,17 @@ bool connection_is_other(const struct connection *connection, const struct segme
 	return side == SIDE_SERVER || segment->seq != connection->isn[SIDE_CLIENT];
 }
 
+/* A SYN that is sent again after a reset, before any data: that was not the end. */
+static void take_back_reset(struct connection *connection, const struct segment *segment)
+{
+	if ((segment->flags & (TCP_SYN | TCP_RST)) != TCP_SYN || !connection->reset ||
+	    connection->stream[SIDE_CLIENT].n_bytes > 0 ||
+	    connection->stream[SIDE_SERVER].n_bytes > 0)
+		return;
+	connection->reset = false;
+	connection->ending[SIDE_CLIENT] = connection->ending[SIDE_SERVER] = ENDING_NONE;
+}
+
 static void note_ending(struct connection *connection, enum side side,
                         const struct segment *segment)
 {
@@ -123,6 +134,7 @@ void connection_segment(struct connection *connection, const struct segment *seg
 	bool acknowledges = (segment->flags & (TCP_ACK | TCP_RST)) == TCP_ACK;
 
 	connection->n_packets++;
+	take_back_reset(connection, segment);
 	story_segment(&connection->story, side, segment);
 	if (segment->t_ns > connection->last_ns)
 		connection->last_ns = segment->t_ns;

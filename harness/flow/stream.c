@@ -67,6 +67,7 @@ void stream_fini(struct stream *stream)
 static void start(struct stream *stream, uint32_t seq)
 {
 	stream->started = true;
+	stream->assumed = stream->uncertain = false;
 	stream->next = seq;
 }
 
@@ -283,9 +284,11 @@ static void check_start(struct stream *stream, const struct run *run)
 	int32_t n_earlier = distance(stream->next, run->seq);
 
 	if (!stream->started) {
-		stream->uncertain = !stream->syn_seen && run->length > 0 &&
-		                    !begins_handshake(run->data);
-		start(stream, run->seq - (stream->uncertain ? STREAM_EARLIER_MAX : 0));
+		bool uncertain = !stream->syn_seen && run->length > 0 &&
+		                 !begins_handshake(run->data);
+
+		start(stream, run->seq - (uncertain ? STREAM_EARLIER_MAX : 0));
+		stream->uncertain = uncertain;
 	}
 	if (!stream->assumed || run->length == 0 || is_keep_alive(stream, run))
 		return;
@@ -301,6 +304,8 @@ void stream_segment(struct stream *stream, const struct segment *segment)
 	struct run run = {seq, segment->length, segment->data, segment->t_ns};
 	bool repeated = syn && stream->syn_seen;
 
+	if (syn && !stream->syn_seen && stream->n_bytes == 0 && stream->first == NULL)
+		start(stream, seq);
 	stream->syn_seen |= syn;
 	check_start(stream, &run);
 	cut_at_fin(stream, &run);

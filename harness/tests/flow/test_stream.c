@@ -104,6 +104,18 @@ static void data_in_the_syn_counts(void **state)
 	assert_told(fixture, "fastopen");
 }
 
+/* RFC 5961 section 4: a host may answer a SYN for a connection that it still has. */
+static void a_syn_tells_better_than_an_acknowledgement_of_another_connection(void **state)
+{
+	struct fixture *fixture = *state;
+
+	give(fixture, 900000, 0, "");
+	give(fixture, 99, TCP_SYN, "");
+	give(fixture, 100, 0, "abc");
+	assert_told(fixture, "abc");
+	assert_int_equal(fixture->stream.n_gaps, 0);
+}
+
 /* A record with a ClientHello in it begins a handshake. */
 #define HELLO "\x16\3\1\1\1\1"
 
@@ -397,6 +409,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(bytes_come_in_order_after_the_syn),
 		TEST(data_in_the_syn_counts),
+		TEST(a_syn_tells_better_than_an_acknowledgement_of_another_connection),
 		TEST(without_a_syn_the_segment_that_begins_a_handshake_is_the_start),
 		TEST(without_a_syn_a_late_start_is_waited_for),
 		TEST(without_a_syn_what_is_acknowledged_is_the_start),

@@ -95,6 +95,34 @@ static void the_syn_tells_who_the_client_is(void **state)
 	json_decref(list);
 }
 
+/*
+ * A board that begins again with the port that it had: the server answers for the old connection
+ * (RFC 5961 section 4), the board resets that, and sends its SYN again.
+ */
+static void a_connection_that_the_server_still_has_does_not_spoil_the_next(void **state)
+{
+	const struct frame frames[] = {
+		{.flags = TCP_SYN, .seq = 9, .t_ns = 1 * MS},
+		{.from_server = true, .flags = TCP_ACK, .seq = 900000, .ack = 700000, .t_ns = 2 * MS},
+		{.flags = TCP_RST, .seq = 700000, .t_ns = 3 * MS},
+		{.flags = TCP_SYN, .seq = 9, .t_ns = 500 * MS},
+		{.from_server = true, .flags = TCP_SYN | TCP_ACK, .seq = 99, .ack = 10, .t_ns = 501 * MS},
+		{.flags = TCP_ACK, .seq = 10, .ack = 100, .data = "hello", .t_ns = 502 * MS},
+		{.from_server = true, .flags = TCP_ACK, .seq = 100, .ack = 15, .data = "well",
+		 .t_ns = 503 * MS},
+		{.from_server = true, .flags = TCP_FIN | TCP_ACK, .seq = 104, .ack = 15, .t_ns = 504 * MS},
+		{0}};
+	json_t *list = track(frames);
+
+	(void)state;
+	assert_int_equal(json_array_size(list), 1);
+	assert_string_equal(at(list, "0.tcp.bytes.server"), "4");
+	assert_string_equal(at(list, "0.tcp.gaps"), "0");
+	assert_string_equal(at(list, "0.close.first"), "server");
+	assert_string_equal(at(list, "0.close.client"), "none");
+	json_decref(list);
+}
+
 static void a_syn_and_ack_alone_tells_it_too(void **state)
 {
 	const struct frame frames[] = {
@@ -327,6 +355,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_syn_tells_who_the_client_is),
 		cmocka_unit_test(a_syn_and_ack_alone_tells_it_too),
+		cmocka_unit_test(a_connection_that_the_server_still_has_does_not_spoil_the_next),
 		cmocka_unit_test(without_a_syn_the_first_payload_tells_it),
 		cmocka_unit_test(without_a_syn_and_without_tls_the_lower_port_is_the_server),
 		cmocka_unit_test(a_new_syn_on_the_same_ports_begins_another_connection),
