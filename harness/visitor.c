@@ -235,6 +235,17 @@ static int check_folder(const char *path, struct error *error)
 	return rc;
 }
 
+/* Whether a program listens there: one of another kind, or a daemon whose lock lies elsewhere. */
+static bool is_listened_at(const char *path)
+{
+	struct error nobody = {0};
+	int fd = lab_socket_connect(path, &nobody);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 /* Removes the socket that a daemon which was killed left; what else is there is somebody's. */
 static int make_room(const char *path, struct error *error)
 {
@@ -249,6 +260,11 @@ static int make_room(const char *path, struct error *error)
 		                 path);
 	if (check_folder(path, error) != 0)
 		return error->code;
+	if (is_listened_at(path))
+		return error_set(error, ERR_ENVIRONMENT,
+		                 "cannot listen on %s: a program listens there already; end it, "
+		                 "or name another path by --socket",
+		                 path);
 	unlink(path);
 	return 0;
 }

@@ -462,6 +462,22 @@ class Strange(Daemon):
         self.assertEqual(done.returncode, 3)
         self.assertIn("is in use by another Shakedown", done.stderr)
 
+    def test_socket_that_a_program_listens_at_is_not_removed(self) -> None:
+        """Of another program, and of a daemon whose user had another place for locks."""
+        theirs = str(self.folder / "theirs.sock")
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(theirs)
+            other.listen()
+            self.env["XDG_RUNTIME_DIR"] = str(self.folder / "elsewhere")
+            (self.folder / "elsewhere").mkdir()
+            for path in (theirs, self.socket):
+                done = self.refused(path)
+                self.assertEqual(done.returncode, 3)
+                self.assertIn(f"cannot listen on {path}: a program listens there already", done.stderr)
+                with socket.socket(socket.AF_UNIX) as visitor:
+                    visitor.connect(path)
+        self.assertEqual(self.shakedown("status", "--daemon", self.socket).status, 0)
+
     def test_file_that_is_no_socket_is_not_removed(self) -> None:
         lab = self.folder / "lab.json"
         done = self.refused(str(lab))
