@@ -629,9 +629,22 @@ void transcript_begin_late(struct transcript *transcript)
 	keys_begin_late(&transcript->keys);
 }
 
+/* True if a side has begun a handshake message in plaintext that is not whole. */
+static bool has_begun_message(const struct transcript *transcript, enum side from)
+{
+	const struct side_state *side = &transcript->sides[from];
+	struct record record;
+
+	return side->message.n_header > 0 ||
+	       (record_stream_incomplete(&side->records, &record) &&
+	        record.type == CONTENT_handshake && record.body.len > 0 &&
+	        !keys_is_sealed(&transcript->keys, from == SIDE_SERVER, &record));
+}
+
 bool transcript_is_tls(const struct transcript *transcript)
 {
-	return transcript->is_tls;
+	return transcript->is_tls || has_begun_message(transcript, SIDE_CLIENT) ||
+	       has_begun_message(transcript, SIDE_SERVER);
 }
 
 enum guess transcript_guess(struct bytes first_payload)

@@ -72,7 +72,10 @@ void transcript_begin_late(struct transcript *transcript);
 /* Bytes of memory that the transcript takes. */
 size_t transcript_memory(const struct transcript *transcript);
 
-/* True once a TLS record with a handshake message or an alert was recognised on either side. */
+/*
+ * True once a TLS record with a handshake message, the beginning of one or an alert was recognised
+ * on either side.
+ */
 bool transcript_is_tls(const struct transcript *transcript);
 
 /* Who sends this, going by the first bytes of a stream or of a segment. */

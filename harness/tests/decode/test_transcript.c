@@ -555,6 +555,21 @@ static void a_short_stream_that_is_not_tls_is_no_part_of_a_record(void **state)
 	}
 }
 
+static void the_beginning_of_a_hello_is_tls(void **state)
+{
+	struct buf record = from_hex(forum_record);
+
+	(void)state;
+	for (size_t n = 0; n <= record.len; n++) {
+		struct transcript *transcript = transcript_new(NULL);
+
+		transcript_feed(transcript, SIDE_CLIENT, (struct bytes){record.data, n}, T0_NS);
+		assert_int_equal(transcript_is_tls(transcript), n > RECORD_HEADER_LEN);
+		transcript_free(transcript);
+	}
+	buf_fini(&record);
+}
+
 /* Of the length 000120, which would be told as 0, 0 and 256. */
 static void a_message_cut_short_before_its_length_has_none(void **state)
 {
@@ -1047,6 +1062,7 @@ int main(void)
 		cmocka_unit_test(telling_twice_and_feeding_on_between_is_the_same),
 		cmocka_unit_test(the_sender_is_guessed_from_its_first_message),
 		cmocka_unit_test(a_short_stream_that_is_not_tls_is_no_part_of_a_record),
+		cmocka_unit_test(the_beginning_of_a_hello_is_tls),
 		cmocka_unit_test(a_message_cut_short_before_its_length_has_none),
 		cmocka_unit_test(a_renegotiation_in_a_capture_begun_before_it_stays_encrypted),
 		cmocka_unit_test(after_a_hello_it_does_not_matter_that_the_capture_begins_late),
