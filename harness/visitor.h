@@ -67,9 +67,10 @@ struct door {
 
 /*
  * Listens at `path`, in place of what a daemon that was killed left there; one that just begins
- * must have been excluded before. The keeper's user and root come in, and with `group` (else NULL) all who
- * may open the socket, which is given to that group. `events` must outlive the door. ERR_INPUT: no
- * such group, or what is at `path` is no socket; ERR_ENVIRONMENT, also if a program listens there.
+ * must have been excluded before. The keeper's user and root come in, and with `group` (else NULL)
+ * all who may open the socket, which is given to that group. `events` must outlive the door.
+ * ERR_INPUT: no such group, or what is at `path` is no socket; ERR_ENVIRONMENT, also if a program
+ * listens there.
  */
 int door_open(struct door *door, uv_loop_t *loop, const char *path, const char *group,
               const struct door_events *events, void *context, struct error *error);
