@@ -28,9 +28,10 @@ void rights_warm_up(void);
 
 /*
  * From here on, only the system calls that reading the ring, decoding and talking to the parent
- * need. Any other ends the process: there are no files, no other processes and no new sockets. Only
- * asking what a file is fails instead, whatever file it is. Nothing can be made executable.
- * ERR_ENVIRONMENT if the kernel has no seccomp filters.
+ * need. Any other ends the process: there are no files, no other processes and no new sockets, and
+ * nothing is written but to standard output and standard error. Only asking what a file is fails
+ * instead, whatever file it is. Nothing can be made executable. ERR_ENVIRONMENT if the kernel has
+ * no seccomp filters.
  */
 int rights_confine(struct error *error);
 

@@ -142,6 +142,11 @@ static void send_on_a_socket_from_before(void)
 	send(made_before, "x", 1, MSG_NOSIGNAL);
 }
 
+static void write_to_a_socket_from_before(void)
+{
+	CHECK(write(made_before, "x", 1) <= 1);
+}
+
 static void watch_another_process(void)
 {
 	ptrace(PTRACE_ATTACH, getppid(), NULL, NULL);
@@ -223,6 +228,7 @@ static const struct {
 	TRY(connect_a_socket_from_before),
 	TRY(listen_on_a_socket_from_before),
 	TRY(send_on_a_socket_from_before),
+	TRY(write_to_a_socket_from_before),
 	TRY(watch_another_process),
 	TRY(read_another_process),
 	TRY(kill_another_process),
