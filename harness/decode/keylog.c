@@ -236,7 +236,7 @@ const char *keylog_label_name(enum keylog_label label)
 
 bool keylog_knows(const struct keylog *keylog, const uint8_t client_random[KEYLOG_RANDOM_LEN])
 {
-	for (int i = 0; i < KEYLOG_LABEL_MAX; i++)
+	for (int i = 0; i < KEYLOG_RSA; i++)
 		if (keylog_find(keylog, client_random, (enum keylog_label)i).len > 0)
 			return true;
 	return false;
@@ -316,7 +316,7 @@ static void write_line(enum keylog_label label, const uint8_t *client_random, st
 void keylog_write(const struct keylog *keylog, const uint8_t client_random[KEYLOG_RANDOM_LEN],
                   struct buf *out)
 {
-	for (int i = 0; i < KEYLOG_LABEL_MAX; i++) {
+	for (int i = 0; i < KEYLOG_RSA; i++) {
 		struct bytes secret = keylog_find(keylog, client_random, (enum keylog_label)i);
 
 		if (secret.len > 0)

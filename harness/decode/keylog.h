@@ -31,7 +31,7 @@ enum keylog_label {
 	KEYLOG_CLIENT_APPLICATION, /* CLIENT_TRAFFIC_SECRET_0 */
 	KEYLOG_SERVER_APPLICATION, /* SERVER_TRAFFIC_SECRET_0 */
 	KEYLOG_PREMASTER,          /* PMS_CLIENT_RANDOM: the premaster secret of TLS 1.2 */
-	KEYLOG_RSA,                /* the same; its id is of the encrypted one, and zeros */
+	KEYLOG_RSA,                /* the same; the last one, as no client_random names it */
 	KEYLOG_LABEL_MAX,
 	KEYLOG_SESSION = KEYLOG_LABEL_MAX, /* a master secret that keylog_remember holds */
 };

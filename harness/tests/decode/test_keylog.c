@@ -55,6 +55,21 @@ static void lines_of_another_form_are_counted_and_skipped(void **state)
 	keylog_free(keylog);
 }
 
+/* Its name has eight bytes. In the log of a connection it would be a line of another form. */
+static void encrypted_premaster_secret_is_no_secret_of_a_client_random(void **state)
+{
+	const uint8_t zeros[KEYLOG_RANDOM_LEN] = {0};
+	struct keylog *keylog = keylog_of("RSA 0000000000000000 01\n");
+	struct buf text = {0};
+
+	(void)state;
+	assert_int_equal(keylog_find(keylog, zeros, KEYLOG_RSA).len, 1);
+	assert_false(keylog_knows(keylog, zeros));
+	keylog_write(keylog, zeros, &text);
+	assert_int_equal(text.len, 0);
+	keylog_free(keylog);
+}
+
 static void many_secrets_are_found_again(void **state)
 {
 	struct keylog *keylog = keylog_new();
@@ -97,6 +112,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(secrets_are_found_by_label),
 		cmocka_unit_test(lines_of_another_form_are_counted_and_skipped),
+		cmocka_unit_test(encrypted_premaster_secret_is_no_secret_of_a_client_random),
 		cmocka_unit_test(many_secrets_are_found_again),
 		cmocka_unit_test(no_log_has_no_secrets),
 	};
