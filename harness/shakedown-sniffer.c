@@ -4,8 +4,8 @@
  * It opens the capture, gives up every right, and only then looks at packets. It speaks messages
  * (base/message.h) on standard input and output:
  *   -> {"event":"ready","interface":"lo"}, or {"event":"refused","text":"<sentence>"} and exit 3
- *   <- {"op":"collect","port":39999,"from_us":1795445568655030,"keylog":"<SSLKEYLOGFILE text>",
- *       "wait_ms":300}
+ *   <- {"op":"collect","port":39999,"from_us":1795445568655030,"connections":1,
+ *       "keylog":"<SSLKEYLOGFILE text>","wait_ms":300}
  *   -> {"event":"collected","port":39999,"told":5310,"dropped":0} and evidence (flow/evidence.h)
  * It ends when its standard input closes. What a capture costs in memory is bounded: see
  * flow/collector.h.

@@ -26,6 +26,7 @@ struct request {
 	STAILQ_ENTRY(request) in_order;
 	uint16_t port;
 	char *keylog;
+	long long n_connections; /* that the server has met */
 	uint64_t deadline_ns;
 	uint64_t dropped_before;
 };
@@ -171,10 +172,11 @@ bool collector_ask(struct collector *collector, const json_t *message, uint64_t 
 {
 	long long port = json_number(message, "port"), wait_ms = json_number(message, "wait_ms");
 	long long from_us = json_number(message, "from_us");
+	long long n_connections = json_number(message, "connections");
 	struct request *request;
 
 	if (strcmp(json_text(message, "op"), "collect") != 0 || port < 1 || port >= PORTS ||
-	    wait_ms < 0 || wait_ms > INT32_MAX || from_us < 0)
+	    wait_ms < 0 || wait_ms > INT32_MAX || from_us < 0 || n_connections < 0)
 		return false;
 	if (collector->ports[port] != NULL)
 		forget_before(collector, collector->ports[port], (uint64_t)from_us * NS_PER_US);
@@ -183,26 +185,30 @@ bool collector_ask(struct collector *collector, const json_t *message, uint64_t 
 	request->port = (uint16_t)port;
 	request->keylog = strdup(json_text(message, "keylog"));
 	CHECK(request->keylog != NULL);
+	request->n_connections = n_connections;
 	request->deadline_ns = now_ns + (uint64_t)wait_ms * NS_PER_MS;
 	request->dropped_before = n_dropped;
 	STAILQ_INSERT_TAIL(&collector->requests, request, in_order);
 	return true;
 }
 
-/* True once connections to the port were seen and all of them have closed. */
-static bool is_complete(const struct collector *collector, uint16_t port)
+/*
+ * True once as many connections to the port as the server has met, one at least, were seen, and all
+ * of them have closed. The kernel hands packets over in blocks: the next one may hold a connection.
+ */
+static bool is_complete(const struct collector *collector, const struct request *request)
 {
 	struct connection *connection = NULL;
-	bool seen = false;
+	long long n_seen = 0;
 
 	while ((connection = tracker_next(collector->tracker, connection)) != NULL) {
-		if (connection->end[SIDE_SERVER].port != port)
+		if (connection->end[SIDE_SERVER].port != request->port)
 			continue;
 		if (!connection_closed(connection))
 			return false;
-		seen = true;
+		n_seen++;
 	}
-	return seen;
+	return n_seen > 0 && n_seen >= request->n_connections;
 }
 
 static void add_note(json_t *message, uint64_t n_left_out, size_t n_omitted)
@@ -258,7 +264,7 @@ void collector_answer(struct collector *collector, uint64_t now_ns, uint64_t n_d
 		struct request *next = STAILQ_NEXT(request, in_order);
 		struct port *port = collector->ports[request->port];
 
-		if (now_ns >= request->deadline_ns || is_complete(collector, request->port)) {
+		if (now_ns >= request->deadline_ns || is_complete(collector, request)) {
 			answer(collector, request, n_dropped, out);
 			if (port != NULL)
 				forget(collector, port);

@@ -33,8 +33,8 @@ void collector_free(struct collector *collector);
 void collector_packet(struct collector *collector, const struct packet *packet, uint64_t n_dropped);
 
 /*
- * Asks for the port in `request`, {"op":"collect","port":..,"from_us":..,"keylog":"..","wait_ms":..},
- * borrowed for the call, which came at `now_ns`; packets that are older than `from_us`, by the
+ * Asks for the port in `request`, {"op":"collect","port":..,"from_us":..,"connections":..,"keylog":"..",
+ * "wait_ms":..}, borrowed for the call, which came at `now_ns`; packets that are older than `from_us`, by the
  * clock of the capture, are forgotten: what had the port then was another server. False if it is no
  * such request. All other times are of a clock that never jumps.
  */
@@ -42,8 +42,8 @@ bool collector_ask(struct collector *collector, const json_t *request, uint64_t 
                    uint64_t n_dropped);
 
 /*
- * Answers what can be answered: for each port whose connections have all closed, or whose time is
- * over, appends to `out` a message {"event":"collected",...} with its evidence (evidence.h), and
+ * Answers what can be answered: for each port whose connections have all closed, as many as were
+ * told ("connections") and one at least, or whose time is over, appends to `out` a message {"event":"collected",...} with its evidence (evidence.h), and
  * forgets the port. "note" is there if something had to be left out.
  */
 void collector_answer(struct collector *collector, uint64_t now_ns, uint64_t n_dropped,

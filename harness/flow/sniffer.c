@@ -130,14 +130,15 @@ int sniffer_start(struct sniffer **started, uv_loop_t *loop, const char *program
 	return 0;
 }
 
-void sniffer_collect(struct sniffer *sniffer, uint16_t port, uint64_t from_us, const char *keylog,
-                     int wait_ms,
+void sniffer_collect(struct sniffer *sniffer, uint16_t port, uint64_t from_us,
+                     size_t n_connections, const char *keylog, int wait_ms,
                      void (*collected)(void *context, const struct sniffer_collected *what),
                      void *context)
 {
 	struct collect *collect = calloc(1, sizeof(*collect));
-	json_t *request = json_made(json_pack("{s:s, s:i, s:I, s:s, s:i}", "op", "collect", "port",
-	                                      (int)port, "from_us", (json_int_t)from_us, "keylog",
+	json_t *request = json_made(json_pack("{s:s, s:i, s:I, s:I, s:s, s:i}", "op", "collect",
+	                                      "port", (int)port, "from_us", (json_int_t)from_us,
+	                                      "connections", (json_int_t)n_connections, "keylog",
 	                                      keylog, "wait_ms", wait_ms));
 
 	CHECK(collect != NULL);

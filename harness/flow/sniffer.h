@@ -49,11 +49,12 @@ int sniffer_start(struct sniffer **sniffer, uv_loop_t *loop, const char *program
 
 /*
  * Asks for the connections to `port` since `from_us` (clock_wall_ns, in microseconds): `collected`
- * is called once, as soon as all of them have closed, or after wait_ms. `keylog` is SSLKEYLOGFILE text, copied. The sniffer then forgets the
+ * is called once, as soon as there are `n_connections` or more, one at least, and all of them have
+ * closed, or after wait_ms. `keylog` is SSLKEYLOGFILE text, copied. The sniffer then forgets the
  * port.
  */
-void sniffer_collect(struct sniffer *sniffer, uint16_t port, uint64_t from_us, const char *keylog,
-                     int wait_ms,
+void sniffer_collect(struct sniffer *sniffer, uint16_t port, uint64_t from_us,
+                     size_t n_connections, const char *keylog, int wait_ms,
                      void (*collected)(void *context, const struct sniffer_collected *what),
                      void *context);
 

@@ -333,9 +333,17 @@ static void note_lost_sniffer(struct experiment *experiment)
 	note_trouble(experiment, "sniffer", text);
 }
 
+/* The connections that the server has met; those of a single one it does not list. */
+static size_t count_connections(const json_t *server)
+{
+	size_t n = json_array_size(json_object_get(server, "connections"));
+
+	return !json_flag(server, "connected") ? 0 : n > 0 ? n : 1;
+}
+
 static void collect(struct experiment *experiment)
 {
-	bool connected = json_flag(experiment->server, "connected");
+	size_t n_connections = count_connections(experiment->server);
 	bool gone = experiment->sniffer != sniffer_number(experiment->apparatus);
 
 	note_lost_sniffer(experiment);
@@ -346,8 +354,10 @@ static void collect(struct experiment *experiment)
 	enter(experiment, PHASE_CAPTURE);
 	experiment->collecting = true;
 	sniffer_collect(experiment->apparatus->sniffer, (uint16_t)experiment->port,
-	                experiment->from_us, experiment->keylog != NULL ? experiment->keylog : "",
-	                connected ? CAPTURE_WAIT_MS : CAPTURE_IDLE_MS, on_collected, experiment);
+	                experiment->from_us, n_connections,
+	                experiment->keylog != NULL ? experiment->keylog : "",
+	                n_connections > 0 ? CAPTURE_WAIT_MS : CAPTURE_IDLE_MS, on_collected,
+	                experiment);
 }
 
 /* --- the phases ------------------------------------------------------------------------------- */

@@ -54,14 +54,20 @@ static void reset(struct collector *collector, uint16_t client_port)
 	give(collector, &rst);
 }
 
-static bool ask(struct collector *collector, int port, int wait_ms, uint64_t now_ns)
+static bool ask_for(struct collector *collector, int port, int connections, int wait_ms,
+                    uint64_t now_ns)
 {
-	json_t *request = json_pack("{s:s, s:i, s:s, s:i}", "op", "collect", "port", port, "keylog",
-	                            "", "wait_ms", wait_ms);
+	json_t *request = json_pack("{s:s, s:i, s:i, s:s, s:i}", "op", "collect", "port", port,
+	                            "connections", connections, "keylog", "", "wait_ms", wait_ms);
 	bool taken = collector_ask(collector, request, now_ns, 0);
 
 	json_decref(request);
 	return taken;
+}
+
+static bool ask(struct collector *collector, int port, int wait_ms, uint64_t now_ns)
+{
+	return ask_for(collector, port, 0, wait_ms, now_ns);
 }
 
 /* The answer that is there at `now_ns`, or NULL; *n_packets counts those in its capture. */
@@ -117,6 +123,25 @@ static void a_port_is_answered_once_all_its_connections_have_closed(void **state
 	assert_null(json_object_get(message, "note"));
 	json_decref(message);
 	assert_int_equal(collector_wait_ms(collector, 2 * MS), -1);
+}
+
+/* The first connection has closed; the packets of the second are still with the kernel. */
+static void a_port_is_answered_once_there_are_as_many_connections_as_were_told(void **state)
+{
+	struct collector *collector = *state;
+	size_t n_packets = 0;
+	json_t *message;
+
+	talk(collector, 40001);
+	reset(collector, 40001);
+	assert_true(ask_for(collector, 443, 2, 300, 0));
+	assert_null(answer(collector, 1 * MS, 0, &n_packets));
+	talk(collector, 40002);
+	assert_null(answer(collector, 2 * MS, 0, &n_packets));
+	reset(collector, 40002);
+	message = answer(collector, 3 * MS, 0, &n_packets);
+	assert_int_equal(n_connections(message), 2);
+	json_decref(message);
 }
 
 static void an_open_port_is_answered_when_its_time_is_over(void **state)
@@ -329,6 +354,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_port_is_answered_once_all_its_connections_have_closed),
+		TEST(a_port_is_answered_once_there_are_as_many_connections_as_were_told),
 		TEST(an_open_port_is_answered_when_its_time_is_over),
 		TEST(a_port_that_was_collected_is_forgotten),
 		TEST(packets_from_before_the_server_are_not_its),

@@ -238,7 +238,7 @@ static json_t *collect(struct told *told, uint16_t port)
 {
 	int n_before = told->n_collected;
 
-	sniffer_collect(told->sniffer, port, 0, buf_string(&keylog), 5000, on_collected, told);
+	sniffer_collect(told->sniffer, port, 0, 1, buf_string(&keylog), 5000, on_collected, told);
 	WAIT_FOR(told, told->n_collected > n_before);
 	assert_string_equal(told->note, "");
 	assert_int_equal(json_array_size(told->connections), 1);
@@ -371,7 +371,7 @@ static void an_open_connection_is_given_when_its_time_is_over(void **state)
 	need_capture();
 	listener = listen_somewhere(&port);
 	client = connect_to(port);
-	sniffer_collect(told->sniffer, port, 0, "", 20, on_collected, told);
+	sniffer_collect(told->sniffer, port, 0, 1, "", 20, on_collected, told);
 	WAIT_FOR(told, told->n_collected > 0);
 	assert_int_equal(json_array_size(told->connections), 1);
 	assert_string_equal(json_text(json_object_get(json_array_get(told->connections, 0), "close"),
@@ -385,7 +385,7 @@ static void a_killed_sniffer_gives_back_what_was_asked_for(void **state)
 	struct told *told = *state;
 
 	need_capture();
-	sniffer_collect(told->sniffer, 9, 0, "", 600000, on_collected, told);
+	sniffer_collect(told->sniffer, 9, 0, 1, "", 600000, on_collected, told);
 	kill(sniffer_pid(told->sniffer), SIGKILL);
 	WAIT_FOR(told, told->exited);
 	assert_int_equal(told->n_collected, 1);
@@ -399,7 +399,7 @@ static void a_stopped_sniffer_ends_without_complaint(void **state)
 	struct told *told = *state;
 
 	need_capture();
-	sniffer_collect(told->sniffer, 9, 0, "", 600000, on_collected, told);
+	sniffer_collect(told->sniffer, 9, 0, 1, "", 600000, on_collected, told);
 	sniffer_stop(told->sniffer);
 	assert_int_equal(told->n_collected, 1);
 	assert_string_equal(told->note, "the sniffer was stopped before it had answered");
@@ -413,7 +413,7 @@ static void a_sniffer_that_breaks_off_says_why(void **state)
 	struct told *told = *state;
 
 	need_capture();
-	sniffer_collect(told->sniffer, 0, 0, "", 600000, on_collected, told);
+	sniffer_collect(told->sniffer, 0, 0, 1, "", 600000, on_collected, told);
 	WAIT_FOR(told, told->exited);
 	assert_non_null(strstr(told->text, "a message that asks for no port"));
 }
@@ -437,7 +437,7 @@ static void an_interface_that_was_down_for_a_while_is_still_captured(void **stat
 
 	if (!may_capture || !own_network || !set_loopback(0))
 		skip();
-	sniffer_collect(told->sniffer, 9, 0, "", 20, on_collected, told);
+	sniffer_collect(told->sniffer, 9, 0, 1, "", 20, on_collected, told);
 	WAIT_FOR(told, told->n_collected > 0 || told->exited);
 	assert_true(set_loopback(IFF_UP | IFF_RUNNING));
 	assert_string_equal(told->text, "");
