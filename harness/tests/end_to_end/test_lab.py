@@ -320,8 +320,7 @@ class Deaths(Daemon):
         self.assertEqual(first.finish().status, 0)
 
     def test_process_of_a_run_that_is_killed_ends_that_run_alone(self) -> None:
-        first = self.client("a", "b")
-        first.wait_for_cells(1)
+        first = self.long_run("a", "b")
         os.kill(self.worker(), signal.SIGKILL)
         done = first.finish()
         self.assertEqual(done.status, 3)
@@ -330,8 +329,7 @@ class Deaths(Daemon):
         self.assertEqual(self.client("a").finish().status, 1)
 
     def test_stopped_board_of_a_killed_client_is_not_left_behind(self) -> None:
-        first = self.client("a")
-        first.wait_for_cells(1)
+        first = self.long_run("a")
         board = until("the board is there", lambda: next(
             (one for one in processes() if one.name == "shakedown-board" and one.session == self.worker()), None))
         os.kill(board.pid, signal.SIGSTOP)
