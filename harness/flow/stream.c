@@ -304,7 +304,8 @@ void stream_segment(struct stream *stream, const struct segment *segment)
 	struct run run = {seq, segment->length, segment->data, segment->t_ns};
 	bool repeated = syn && stream->syn_seen;
 
-	if (syn && !stream->syn_seen && stream->n_bytes == 0 && stream->first == NULL)
+	if (syn && !stream->syn_seen && stream->n_bytes + stream->n_gaps == 0 &&
+	    stream->first == NULL)
 		start(stream, seq);
 	stream->syn_seen |= syn;
 	check_start(stream, &run);
