@@ -22,7 +22,6 @@
 #define SEAL_TEXT_MAX (2 * EVP_MAX_MD_SIZE + 2)
 #define DAY_S 86400
 
-#define SERVERS (1u << CERT_SERVER)
 #define LEAVES (1u << CERT_SERVER | 1u << CERT_CLIENT)
 #define ISSUED (LEAVES | 1u << CERT_INTERMEDIATE)
 #define ALL (ISSUED | 1u << CERT_ROOT)
@@ -125,7 +124,7 @@ static const struct {
 	const char *name;
 	mode_t mode;
 	unsigned roles; /* bits 1 << role of the recipes that have this file */
-	bool good_only; /* recipes that are to be refused do not have it */
+	bool status;    /* only recipes that have a status do (recipe_has_status) */
 	bool (*put)(const struct material *material, BIO *out);
 } files[N_FILES] = {
 	[FILE_CA_PEM] = {"ca.pem", 0644, ALL, false, put_ca_pem},
@@ -134,9 +133,9 @@ static const struct {
 	[FILE_LEAF_DER] = {"leaf.der", 0644, LEAVES, false, put_leaf_der},
 	[FILE_KEY_PEM] = {"key.pem", 0600, ALL, false, put_key_pem},
 	[FILE_KEY_DER] = {"key.der", 0600, LEAVES, false, put_key_der},
-	[FILE_OCSP_GOOD] = {"ocsp-good.der", 0644, SERVERS, true, put_ocsp_good},
-	[FILE_OCSP_REVOKED] = {"ocsp-revoked.der", 0644, SERVERS, true, put_ocsp_revoked},
-	[FILE_OCSP_EXPIRED] = {"ocsp-expired.der", 0644, SERVERS, true, put_ocsp_expired},
+	[FILE_OCSP_GOOD] = {"ocsp-good.der", 0644, LEAVES, true, put_ocsp_good},
+	[FILE_OCSP_REVOKED] = {"ocsp-revoked.der", 0644, LEAVES, true, put_ocsp_revoked},
+	[FILE_OCSP_EXPIRED] = {"ocsp-expired.der", 0644, LEAVES, true, put_ocsp_expired},
 };
 
 /* The content of each file; empty for those that the role does not have. */
@@ -146,7 +145,7 @@ struct contents {
 
 static bool has_file(const struct recipe *recipe, size_t file)
 {
-	if (files[file].good_only && (recipe->refuse != NULL || recipe->issuer == NULL))
+	if (files[file].status && !recipe_has_status(recipe))
 		return false;
 	return (files[file].roles & 1u << recipe->role) != 0;
 }

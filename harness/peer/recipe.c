@@ -77,6 +77,11 @@ const struct recipe *recipes_find(const struct recipes *recipes, const char *nam
 	return NULL;
 }
 
+bool recipe_has_status(const struct recipe *recipe)
+{
+	return recipe->role == CERT_SERVER && recipe->refuse == NULL && recipe->issuer != NULL;
+}
+
 size_t recipe_needs(const struct recipe *recipe, const struct recipe *needs[RECIPE_NEEDS_MAX])
 {
 	const struct recipe *const others[] = {recipe->issuer, recipe->key_of, recipe->trust};

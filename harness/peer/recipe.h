@@ -98,6 +98,9 @@ json_t *recipes_names(const struct recipes *recipes, enum cert_role role);
 /* The recipe `name`, or NULL; borrowed. */
 const struct recipe *recipes_find(const struct recipes *recipes, const char *name);
 
+/* Whether OCSP responses are made for it: for good leaves of servers that another has signed. */
+bool recipe_has_status(const struct recipe *recipe);
+
 /* Writes the other recipes that this one cannot be made without; returns their number. */
 size_t recipe_needs(const struct recipe *recipe, const struct recipe *needs[RECIPE_NEEDS_MAX]);
 

@@ -278,6 +278,43 @@ static int check_server(struct checker *checker, const struct json_node *node,
 	return rc;
 }
 
+/* The first of the server's certificates that has nothing to staple, NULL if there is none. */
+static const char *without_status(const struct suite *suite, const json_t *server)
+{
+	const json_t *names = json_object_get(server, "certificate"), *name;
+	size_t i;
+
+	json_array_foreach(names, i, name)
+		if (!recipe_has_status(recipes_find(&suite->recipes, json_string_value(name))))
+			return json_string_value(name);
+	return NULL;
+}
+
+/* A server can staple only what there is. */
+static int check_staple(struct checker *checker, const struct json_node *node,
+                        const struct scenario *scenario, size_t index)
+{
+	json_t *server = json_made(json_copy(scenario->server));
+	json_t *client = json_made(json_object());
+	const char *word, *name;
+	int rc = 0;
+
+	matrix_apply(&scenario->matrix, index, server, client);
+	word = json_text(server, "ocsp");
+	name = without_status(checker->suite, server);
+	if (word[0] != '\0' && strcmp(word, "missing") != 0 && name != NULL) {
+		struct json_node place = blamed(node, &scenario->matrix, index, "ocsp");
+
+		rc = json_complain(&place, checker->error,
+		                   "\"%s\" has no OCSP responses: these are made of certificates "
+		                   "for servers that are good and signed by another",
+		                   name);
+	}
+	json_decref(client);
+	json_decref(server);
+	return rc;
+}
+
 /* The place in the file that `faults` of a case come from: the server's, or a value of the axis. */
 static struct json_node faults_node(const struct json_node *scenario, const json_t *faults)
 {
@@ -321,6 +358,7 @@ static const struct key_set client_sets[] = {
 	{{"min", "max"}},
 	{{"resume", "connections", "early_data"}},
 };
+static const struct key_set staple_sets[] = {{{"certificate", "ocsp"}}};
 static const struct key_set fault_sets[] = {{{"faults", "versions"}}};
 
 /* Calls `check` for the cases that have a new combination of values on one of the sets. */
@@ -355,6 +393,13 @@ static int check_clients(struct checker *checker, const struct json_node *node,
 	                   sieve_new(&scenario->matrix, "client", client_sets,
 	                             sizeof(client_sets) / sizeof(client_sets[0])),
 	                   check_client);
+}
+
+static int check_staples(struct checker *checker, const struct json_node *node,
+                            const struct scenario *scenario)
+{
+	return check_cases(checker, node, scenario,
+	                   sieve_new(&scenario->matrix, "server", staple_sets, 1), check_staple);
 }
 
 static int check_all_faults(struct checker *checker, const struct json_node *node,
@@ -393,6 +438,8 @@ static int add_scenario(struct checker *checker, const struct json_node *node, s
 	scenario->first_case = suite->n_cases;
 	suite->n_cases += scenario->matrix.n_cases;
 	rc = check_servers(checker, node, scenario);
+	if (rc == 0)
+		rc = check_staples(checker, node, scenario);
 	if (rc == 0)
 		rc = check_clients(checker, node, scenario);
 	if (rc == 0)
